@@ -1,0 +1,1 @@
+"""A Keras-style deep-learning framework for CPUs and CPU clusters."""

@@ -1,0 +1,1 @@
+"""The engine: tensors, ops, the recorder, the tape and the compiler. Knows nothing of layers."""

@@ -1,0 +1,60 @@
+"""Lines read backward: the one place where cotangents flow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from framework.engine import ops
+from framework.engine.op import Op
+from framework.engine.program import Line
+from framework.engine.tensor import Spec, Tensor
+
+
+def pullback(lines: list[Line], cotangents: dict[int, Tensor], sources: set[int]) -> dict[int, Tensor]:
+    """Carry cotangents {slot: g} from the outputs of `lines` (in the order they ran) to the slots in `sources`."""
+    reached = reachable(lines, sources)
+    for line, wants in reversed(reached):
+        if len(line.outs) == 1:
+            g = cotangents.pop(line.outs[0], None) if line.outs[0] not in sources else cotangents.get(line.outs[0])
+            if g is None:
+                continue
+        else:
+            g = tuple([cotangents.get(slot) for slot in line.outs])
+            if all([part is None for part in g]):
+                continue
+        for slot, wanted, gx in zip(line.inputs, wants, apply_rule(line, g, wants), strict=True):
+            if gx is not None and wanted:
+                known = cotangents.get(slot)
+                cotangents[slot] = gx if known is None else ops.add(known, gx)
+    return cotangents
+
+
+def reachable(lines: list[Line], sources: set[int]) -> list[tuple[Line, list[bool]]]:
+    """The lines through which a source is seen, with the inputs that lead to one."""
+    seen, found = set(sources), []
+    for line in lines:
+        wants = [slot in seen for slot in line.inputs]
+        if line.op.rule is not None and True in wants:
+            seen.update(line.outs)
+            found.append((line, wants))
+    return found
+
+
+def apply_rule(line: Line, g: Any, wants: list[bool]) -> tuple:
+    """The line's vjp on Tensors rebuilt from its slots and values."""
+    n = len(line.inputs)
+    inputs = [Tensor(value, slot) for slot, value in zip(line.inputs, line.values[:n], strict=True)]
+    outs = [Tensor(value, slot) for slot, value in zip(line.outs, line.values[n:], strict=True)]
+    op: Op = line.op
+    attrs = line.attrs | {"wants": wants} if op.takes_wants else line.attrs
+    return op.rule(g, outs[0] if len(outs) == 1 else tuple(outs), *inputs, **attrs)
+
+
+def filled_like(x: Tensor, value: float) -> Tensor:
+    """A tensor of x's shape and dtype with one value everywhere."""
+    spec = x.array
+    if type(spec) is Spec:
+        return ops.broadcast_to(Tensor(np.asarray(value, spec.dtype)), shape=spec.shape)
+    return Tensor(np.full(spec.shape, value, spec.dtype))

@@ -1,0 +1,9 @@
+"""Errors of the engine. One message form everywhere: what, got, wanted, where."""
+
+
+class InvalidArgumentError(ValueError):
+    """Values that do not fit together: dtypes that differ, labels out of range, indices out of bounds."""
+
+
+class TraceError(TypeError):
+    """A value was asked for while tracing, when only shapes and dtypes are known."""

@@ -1,0 +1,263 @@
+"""Op: everything the framework knows about one operation, in one object."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from framework.engine.errors import InvalidArgumentError
+from framework.engine.program import ACTIVE
+from framework.engine.tensor import Spec, Tensor, as_tensor
+
+OPS: dict[str, Op] = {}
+ndarray = np.ndarray
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Example inputs of an op: read by the gradient check, replay, golden, documentation and benchmarks.
+
+    shapes: one per input; low, high: range of the floats; dtypes: per input, None is the float of the test;
+    top: integers lie in [0, top).
+    """
+
+    shapes: tuple
+    attrs: dict = field(default_factory=dict)
+    low: float = -2.0
+    high: float = 2.0
+    dtypes: tuple = ()
+    top: int = 3
+
+    def arrays(self, seed: int = 0, dtype: Any = np.float64) -> list[ndarray]:
+        """Random inputs, the same for the same seed; no two floats closer than 1e-3 (ties have tests of their own)."""
+        rng = np.random.default_rng(seed)
+        dtypes = [d or dtype for d in self.dtypes] + [dtype] * (len(self.shapes) - len(self.dtypes))
+        return [self._array(rng, shape, np.dtype(d)) for shape, d in zip(self.shapes, dtypes, strict=True)]
+
+    def _array(self, rng, shape, dtype):
+        if dtype.kind in "iu":
+            return rng.integers(0, self.top, shape).astype(dtype)
+        if dtype.kind == "b":
+            return rng.integers(0, 2, shape).astype(bool)
+        count = int(np.prod(shape))
+        steps = (np.arange(count) + 0.2 + 0.6 * rng.random(count)) / max(count, 1)  # spread, then shuffled
+        return (self.low + (self.high - self.low) * rng.permutation(steps)).reshape(shape).astype(dtype)
+
+
+class Op:
+    """One operation.
+
+    forward   on NumPy arrays: the eager path, and the reference for every other way to run it
+    infer     (*specs, **attrs) -> Spec or tuple of Specs; default: runs forward on zeros
+    rule      the vjp, written with ops: (g, out, *inputs, **attrs) -> a cotangent or None per input
+    needs     which of out and inputs the rule reads the values of; of the others it may use shape and dtype
+    scalar    elementwise ops: the scalar function, compiled alone or fused into a chain
+    body      other ops: the kernel, a function on C-contiguous arrays; None: a host op, the VM calls forward
+    writes    positions of the inputs (Variables) that are overwritten
+    """
+
+    def __init__(
+        self,
+        fun: Callable,
+        forward: Callable,
+        samples: tuple = (),
+        *,
+        scalar: Callable | None = None,
+        infer: Callable | None = None,
+        writes: tuple = (),
+        outs: int = 1,
+        is_view: bool = False,
+        is_random: bool = False,
+        same_dtype: bool = False,
+        places: Callable | None = None,
+        is_differentiable: bool = True,
+        register: bool = True,
+    ):
+        self.name = self.__name__ = fun.__name__.rstrip("_") if register else fun.__name__
+        self.__doc__, self.__signature__ = fun.__doc__, inspect.signature(fun)
+        self.forward, self.samples, self.scalar, self.writes = forward, samples, scalar, writes
+        self.outs = 0 if writes and outs == 1 else outs
+        self.is_view = is_view  # the output is the input's memory in another shape
+        self.is_random = is_random  # never merged with an equal call
+        self.same_dtype = same_dtype
+        self.places = places  # inputs may be computed right inside the output, at these elements (pack)
+        self.is_differentiable = is_differentiable and not writes
+        self.rule: Callable | None = None
+        self.needs: tuple = ()
+        self.takes_wants = False
+        self.body: Callable | None = None
+        self.views: Callable | None = None
+        self.infer = infer or self._infer_by_running
+        if register:
+            OPS[self.name] = self
+
+    def vjp(self, needs: str = "") -> Callable:
+        """Decorator of the gradient rule.  needs: names of the rule's parameters whose values it reads.
+
+        A rule with a parameter `wants` is told which inputs need a gradient (for rules with costly parts).
+        """
+
+        def declare(rule):
+            names = [p.name for p in inspect.signature(rule).parameters.values()]
+            self.takes_wants = "wants" in names
+            wanted = set(needs.split())
+            unknown = wanted - set(names)
+            if unknown:
+                raise TypeError(f"{self.name}.vjp: needs names {sorted(unknown)}, the rule has {names}")
+            self.rule, self.needs = rule, self._places_of(rule, wanted)
+            return rule
+
+        return declare
+
+    def _places_of(self, rule: Callable, wanted: set) -> tuple:
+        """Positions in a Line's values (inputs, then outs) that must be kept; "*" in front: all inputs."""
+        parameters = list(inspect.signature(rule).parameters.values())
+        positional = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        places: list = ["outs"] if positional[1].name in wanted else []
+        for i, p in enumerate(positional[2:]):
+            if p.name in wanted:
+                places.append("inputs" if p.kind is p.VAR_POSITIONAL else i)
+        return tuple(places)
+
+    def kernel(self, views: Callable | None = None) -> Callable:
+        """Decorator: body(*outs, *inputs, **scalars) on C-contiguous arrays, compiled for programs, never run by Python.
+
+        views(outs, inputs, attrs) -> (out shapes, input shapes, scalar attrs) says how the body wants to see the
+        memory; None: this case is left to the NumPy forward.
+        """
+
+        def declare(body):
+            self.body, self.views = body, views
+            return body
+
+        return declare
+
+    def _infer_by_running(self, *specs, **attrs):
+        with np.errstate(all="ignore"):
+            result = self.forward(*[np.zeros(s.shape, s.dtype) for s in specs], **attrs)
+        specs = [Spec(np.shape(r), np.asarray(r).dtype) for r in (result if isinstance(result, tuple) else (result,))]
+        return tuple(specs) if self.outs != 1 else specs[0]
+
+    def values(self, inputs: tuple, outs: tuple) -> tuple:
+        """What a Line keeps: arrays where the vjp needs them, Specs elsewhere."""
+        arrays = [x.array for x in inputs]
+        keep = self.needs
+        if "inputs" not in keep:
+            for i, a in enumerate(arrays):
+                if i not in keep:
+                    arrays[i] = Spec(a.shape, a.dtype)
+        if "outs" in keep:
+            return (*arrays, *[o.array for o in outs])
+        return (*arrays, *[Spec(o.array.shape, o.array.dtype) for o in outs])
+
+    def __call__(self, *inputs, **attrs):
+        active = ACTIVE
+        if active.trace is not None:
+            return self._trace(inputs, attrs)
+        try:
+            arrays = [x.array for x in inputs]
+        except AttributeError:
+            inputs = as_tensors(inputs)
+            arrays = [x.array for x in inputs]
+        if self.same_dtype:
+            check_dtypes(self, arrays)
+        if self.writes:
+            arrays = writable(self, inputs, arrays)
+        result = self.forward(*arrays, **attrs)
+        if self.outs == 1:
+            out = Tensor(result if type(result) is ndarray else np.asarray(result))
+            if active.tapes:
+                outs = (out,)
+                for tape in active.tapes:
+                    tape.record(self, inputs, attrs, outs)
+            return out
+        if not self.outs:
+            return None
+        outs = tuple([Tensor(np.asarray(r)) for r in result])
+        for tape in active.tapes:
+            tape.record(self, inputs, attrs, outs)
+        return outs
+
+    def _trace(self, inputs: tuple, attrs: dict):
+        """While tracing: only infer runs, nothing is computed, nothing is written."""
+        inputs = as_tensors(inputs)
+        if self.same_dtype:
+            check_dtypes(self, [x.array for x in inputs])
+        for i, x in enumerate(inputs):
+            if i in self.writes and not x.is_variable:
+                raise TypeError(f"{self.name}: input {i} is written, so it must be a Variable, got {x!r}")
+        if self is not READ[0]:
+            inputs = tuple([READ[0](x) if x.is_variable and i not in self.writes else x for i, x in enumerate(inputs)])
+        specs = self.infer(*[x.array for x in inputs], **attrs) if self.outs or not self.writes else ()
+        outs = tuple([Tensor(s) for s in (specs if isinstance(specs, tuple) else (specs,))])
+        ACTIVE.trace.record(self, inputs, attrs, outs)
+        for tape in ACTIVE.tapes:
+            tape.record(self, inputs, attrs, outs)
+        return outs if self.outs != 1 and self.outs else outs[0] if outs else None
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+READ: list = [None]  # the op `read`: puts a Variable's value at this moment into a trace (set in ops/create.py)
+
+
+def as_tensors(inputs: tuple) -> tuple:
+    """Numbers and arrays among the inputs become Tensors of the dtype of the first Tensor."""
+    if all([isinstance(x, Tensor) for x in inputs]):
+        return inputs
+    like = next((x.array.dtype for x in inputs if isinstance(x, Tensor)), None)
+    return tuple([x if isinstance(x, Tensor) else as_tensor(x, like) for x in inputs])
+
+
+def check_dtypes(op: Op, arrays: list) -> None:
+    """Ops take equal dtypes only: promotion happens at the doors."""
+    first = arrays[0].dtype
+    for i, a in enumerate(arrays):
+        if a.dtype is not first and a.dtype != first:
+            raise InvalidArgumentError(
+                f"{op.name}: cannot compute with inputs of different dtypes: input 0 is {first.name}, "
+                f"input {i} is {a.dtype.name}; cast one of them"
+            )
+
+
+def writable(op: Op, inputs: tuple, arrays: list) -> list:
+    """The arrays, with the memory of the Variables that the op overwrites."""
+    for i in op.writes:
+        if not inputs[i].is_variable:
+            raise TypeError(f"{op.name}: input {i} is written, so it must be a Variable, got {inputs[i]!r}")
+        arrays[i] = None  # the read-only view: do not count as a holder of the old value
+        arrays[i] = inputs[i].writable()
+    return arrays
+
+
+def elementwise(numpy: Callable, *samples: Sample, dtype: Any = None, **options) -> Callable:
+    """Declare an op by its scalar function (the kernel) and its NumPy function (the eager forward).
+
+    A float literal in the scalar function takes the dtype of the kernel: write 1.0, not 1.  Attrs are keyword-only
+    numbers.  dtype: of the output where it differs from the inputs' (bool for comparisons).
+    """
+    out_dtype = None if dtype is None else np.dtype(dtype)
+
+    def infer(*specs, **attrs):
+        shape = specs[0].shape
+        for s in specs[1:]:
+            if s.shape != shape:
+                shape = np.broadcast_shapes(*[s.shape for s in specs])
+                break
+        return Spec(shape, out_dtype or specs[-1].dtype)
+
+    def declare(fun):
+        options.setdefault("same_dtype", len(inspect.signature(fun).parameters) > 1)
+        return Op(fun, numpy, samples, scalar=fun, **({"infer": infer} | options))
+
+    return declare
+
+
+def op(*samples: Sample, **options) -> Callable:
+    """Declare an op by its function on NumPy arrays; `.kernel` adds what programs run."""
+    return lambda fun: Op(fun, fun, samples, **options)

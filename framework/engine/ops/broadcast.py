@@ -1,0 +1,143 @@
+"""reshape, broadcast_to, sum: the ops that undo each other's shapes; and `unbroadcast` for gradient rules."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from framework.engine.op import Op, Sample, elementwise, op
+from framework.engine.tensor import Spec, Tensor
+
+
+def unbroadcast(g: Tensor, x: Tensor) -> Tensor:
+    """g summed over the axes along which x was broadcast; for gradient rules."""
+    shape, wanted = g.array.shape, x.array.shape
+    if shape == wanted:
+        return g
+    lead = len(shape) - len(wanted)
+    axes = (*range(lead), *[i + lead for i, n in enumerate(wanted) if n == 1 and shape[i + lead] != 1])
+    total = sum_(g, axis=axes)
+    return total if total.array.shape == wanted else reshape(total, shape=wanted)
+
+
+def axes_of(ndim: int, axis: int | tuple | None) -> tuple:
+    """`axis` (None: all) as a sorted tuple of axes >= 0."""
+    axis = range(ndim) if axis is None else (axis,) if isinstance(axis, (int, np.integer)) else axis
+    for a in axis:
+        if not -ndim <= a < ndim:
+            raise ValueError(f"axis {a} is out of bounds for a tensor with {ndim} axes")
+    return tuple(sorted({a % ndim for a in axis}))
+
+
+def reduced_shape(shape: tuple, axes: tuple, keepdims: bool) -> tuple:
+    """The shape after a reduction over `axes`."""
+    return tuple([1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes])
+
+
+def infer_reduction(x, *, axis=None, keepdims=False):
+    """The Spec of a reduction that keeps the dtype."""
+    return Spec(reduced_shape(x.shape, axes_of(x.ndim, axis), keepdims), x.dtype)
+
+
+def resolve_shape(shape: tuple, size: int, old: tuple) -> tuple:
+    """`shape` with its -1 replaced."""
+    known = math.prod([n for n in shape if n != -1])
+    missing = [n for n in shape if n == -1]
+    if len(missing) > 1 or (missing and (known == 0 or size % known)) or (not missing and known != size):
+        raise ValueError(f"reshape: cannot reshape a tensor of shape {tuple(old)} ({size} elements) to {tuple(shape)}")
+    return tuple([size // known if n == -1 else int(n) for n in shape])
+
+
+def infer_reshape(x, *, shape):
+    return Spec(resolve_shape(shape, x.size, x.shape), x.dtype)
+
+
+@op(Sample(((3, 4),), {"shape": (2, 6)}), Sample(((3, 4),), {"shape": (-1,)}), infer=infer_reshape, is_view=True)
+def reshape(x, *, shape):
+    """The same elements in another shape (one dimension may be -1): no work in a program."""
+    return x.reshape(resolve_shape(shape, x.size, x.shape))
+
+
+@reshape.vjp()
+def _(g, out, x, *, shape):
+    return (reshape(g, shape=x.array.shape),)
+
+
+def infer_broadcast_to(x, *, shape):
+    np.broadcast_shapes(x.shape, shape)
+    return Spec(tuple(shape), x.dtype)
+
+
+@elementwise(
+    lambda x, *, shape: np.broadcast_to(x, shape),
+    Sample(((1, 4),), {"shape": (3, 4)}),
+    Sample(((),), {"shape": (2, 3)}),
+    infer=infer_broadcast_to,
+    same_dtype=False,
+)
+def broadcast_to(x, *, shape):
+    """x repeated to `shape` by NumPy's broadcasting rules."""
+    return x
+
+
+@broadcast_to.vjp()
+def _(g, out, x, *, shape):
+    return (unbroadcast(g, x),)
+
+
+def as_middle_axis(outs, inputs, attrs):
+    """See x as (a, b, c), reduced over b; several separate axes are left to the NumPy forward."""
+    shape, axes = inputs[0].shape, axes_of(inputs[0].ndim, attrs.get("axis"))
+    if not axes:
+        return [(math.prod(shape), 1)], [(math.prod(shape), 1, 1)], {}
+    if axes != tuple(range(axes[0], axes[-1] + 1)):
+        return None
+    a, b, c = math.prod(shape[: axes[0]]), math.prod(shape[axes[0] : axes[-1] + 1]), math.prod(shape[axes[-1] + 1 :])
+    return [(a, c)], [(a, b, c)], {}
+
+
+REDUCTIONS = (
+    Sample(((3, 4),)),
+    Sample(((3, 4),), {"axis": 0}),
+    Sample(((2, 3, 4),), {"axis": (1, 2), "keepdims": True}),
+    Sample(((2, 3, 4),), {"axis": (0, 2)}),
+)
+
+
+@op(*REDUCTIONS, infer=infer_reduction)
+def sum_(x, *, axis=None, keepdims=False):
+    """Sum over `axis` (None: all axes), in the dtype of x."""
+    return x.sum(axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+@sum_.kernel(views=as_middle_axis)
+def _(out, x):
+    for a in range(x.shape[0]):
+        if x.shape[2] == 1:
+            row = x[a, :, 0]
+            total = zero(out)
+            for b in range(row.size):
+                total += row[b]
+            out[a, 0] = total
+        else:
+            row = out[a]
+            for c in range(row.size):
+                row[c] = 0
+            for b in range(x.shape[1]):
+                add_into(row, x[a, b])
+
+
+def spread(g: Tensor, x: Tensor, axis: int | tuple | None) -> Tensor:
+    """A reduced g back over the axes of x that were reduced."""
+    shape = x.array.shape
+    kept = reduced_shape(shape, axes_of(len(shape), axis), True)
+    return broadcast_to(g if g.array.shape == kept else reshape(g, shape=kept), shape=shape)
+
+
+@sum_.vjp()
+def _(g, out, x, *, axis=None, keepdims=False):
+    return (spread(g, x, axis),)
+
+
+sum_op: Op = sum_

@@ -1,0 +1,123 @@
+"""Ops of a training step: optimizer updates, which write Variables in place, batches and the check for NaN."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from framework.engine.op import Sample, op
+from framework.engine.tensor import Spec
+
+NOTHING = {"infer": lambda *inputs, **attrs: (), "is_differentiable": False}
+FLAT = (16,)
+
+
+def flatten_parameters(outs, inputs, attrs):
+    """See every parameter-like operand as a vector; scalars (rate, step) stay arrays of one element."""
+    return [(o.size,) for o in outs], [(s.size,) for s in inputs], attrs
+
+
+@op(Sample((FLAT, FLAT, ())), writes=(0,), **NOTHING)
+def sgd_update(p, g, rate):
+    """p -= rate g"""
+    p -= rate * g
+
+
+@sgd_update.kernel(views=flatten_parameters)
+def _(p, g, rate):
+    r = rate[0]
+    for i in range(p.size):
+        p[i] -= r * g[i]
+
+
+@op(Sample((FLAT, FLAT, FLAT, ())), writes=(0, 1), **NOTHING)
+def momentum_update(p, m, g, rate, *, momentum=0.9, nesterov=False):
+    """m = momentum m - rate g;  p += m, or with nesterov p += momentum m - rate g (Sutskever et al. 2013)."""
+    m *= p.dtype.type(momentum)
+    m -= rate * g
+    p += p.dtype.type(momentum) * m - rate * g if nesterov else m
+
+
+@momentum_update.kernel(views=flatten_parameters)
+def _(p, m, g, rate, momentum, nesterov):
+    r, mu = rate[0], real(momentum)
+    for i in range(p.size):
+        step = r * g[i]
+        m_i = mu * m[i] - step
+        m[i] = m_i
+        p[i] += mu * m_i - step if nesterov else m_i
+
+
+@op(
+    Sample((FLAT, FLAT, FLAT, FLAT, (), ()), low=0.0, dtypes=(None, None, None, None, None, np.int64)),
+    writes=(0, 1, 2),
+    **NOTHING,
+)
+def adam_update(p, m, v, g, rate, step, *, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+    """Adam (Kingma and Ba 2015, section 2, epsilon as in Keras): `step` counts the updates done before.
+
+    m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= rate sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon)
+    """
+    t = float(step) + 1.0
+    one = p.dtype.type
+    m += (g - m) * one(1 - beta_1)
+    v += (g * g - v) * one(1 - beta_2)
+    alpha = one(rate * math.sqrt(1 - beta_2**t) / (1 - beta_1**t))
+    p -= alpha * m / (np.sqrt(v) + one(epsilon))
+
+
+@adam_update.kernel(views=flatten_parameters)
+def _(p, m, v, g, rate, step, beta_1, beta_2, epsilon):
+    t = float64(step[0]) + float64(1)
+    alpha = real(float64(rate[0]) * sqrt(float64(1) - beta_2**t) / (float64(1) - beta_1**t))
+    c1, c2, eps = real(float64(1) - beta_1), real(float64(1) - beta_2), real(epsilon)
+    for i in range(p.size):
+        g_i = g[i]
+        m_i = m[i] + (g_i - m[i]) * c1
+        v_i = v[i] + (g_i * g_i - v[i]) * c2
+        m[i] = m_i
+        v[i] = v_i
+        p[i] -= alpha * m_i / (sqrt(v_i) + eps)
+
+
+@op(
+    Sample(((6, 3), (6,), ()), {"size": 2, "batch": 2, "first": 0}, low=0.0, dtypes=(None, np.int64, np.int64)),
+    infer=lambda data, order, step, *, size, batch, first: Spec((size, *data.shape[1:]), data.dtype),
+    is_differentiable=False,
+)
+def take_batch(data, order, step, *, size, batch, first):
+    """Rows order[step batch + first ... + size] of data: this rank's part of batch number `step` of an epoch."""
+    start = int(step) * batch + first
+    return data[order[start : start + size]]
+
+
+def see_rows(outs, inputs, attrs):
+    data, width = inputs[0].shape, math.prod(inputs[0].shape[1:])
+    return [(attrs["size"], width)], [(data[0], width), inputs[1].shape, (1,)], attrs
+
+
+@take_batch.kernel(views=see_rows)
+def _(out, data, order, step, batch, first):
+    start = step[0] * batch + first
+    for i in range(out.shape[0]):
+        row = data[order[start + i]]
+        copy_into(out[i], row)
+
+
+def see_words(outs, inputs, attrs):
+    return [], [(s.size,) for s in inputs], {"control": "control"}
+
+
+@op(Sample(((3, 4),)), infer=lambda x: (), outs=0, is_differentiable=False)
+def check_finite(x):
+    """Raise FloatingPointError if x has a NaN or an infinity; in a program: stop the VM here, before any write."""
+    if not np.isfinite(x).all():
+        raise FloatingPointError(f"check_finite: got {x}")
+
+
+@check_finite.kernel(views=see_words)
+def _(x, control):
+    for i in range(x.size):
+        if not (x[i] - x[i] == 0.0):
+            pointer_int64(control)[1] = 2

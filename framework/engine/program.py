@@ -1,0 +1,130 @@
+"""Line: one op call. Program: Lines with static shapes that can be run again. ACTIVE: who records now."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from framework.engine.tensor import Spec, Tensor
+
+if TYPE_CHECKING:
+    from framework.engine.op import Op
+
+
+class Active(threading.local):
+    """What records the op calls of this thread: tapes (innermost last) and at most one trace."""
+
+    tapes: tuple = ()  # a tuple, replaced on change: an op call iterates over it without a copy
+    trace: Any = None
+
+
+ACTIVE = Active()
+
+
+class Line:
+    """outs = op(*inputs, **attrs), by slot numbers.
+
+    `values` holds, for inputs then outs, the array if the op's vjp needs it, else its Spec. A Line never holds
+    Tensors, so a kept loss does not keep the chain behind it and an assignment cannot change history.
+    """
+
+    __slots__ = ("attrs", "inputs", "op", "outs", "values")
+
+    def __init__(self, op: Op, inputs: tuple, attrs: dict, outs: tuple, values: tuple):
+        self.op, self.inputs, self.attrs, self.outs, self.values = op, inputs, attrs, outs, values
+
+    def with_inputs(self, inputs: tuple) -> Line:
+        """The same call on other slots of the same shapes."""
+        return Line(self.op, inputs, self.attrs, self.outs, self.values)
+
+    def __repr__(self) -> str:
+        return f"{self.outs} = {self.op.name}{self.inputs} {self.attrs or ''}"
+
+
+class Program:
+    """inputs -> lines -> outputs, by slot. A pass is a function from Program to Program.
+
+    specs: slot -> Spec of every slot; constants: slot -> array; variables: slot -> Variable (read and written in place).
+    """
+
+    def __init__(self, inputs=(), lines=(), outputs=(), specs=None, constants=None, variables=None):
+        self.inputs, self.lines, self.outputs = tuple(inputs), list(lines), tuple(outputs)
+        self.specs: dict[int, Any] = {} if specs is None else specs
+        self.constants: dict[int, np.ndarray] = {} if constants is None else constants
+        self.variables: dict[int, Any] = {} if variables is None else variables
+
+    def with_lines(self, lines: list[Line], outputs: tuple | None = None) -> Program:
+        """A Program with other lines (and outputs) over the same slots."""
+        kept = self.outputs if outputs is None else outputs
+        return Program(self.inputs, lines, kept, self.specs, self.constants, self.variables)
+
+    def record(self, op: Op, inputs: tuple, attrs: dict, outs: tuple) -> None:
+        """Append a Line for an op call on Tensors."""
+        for x in inputs:
+            if x.id not in self.specs:
+                if x.is_variable:
+                    self.variables[x.id] = x
+                elif type(x.array) is Spec:
+                    raise RuntimeError(f"{op.name}: an input of shape {x.array.shape} comes from another trace")
+                else:
+                    self.constants[x.id] = x.array
+                self.specs[x.id] = Spec(x.array.shape, x.array.dtype)
+        for out in outs:
+            self.specs[out.id] = out.array
+        slots = tuple([x.id for x in inputs]), tuple([o.id for o in outs])
+        values = tuple([self.specs[s] for s in (*slots[0], *slots[1])])
+        self.lines.append(Line(op, slots[0], attrs, slots[1], values))
+
+    def users(self) -> dict[int, list]:
+        """slot -> the lines that read it; None among them stands for the program's outputs."""
+        users: dict[int, list] = {slot: [None] for slot in self.outputs}
+        for line in self.lines:
+            for slot in line.inputs:
+                users.setdefault(slot, []).append(line)
+        return users
+
+    def run(self, *feeds: np.ndarray) -> list[np.ndarray]:
+        """The reference: every line's NumPy forward, one after the other; writes Variables like the VM."""
+        values = dict(zip(self.inputs, feeds, strict=True)) | self.constants
+
+        def read(line, position, slot):
+            if slot in self.variables:
+                variable = self.variables[slot]
+                return variable.writable() if position in line.op.writes else np.array(variable.array)
+            return values[slot]
+
+        for line in self.lines:
+            result = line.op.forward(*[read(line, i, s) for i, s in enumerate(line.inputs)], **line.attrs)
+            if line.outs:
+                results = result if isinstance(result, tuple) else (result,)
+                values.update(zip(line.outs, map(np.asarray, results), strict=True))
+        return [np.array(read(None, -1, s) if s in self.variables else values[s]) for s in self.outputs]
+
+    def __str__(self) -> str:
+        names = {slot: f"in{i}" for i, slot in enumerate(self.inputs)}
+        names |= {slot: v.name for slot, v in self.variables.items()}
+
+        def show(slot):
+            if slot in self.constants:
+                value = self.constants[slot]
+                return f"{value:.6g}" if value.ndim == 0 else f"constant{value.shape}"
+            return names.setdefault(slot, f"%{len(names)}")
+
+        rows = [f"program({', '.join(f'in{i}:{spec_text(self.specs[s])}' for i, s in enumerate(self.inputs))})"]
+        for line in self.lines:
+            attrs = "".join(f", {k}={v}" for k, v in line.attrs.items() if v is not None and v is not False)
+            outs = ", ".join(f"{show(o)}:{spec_text(self.specs[o])}" for o in line.outs)
+            rows.append(f"{outs or 'write':28} = {line.op.name}({', '.join(map(show, line.inputs))}{attrs})")
+        return "\n".join([*rows, f"return {', '.join(map(show, self.outputs))}"])
+
+
+def spec_text(spec: Spec) -> str:
+    """float32[3, 4]"""
+    return f"{spec.dtype.name}{list(spec.shape)}"
+
+
+def tensors_of(line: Line, values: tuple) -> list[Tensor]:
+    """The Tensors a Line saw, rebuilt with their slots: what vjp rules work on."""
+    return [Tensor(v, slot) for v, slot in zip(values, (*line.inputs, *line.outs), strict=True)]

@@ -1,0 +1,192 @@
+"""GradientTape: records what watched tensors flow through, and differentiates it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import Any
+
+from framework.engine import nest, reasons
+from framework.engine.backward import filled_like, pullback
+from framework.engine.program import ACTIVE, Line
+from framework.engine.tensor import Tensor, as_tensor
+
+LOG = logging.getLogger("framework")
+SPENT = "A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians)"
+
+
+class GradientTape:
+    """Records the op calls that watched tensors flow through: GradientTape(persistent=False, watch_accessed_variables=True).
+
+    Trainable Variables watch themselves when they are read. Nest tapes for higher orders. `gradient` of a
+    non-persistent tape works once and frees what was recorded.
+    """
+
+    def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True):
+        self._persistent, self._watches_variables = persistent, watch_accessed_variables
+        self._is_recording = self._was_entered = self._is_spent = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything that was recorded and watched."""
+        self._lines: list[Line] = []
+        self._slots: set[int] = set()  # what is watched, or computed from it
+        self._variables: dict[int, Any] = {}
+        self._kept: list[Tensor] = []  # watched tensors: kept, so that their slots keep their meaning
+        self._unbuilt: list[Any] = []  # layers whose empty variables were watched
+        self._is_spent = False
+
+    def __enter__(self) -> GradientTape:
+        if self._is_recording:
+            raise ValueError("Tape is already recording.")
+        if not self._persistent or not self._was_entered:
+            self.reset()
+        self._was_entered = True
+        self._start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._is_recording:
+            self._stop()
+
+    def _start(self) -> None:
+        ACTIVE.tapes = (*ACTIVE.tapes, self)
+        self._is_recording = True
+
+    def _stop(self) -> None:
+        ACTIVE.tapes = tuple([tape for tape in ACTIVE.tapes if tape is not self])
+        self._is_recording = False
+
+    def watch(self, tensor: Any) -> None:
+        """Record what is computed from `tensor` (a tensor, a variable or a structure of them)."""
+        layer = getattr(tensor, "layer", None)
+        if layer is not None and not len(tensor):
+            self._unbuilt.append(layer)
+        for x in nest.flatten(tensor):
+            if not isinstance(x, Tensor):
+                raise ValueError(f"Passed in object {x!r} of type {type(x).__name__}, not tf.Tensor or tf.Variable")
+            if x.array.dtype.kind != "f":
+                LOG.warning("The dtype of the watched tensor must be floating (e.g. tf.float32), got %r", x.dtype)
+                continue
+            self._slots.add(x.id)
+            self._kept.append(x)
+            if x.is_variable:
+                self._variables[x.id] = x
+
+    def watched_variables(self) -> tuple:
+        """The Variables that are watched, in the order in which they were first used."""
+        return tuple(self._variables.values())
+
+    @contextlib.contextmanager
+    def stop_recording(self):
+        """Within this block nothing is recorded."""
+        if not self._is_recording:
+            raise RuntimeError("Tape is not recording: stop_recording() needs an entered tape")
+        self._stop()
+        try:
+            yield
+        finally:
+            self._start()
+
+    def record(self, op: Any, inputs: tuple, attrs: dict, outs: tuple) -> None:
+        """Called by every op call of this thread while the tape is active."""
+        slots, hit = self._slots, False
+        for x in inputs:
+            if x.id in slots:
+                hit = True
+            elif x.trainable and self._watches_variables and x.array.dtype.kind == "f":
+                slots.add(x.id)
+                self._variables[x.id] = x
+                hit = True
+        if hit and op.rule is not None:
+            ids = tuple([o.id for o in outs])
+            slots.update([o.id for o in outs if o.array.dtype.kind == "f"])
+            self._lines.append(Line(op, tuple([x.id for x in inputs]), attrs, ids, op.values(inputs, outs)))
+
+    def gradient(
+        self,
+        target: Any,
+        sources: Any,
+        output_gradients: Any = None,
+        unconnected_gradients: Any = "none",
+    ) -> Any:
+        """d target / d sources, in the structure of `sources`; several targets are summed.
+
+        output_gradients: cotangents of the targets instead of ones. unconnected_gradients: "none" or "zero", what
+        a source gets that the target does not depend on; `explain` says why it does not.
+        """
+        if self._is_spent:
+            raise RuntimeError(SPENT)
+        if not self._was_entered:
+            raise RuntimeError("gradient() of a GradientTape that was never entered: use it in a `with` block")
+        unconnected = getattr(unconnected_gradients, "value", unconnected_gradients)
+        if unconnected not in ("none", "zero"):
+            raise ValueError(f"Unknown value for unconnected_gradients: {unconnected_gradients!r}")
+        targets = [check_target(t) for t in nest.flatten(target)]
+        flat = [check_source(s) for s in nest.flatten(sources)]
+        cotangents = start(targets, nest.flatten(output_gradients) if output_gradients is not None else [])
+        was_recording = self._is_recording
+        if was_recording and not self._persistent:
+            self._stop()
+        try:
+            found = pullback(self._lines, cotangents, {s.id for s in flat}) if targets else {}
+            gradients = [self._pick(found, s, unconnected) for s in flat]
+        finally:
+            if was_recording and not self._is_recording:
+                self._start()
+        if unconnected == "none":
+            self._warn(flat, gradients)
+        if not self._persistent:
+            self._is_spent, self._lines, self._kept = True, [], []
+        return nest.pack_sequence_as(sources, gradients)
+
+    def _pick(self, found: dict, source: Tensor, unconnected: str) -> Tensor | None:
+        if source.array.dtype.kind == "f" and source.id in found and source.id in self._slots:
+            return found[source.id]
+        return filled_like(source, 0.0) if unconnected == "zero" else None
+
+    def _warn(self, sources: list, gradients: list) -> None:
+        """A None that has a reason worth a word is logged; the others wait for `explain`."""
+        for source, g in zip(sources, gradients, strict=True):
+            if g is None and source.array.dtype.kind != "f":
+                LOG.warning("The dtype of the source tensor must be floating (e.g. tf.float32) when calling "
+                            "GradientTape.gradient, got %r", source.dtype)  # fmt: skip
+        if self._unbuilt and any(g is None for g in gradients):
+            LOG.warning("%s", reasons.watched_too_early(self._unbuilt))
+
+    def explain(self, target: Any, source: Any) -> str:
+        """One sentence: why d target / d source is None, or that it is not. Ask before gradient() or of a persistent tape."""
+        return reasons.explain(self, target, source)
+
+
+def check_target(target: Any) -> Tensor:
+    """A target must be a tensor of floats; integers have no gradient."""
+    if target is None:
+        raise TypeError("Target for gradient() is None")
+    if not isinstance(target, Tensor):
+        raise TypeError(f"Target for gradient() must be a tensor, got {type(target).__name__} {target!r}")
+    if target.array.dtype.kind != "f":
+        LOG.warning("The dtype of the target tensor must be floating (e.g. tf.float32) when calling "
+                    "GradientTape.gradient, got %r", target.dtype)  # fmt: skip
+    return target
+
+
+def check_source(source: Any) -> Tensor:
+    """A source must be a tensor or a variable."""
+    if not isinstance(source, Tensor):
+        raise ValueError(f"Source for gradient() must be a tensor or variable, got {type(source).__name__} {source!r}")
+    return source
+
+
+def start(targets: list, output_gradients: list) -> dict[int, Tensor]:
+    """The first cotangents: ones, or what the caller gives; summed where a target is named twice."""
+    cotangents: dict[int, Tensor] = {}
+    for i, t in enumerate(targets):
+        given = output_gradients[i] if i < len(output_gradients) else None
+        if t.array.dtype.kind != "f":
+            continue
+        g = filled_like(t, 1.0) if given is None else as_tensor(given, t.array.dtype)
+        if g.array.shape != t.array.shape:
+            g = g + filled_like(t, 0.0)
+        cotangents[t.id] = cotangents[t.id] + g if t.id in cotangents else g
+    return cotangents

@@ -1,0 +1,231 @@
+"""Tensor: an array that ops can be applied to. Spec: its shape and dtype while there is no value."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from framework.engine.dtypes import OF_NUMPY, DType, TensorShape, as_dtype
+from framework.engine.errors import TraceError
+
+SLOTS = itertools.count(1)  # every tensor has its own number: Lines name values by it
+
+
+class Spec:
+    """Shape and dtype of a value that is not there: what a trace computes with."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: tuple, dtype: np.dtype):
+        self.shape, self.dtype = shape, dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+    @property
+    def nbytes(self) -> int:
+        """The number of bytes."""
+        return self.size * self.dtype.itemsize
+
+    def __array__(self, dtype=None, copy=None):
+        raise TraceError(
+            f"a tensor of shape {tuple(self.shape)} and dtype {self.dtype} made while tracing has no "
+            "value: branch on shapes, not on values (or run eagerly)"
+        )
+
+    def __repr__(self) -> str:
+        return f"Spec({tuple(self.shape)}, {self.dtype})"
+
+
+class Tensor:
+    """An immutable n-d array.  `array` is the NumPy array, or a Spec while tracing."""
+
+    __slots__ = ("__weakref__", "array", "id")
+    __array_priority__ = 100.0
+    trainable = False  # a Variable may be: then tapes watch it when it is read
+    is_variable = False
+
+    def __init__(self, array: Any, id: int | None = None):
+        self.array = array
+        self.id = next(SLOTS) if id is None else id
+
+    @property
+    def shape(self) -> TensorShape:
+        """The dimensions."""
+        return TensorShape(self.array.shape)
+
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        return OF_NUMPY[self.array.dtype]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.array.shape)
+
+    @property
+    def is_abstract(self) -> bool:
+        """True if the tensor was made while tracing and has no value."""
+        return type(self.array) is Spec
+
+    def numpy(self) -> Any:
+        """The value: an array, or a NumPy scalar for shape ()."""
+        array = self.__array__()
+        return array if array.ndim else array[()]
+
+    def get_shape(self) -> TensorShape:
+        """The dimensions."""
+        return self.shape
+
+    def set_shape(self, shape: Any) -> None:
+        """Check that the shape is compatible with `shape`."""
+        if not self.shape.is_compatible_with(shape):
+            raise ValueError(f"set_shape: tensor has {tuple(self.shape)}, wanted {tuple(shape)}")
+
+    def ref(self) -> Reference:
+        """A hashable stand-in for this tensor (tensors are not hashable: == is elementwise)."""
+        return Reference(self)
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        array = self.array
+        if type(array) is Spec:
+            array.__array__()
+        return array if dtype is None else array.astype(dtype)
+
+    def __len__(self) -> int:
+        if not self.array.shape:
+            raise TypeError("len() of a tensor of shape ()")
+        return self.array.shape[0]
+
+    def __bool__(self) -> bool:
+        return bool(self.__array__())
+
+    def __int__(self) -> int:
+        return int(self.__array__())
+
+    def __float__(self) -> float:
+        return float(self.__array__())
+
+    def __index__(self) -> int:
+        array = self.__array__()
+        if array.dtype.kind not in "iu" or array.ndim:
+            raise TypeError(f"a tensor of shape {array.shape}, dtype {array.dtype} is no index")
+        return int(array)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.numpy(), spec) if spec else str(self)
+
+    def __hash__(self) -> int:
+        raise TypeError("Tensor is unhashable. Instead, use tensor.ref() as the key.")
+
+    def __iter__(self):
+        if not self.array.shape:
+            raise TypeError("Cannot iterate over a scalar tensor.")
+        return (self[i] for i in range(self.array.shape[0]))
+
+    def __setitem__(self, key, value):
+        raise TypeError(
+            "'Tensor' object does not support item assignment: use tf.tensor_scatter_nd_update, "
+            "or keep the values in a Variable and assign to that"
+        )
+
+    def __str__(self) -> str:
+        text = "<traced>" if self.is_abstract else np.array2string(self.array, separator=" ")
+        if not self.is_abstract and not self.array.shape:
+            text = str(self.array)
+        return f"tf.Tensor({text}, shape={tuple(self.array.shape)}, dtype={self.array.dtype})"
+
+    def __repr__(self) -> str:
+        head = f"<tf.Tensor: shape={tuple(self.array.shape)}, dtype={self.array.dtype}"
+        return f"{head}>" if self.is_abstract else f"{head}, numpy={value_text(self.array)}>"
+
+    def __deepcopy__(self, memo) -> Tensor:
+        return self  # immutable
+
+    def __reduce__(self):
+        return Tensor, (np.array(self.__array__()),)
+
+
+def value_text(array: np.ndarray) -> str:
+    """The value as TensorFlow shows it after `numpy=`: on a new line if it takes several."""
+    text = repr(array) if array.ndim else str(array)
+    return f"\n{text}" if "\n" in text else text
+
+
+class Reference:
+    """Hashable stand-in for a tensor; `deref()` gives the tensor."""
+
+    __slots__ = ("_tensor",)
+
+    def __init__(self, tensor: Tensor):
+        self._tensor = tensor
+
+    def deref(self) -> Tensor:
+        """The tensor."""
+        return self._tensor
+
+    def __hash__(self) -> int:
+        return self._tensor.id
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reference) and self._tensor.id == other._tensor.id
+
+    def __repr__(self) -> str:
+        return f"<Reference wrapping {self._tensor!r}>"
+
+
+def as_array(value: Any, dtype: Any = None) -> np.ndarray:
+    """A NumPy array by TensorFlow's rules: Python floats are float32, ints int32, arrays keep theirs."""
+    wanted = None if dtype is None else as_dtype(dtype).dtype
+    if isinstance(value, Tensor):
+        value = value.__array__()
+    elif isinstance(value, (list, tuple)) and any(isinstance(v, Tensor) for v in value):
+        value = np.stack([as_array(v) for v in value])
+    typed = isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__")
+    array = np.asarray(value)
+    if array.dtype == object or array.dtype.kind in "USOVM":
+        raise ValueError(f"cannot make a tensor of {type(value).__name__} {value!r}: not a number or a regular array")
+    if wanted is None:
+        wanted = array.dtype if typed else DEFAULT.get(array.dtype.kind, array.dtype)
+    elif array.dtype.kind == "f" and wanted.kind in "iub" and not typed:
+        raise TypeError(f"Cannot convert {value!r} to a tensor of dtype {wanted}")
+    if array.dtype != wanted:
+        if array.dtype.kind in "iu" and wanted.kind in "iu" and not typed and array.size:
+            check_range(array, wanted)
+        array = array.astype(wanted)
+    return array
+
+
+DEFAULT = {"f": np.dtype(np.float32), "i": np.dtype(np.int32)}
+
+
+def check_range(array: np.ndarray, wanted: np.dtype) -> None:
+    """Raise if a Python integer does not fit into `wanted` (a silent wrap-around is never meant)."""
+    limits = np.iinfo(wanted)
+    if array.min() < limits.min or array.max() > limits.max:
+        raise ValueError(f"integer {array} does not fit into {wanted}; give the dtype, e.g. dtype='int64'")
+
+
+def as_tensor(value: Any, dtype: Any = None) -> Tensor:
+    """`value` as a Tensor; a Tensor stays what it is, but its dtype must be `dtype` if one is given."""
+    if isinstance(value, Tensor):
+        if dtype is not None and value.array.dtype != as_dtype(dtype).dtype:
+            raise ValueError(
+                f"Tensor conversion requested dtype {as_dtype(dtype).name} for Tensor with dtype "
+                f"{value.dtype.name}: {value!r}"
+            )
+        return value
+    return Tensor(as_array(value, dtype))

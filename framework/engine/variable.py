@@ -1,0 +1,114 @@
+"""Variable: a tensor with a name that may be assigned."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from typing import Any
+
+import numpy as np
+
+from framework.engine.op import ACTIVE
+from framework.engine.tensor import Tensor, as_array, value_text
+
+ALIGNMENT = 64  # bytes: one cache line, so that kernels load whole vectors
+NAMES = itertools.count()
+
+
+def aligned(shape: tuple, dtype: Any) -> np.ndarray:
+    """Zeros whose first element starts a cache line."""
+    dtype = np.dtype(dtype)
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size].view(dtype).reshape(shape)
+
+
+class Variable(Tensor):
+    """A value that may be assigned: Variable(initial_value, trainable=True, name=None, dtype=None).
+
+    `array` is a read-only view of memory that programs, eager ops and all-reduces share. While someone (a tape, a
+    tensor) still holds the old value, an assignment takes new memory; otherwise it writes in place.
+    """
+
+    __slots__ = ("__dict__", "_free", "_memory", "_raw", "_trainable", "name")
+    is_variable = True
+    moves = 0  # counts over all Variables how often memory changed: programs then look addresses up again
+
+    def __init__(self, initial_value: Any = None, trainable: bool = True, name: str | None = None, dtype: Any = None, **_shape):
+        shape = _shape.pop("shape", None)
+        if _shape:
+            raise TypeError(f"Variable: unknown arguments {sorted(_shape)}")
+        if initial_value is None:
+            raise ValueError("Variable: initial_value is missing")
+        if shape is not None and tuple(shape) != np.shape(initial_value):
+            raise ValueError(f"Variable: initial_value has shape {np.shape(initial_value)}, wanted {tuple(shape)}")
+        trace, tapes, ACTIVE.trace, ACTIVE.tapes = ACTIVE.trace, ACTIVE.tapes, None, ()
+        try:  # the value is computed now, even inside a trace
+            value = as_array(initial_value() if callable(initial_value) else initial_value, dtype)
+        finally:
+            ACTIVE.trace, ACTIVE.tapes = trace, tapes
+        self.name = "Variable:0" if name is None else f"{name}:0" if ":" not in name else name
+        self._trainable = bool(trainable)
+        self._take(value)
+        Tensor.__init__(self, self.array)
+
+    def _take(self, value: np.ndarray) -> None:
+        """Move to fresh memory that holds `value`."""
+        self._memory = aligned(value.shape, value.dtype)
+        self._memory[...] = value
+        self.array = self._memory.view()
+        self.array.flags.writeable = False
+        self._raw = self._memory.base  # NumPy lets every view, of views too, refer to it
+        self._free = sys.getrefcount(self._raw), sys.getrefcount(self.array)
+        Variable.moves += 1
+
+    def is_held(self) -> bool:
+        """True while someone else refers to the present value."""
+        return (sys.getrefcount(self._raw), sys.getrefcount(self.array)) > self._free or sys.getrefcount(
+            self.array
+        ) > self._free[1]
+
+    def writable(self) -> np.ndarray:
+        """The memory, for an op that overwrites it in place; a copy takes its place if the value is held."""
+        if self.is_held():
+            self._take(self._memory)
+        return self._memory
+
+    @property
+    def trainable(self) -> bool:
+        """True if tapes watch this Variable when it is read."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+
+    @property
+    def address(self) -> int:
+        """Where the memory starts."""
+        return self._memory.ctypes.data
+
+    def numpy(self) -> Any:
+        """A copy of the value."""
+        return self.array.copy() if self.array.ndim else self.array[()]
+
+    def __deepcopy__(self, memo) -> Variable:
+        copied = type(self)(np.array(self.array), trainable=self.trainable, name=self.name)
+        memo[id(self)] = copied
+        return copied
+
+    def __reduce__(self):
+        return restore, (type(self), np.array(self.array), self.trainable, self.name)
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __repr__(self) -> str:
+        head = f"<tf.Variable '{self.name}' shape={tuple(self.array.shape)} dtype={self.array.dtype}"
+        return f"{head}, numpy={value_text(self.array)}>"
+
+
+def restore(kind: type, value: np.ndarray, trainable: bool, name: str) -> Variable:
+    """A Variable from its pickled parts."""
+    return kind(value, trainable=trainable, name=name)
