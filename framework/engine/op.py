@@ -74,6 +74,7 @@ class Op:
         is_random: bool = False,
         same_dtype: bool = False,
         places: Callable | None = None,
+        view_start: Callable | None = None,
         is_differentiable: bool = True,
         register: bool = True,
     ):
@@ -84,6 +85,7 @@ class Op:
         self.is_view = is_view  # the output is the input's memory in another shape
         self.is_random = is_random  # never merged with an equal call
         self.same_dtype = same_dtype
+        self.view_start = view_start  # (attrs) -> the element of the input where the view begins
         self.places = places  # inputs may be computed right inside the output, at these elements (pack)
         self.is_differentiable = is_differentiable and not writes
         self.rule: Callable | None = None

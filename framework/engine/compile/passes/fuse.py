@@ -1,0 +1,84 @@
+"""Join elementwise lines into Chains: one loop, no memory traffic between the steps."""
+
+from __future__ import annotations
+
+from framework.engine.compile.passes.snapshot import variable_of
+from framework.engine.op import Op
+from framework.engine.program import Line, Program
+
+
+class Chain(Op):
+    """Elementwise ops run in one loop. steps: (op, attrs, out dtype, places of its inputs); a place counts inputs first."""
+
+    def __init__(self, steps: tuple):
+        self.steps = steps
+
+        def forward(*inputs, **_):
+            values = list(inputs)
+            for op, attrs, _dtype, places in steps:
+                values.append(op.forward(*[values[p] for p in places], **attrs))
+            return values[-1]
+
+        forward.__name__ = "+".join([op.name for op, *_ in steps])
+        super().__init__(forward, forward, scalar=forward, register=False)
+
+
+def fuse(program: Program) -> Program:
+    """A producer joins its readers' group when ALL its readers are in one group of its shape.
+
+    The group stands at its last line, so no Variable that a producer reads may be written in between. One output
+    per group, nothing is computed twice.
+    """
+    users, owner = program.users(), variable_of(program)
+    position = {id(line): i for i, line in enumerate(program.lines)}
+    head_of: dict[int, Line] = {}
+    groups: dict[int, list[Line]] = {}
+    for line in reversed(program.lines):
+        if line.op.scalar is None:
+            continue
+        readers = users.get(line.outs[0], [None])
+        heads = {id(h): h for h in [None if u is None else head_of.get(id(u)) for u in readers]}
+        head = next(iter(heads.values())) if len(heads) == 1 else None
+        if head is None or not can_join(program, line, head, position, owner):
+            head = line
+        head_of[id(line)] = head
+        groups.setdefault(id(head), []).insert(0, line)
+    lines = []
+    for line in program.lines:
+        if line.op.scalar is None:
+            lines.append(line)
+        elif head_of[id(line)] is line:
+            group = groups[id(line)]
+            lines.append(join(program, group) if len(group) > 1 else line)
+    return program.with_lines(lines)
+
+
+def can_join(program: Program, line: Line, head: Line, position: dict, owner: dict) -> bool:
+    """Same output shape, one float dtype, and no Variable read by `line` is written before `head`."""
+    mine, its = program.specs[line.outs[0]], program.specs[head.outs[0]]
+    if mine.shape != its.shape or len(floats(program, line) | floats(program, head)) > 1:
+        return False
+    read = {owner[slot] for slot in line.inputs if slot in owner}
+    between = program.lines[position[id(line)] : position[id(head)]]
+    return not read or not any([other.inputs[i] in read for other in between for i in other.op.writes])
+
+
+def floats(program: Program, line: Line) -> set:
+    """The floating point dtypes of a line."""
+    specs = [program.specs[slot] for slot in (*line.inputs, *line.outs)]
+    return {s.dtype for s in specs if s.dtype.kind == "f"}
+
+
+def join(program: Program, group: list[Line]) -> Line:
+    """One Line for a group, in the order of its lines."""
+    made = {line.outs[0] for line in group}
+    inputs = list(dict.fromkeys([slot for line in group for slot in line.inputs if slot not in made]))
+    place = {slot: i for i, slot in enumerate(inputs)}
+    steps = []
+    for line in group:
+        out = line.outs[0]
+        steps.append((line.op, line.attrs, program.specs[out].dtype, tuple([place[slot] for slot in line.inputs])))
+        place[out] = len(place)
+    last = group[-1]
+    values = tuple([program.specs[slot] for slot in (*inputs, *last.outs)])
+    return Line(Chain(tuple(steps)), tuple(inputs), {}, last.outs, values)

@@ -1,0 +1,85 @@
+"""The memory plan: where every value of a Program lives in one arena."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from framework.engine.program import Program
+
+ALIGN = 64
+
+
+@dataclass
+class Plan:
+    """home: slot -> (slot that owns its memory, byte offset); offset: owner -> bytes into the arena; size of the arena."""
+
+    home: dict[int, tuple[int, int]] = field(default_factory=dict)
+    offset: dict[int, int] = field(default_factory=dict)
+    size: int = 0
+    naive: int = 0  # bytes if no memory were used twice
+
+    def resolve(self, slot: int) -> tuple[int, int]:
+        """The slot that owns the memory of `slot`, and the byte offset in it."""
+        offset = 0
+        while slot in self.home:
+            slot, more = self.home[slot]
+            offset += more
+        return slot, offset
+
+
+def plan(program: Program) -> Plan:
+    """First fit by liveness; views share memory, inputs of `pack` are computed inside its output."""
+    made = Plan()
+    for line in program.lines:
+        if line.op.is_view:
+            start = line.op.view_start(line.attrs) if line.op.view_start else 0
+            made.home[line.outs[0]] = line.inputs[0], start * program.specs[line.outs[0]].dtype.itemsize
+    place_packed(program, made)
+    first, last = lifetimes(program, made)
+    live: list[tuple[int, int, int]] = []
+    for slot in sorted(first, key=first.get):
+        size = -(-max(1, program.specs[slot].nbytes) // ALIGN) * ALIGN
+        live = sorted([block for block in live if block[2] >= first[slot]])
+        at = 0
+        for start, stop, _ in live:
+            if at + size <= start:
+                break
+            at = max(at, stop)
+        live.append((at, at + size, last[slot]))
+        made.offset[slot], made.size, made.naive = at, max(made.size, at + size), made.naive + size
+    return made
+
+
+def place_packed(program: Program, made: Plan) -> None:
+    """Let the producers of pack's inputs write straight into its output."""
+    outs = {o for line in program.lines for o in line.outs}
+    fixed = set(program.inputs) | set(program.outputs)
+    for line in program.lines:
+        if line.op.places is None:
+            continue
+        specs = [program.specs[slot] for slot in line.inputs]
+        for slot, at in zip(line.inputs, line.op.places(specs, **line.attrs), strict=True):
+            owner, _ = made.resolve(slot)
+            is_whole = math.prod(program.specs[owner].shape) == math.prod(program.specs[slot].shape)
+            if owner in outs and owner not in fixed and is_whole and owner != line.outs[0]:
+                made.home[owner] = line.outs[0], at * program.specs[slot].dtype.itemsize
+
+
+def lifetimes(program: Program, made: Plan) -> tuple[dict, dict]:
+    """owner -> index of the line that first and last touches its memory (arena slots only)."""
+    first, last = {}, {}
+    end = len(program.lines)
+    for slot in program.inputs:
+        first[slot], last[slot] = -1, end
+    for i, line in enumerate(program.lines):
+        for slot in (*line.outs, *line.inputs):
+            owner, _ = made.resolve(slot)
+            if owner not in program.variables and owner not in program.constants:
+                first.setdefault(owner, i)
+                last[owner] = max(last.get(owner, 0), i)
+    for slot in program.outputs:
+        owner, _ = made.resolve(slot)
+        if owner in first:
+            last[owner] = end
+    return first, last
