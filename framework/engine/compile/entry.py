@@ -1,0 +1,199 @@
+"""Entry: what a Line needs from the compiler, as source text, and its argument words. No Numba here.
+
+Note [Argument block]  A compiled kernel is `void entry(int64 *a)`: a[0] its own address, a[1] the block's length in
+words, then the words this file lists: addresses, sizes, attrs. Shapes are words, never text: a new batch size
+compiles nothing.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import hashlib
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from framework.engine.program import Line, Program
+from framework.engine.tensor import Spec
+
+HEADER = 2  # words before the operands
+
+
+@dataclass(frozen=True)
+class Address:
+    """A word: where the memory of a slot is, plus some bytes."""
+
+    slot: int
+    offset: int = 0
+
+
+@dataclass
+class Entry:
+    """`source` defines entry(); it calls `functions` (name -> scalar function or kernel body).
+
+    words: Address, int, float (its bits), or str: a word that the VM knows ("control").
+    """
+
+    source: str
+    functions: dict[str, Callable]
+    dtype: np.dtype = field(default_factory=lambda: np.dtype(np.float32))  # of float literals, and of real()
+    words: list = field(default_factory=list)
+    signature: str = "kernel"
+
+    def key(self, stamp: str) -> str:
+        """Content hash: same text, same bytecode, same dtype, same machine and versions -> same compiled object."""
+        codes = [(n, f.__code__.co_code, f.__code__.co_consts, f.__code__.co_names) for n, f in self.functions.items()]
+        text = repr((stamp, self.source, codes, self.dtype.name, self.signature))
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def entry_of(program: Program, line: Line) -> Entry | None:
+    """The Entry of a Line; None where only its NumPy forward exists."""
+    if line.op.scalar is not None:
+        return elementwise_entry(program, line)
+    return kernel_entry(program, line) if line.op.body is not None else None
+
+
+def steps_of(line: Line) -> tuple:
+    """The steps of a Chain, or the line itself as one step."""
+    steps = getattr(line.op, "steps", None)
+    return steps or ((line.op, line.attrs, line.values[-1].dtype, tuple(range(len(line.inputs)))),)
+
+
+def elementwise_entry(program: Program, line: Line) -> Entry:
+    """One loop nest over the output; the text knows which inputs broadcast along which axes, not the sizes."""
+    out, inputs = program.specs[line.outs[0]], [program.specs[slot] for slot in line.inputs]
+    sizes, varies = collapse(out.shape, [s.shape for s in inputs])
+    steps = steps_of(line)
+    names = {op: f"f{i}" for i, op in enumerate(dict.fromkeys([op for op, *_ in steps]))}
+    words: list = [Address(line.outs[0]), *[Address(slot) for slot in line.inputs], *sizes]
+    first_size = HEADER + 1 + len(inputs)
+    text = ["def entry(a):", f"    out = pointer_{out.dtype.name}(a[{HEADER}])"]
+    text += [f"    x{i} = pointer_{s.dtype.name}(a[{HEADER + 1 + i}])" for i, s in enumerate(inputs)]
+    text += [f"    n{d} = a[{first_size + d}]" for d in range(len(sizes))]
+    calls = []
+    for s, (op, attrs, dtype, places) in enumerate(steps):
+        arguments = [f"v{p}" for p in places]
+        for name, value in scalar_attrs(op, attrs).items():
+            text.append(f"    c{s}_{name} = {attr_text(HEADER + len(words), value)}")
+            words.append(value if isinstance(value, float) else int(value))
+            arguments.append(f"c{s}_{name}")
+        calls.append(f"v{len(inputs) + s} = to_{dtype.name}({names[op]}({', '.join(arguments)}))")
+    indent = "    "
+    for depth in range(len(sizes) + 1):
+        for i in range(len(inputs)):  # load as far out as the input still changes
+            if max([d for d in range(len(sizes)) if varies[d][i]], default=-1) == depth - 1:
+                text.append(f"{indent}v{i} = x{i}[{flat_index([d for d in range(depth) if varies[d][i]])}]")
+        if depth < len(sizes):
+            text.append(f"{indent}for i{depth} in range(n{depth}):")
+            indent += "    "
+    text += [indent + call for call in calls]
+    text.append(f"{indent}out[{flat_index(range(len(sizes)))}] = v{len(inputs) + len(steps) - 1}")
+    floats = [s.dtype for s in (out, *inputs) if s.dtype.kind == "f"]
+    dtype = floats[0] if floats else np.dtype(np.float32)
+    return Entry("\n".join(text), {name: op.scalar for op, name in names.items()}, dtype, words)
+
+
+def scalar_attrs(op, attrs: dict) -> dict:
+    """The attrs that the scalar function computes with, with its defaults."""
+    return {name: attrs.get(name, default) for name, default in used_attrs(op.scalar)}
+
+
+@functools.cache
+def used_attrs(scalar: Callable) -> tuple:
+    """(name, default) of the keyword-only parameters that the function's body reads; the others are for shapes."""
+    read = {i.argval for i in dis.get_instructions(scalar)}
+    parameters = inspect.signature(scalar).parameters.values()
+    return tuple([(p.name, p.default) for p in parameters if p.kind is p.KEYWORD_ONLY and p.name in read])
+
+
+def attr_text(word: int, value) -> str:
+    """How compiled code reads an attr: floats are stored as the bits of a float64."""
+    return f"real_of_bits(a[{word}])" if isinstance(value, float) else f"a[{word}]"
+
+
+def flat_index(axes) -> str:
+    """The C-order index text over loop variables i0, i1 ..."""
+    text = "0"
+    for d in axes:
+        text = f"i{d}" if text == "0" else f"({text}) * n{d} + i{d}"
+    return text
+
+
+def collapse(shape: tuple, input_shapes: list) -> tuple[list, list]:
+    """Join neighbouring axes along which the same inputs vary: (sizes, per size which inputs vary)."""
+    sizes, varies = [], []
+    for axis in range(-len(shape), 0):
+        if shape[axis] == 1:
+            continue
+        pattern = [len(s) >= -axis and s[axis] != 1 for s in input_shapes]
+        if varies and varies[-1] == pattern:
+            sizes[-1] *= shape[axis]
+        else:
+            sizes.append(shape[axis])
+            varies.append(pattern)
+    return sizes, varies
+
+
+def kernel_entry(program: Program, line: Line) -> Entry | None:
+    """Unpack the block into C-contiguous arrays and scalars, call the op's body."""
+    outs, inputs = [program.specs[o] for o in line.outs], [program.specs[i] for i in line.inputs]
+    defaults = {p.name: p.default for p in line.op.__signature__.parameters.values() if p.kind is p.KEYWORD_ONLY}
+    attrs = defaults | line.attrs
+    seen = [o.shape for o in outs], [x.shape for x in inputs], attrs
+    if line.op.views is not None:
+        seen = line.op.views(outs, inputs, attrs)
+    if seen is None:
+        return None
+    out_shapes, input_shapes, attrs = seen
+    words, arguments, at = [], [], HEADER
+    shapes = (*out_shapes, *input_shapes)
+    for slot, spec, shape in zip((*line.outs, *line.inputs), (*outs, *inputs), shapes, strict=True):
+        shape = tuple(shape) or (1,)
+        if math.prod(shape) != spec.size:
+            raise AssertionError(f"{line.op.name}: views() changes the size of {spec} to {shape}")
+        sizes = ", ".join(f"a[{at + 1 + d}]" for d in range(len(shape)))
+        arguments.append(f"carray(pointer_{spec.dtype.name}(a[{at}]), ({sizes},))")
+        words += [Address(slot), *shape]
+        at += 1 + len(shape)
+    for name in list(inspect.signature(line.op.body).parameters)[len(arguments) :]:
+        value = attrs[name]
+        arguments.append(attr_text(at, value).replace("real_of", "double_of"))
+        words.append(value if isinstance(value, (float, str)) else int(value))
+        at += 1
+    return Entry("def entry(a):\n    body(" + ", ".join(arguments) + ")", {"body": line.op.body}, main_dtype(outs + inputs), words)
+
+
+def main_dtype(specs: list[Spec]) -> np.dtype:
+    """The first floating point dtype."""
+    return next((s.dtype for s in specs if s.dtype.kind == "f"), np.dtype(np.float32))
+
+
+def dispatch(code, pc, end, control):
+    """The VM: runs blocks from `pc` on, control[0] times to the end.
+
+    Returns -1 when done, -2 when a kernel asked to stop (control[1] == 2), -3 when the user did, or the pc of a line that Python must run.
+    """
+    while control[0] > 0:
+        while pc < end:
+            block = after(code, pc)  # noqa: F821
+            if block[0] == 0:
+                return pc
+            call(block[0], block)  # noqa: F821
+            if control[1] == 2:
+                control[2] = pc
+                return -2
+            pc += block[1]
+        pc = 0
+        control[0] -= 1
+        control[3] += 1
+        if control[1] == 1:
+            return -3
+    return -1
+
+
+VM = Entry("def entry(code, pc, end, control):\n    return dispatch(code, pc, end, control)", {"dispatch": dispatch}, signature="vm")

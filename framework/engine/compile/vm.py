@@ -1,0 +1,212 @@
+"""Executable: a Program assembled for the VM. One arena, one block of words per line, one call into compiled code."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from framework.engine.compile import cache
+from framework.engine.compile.entry import HEADER, VM, Address, Entry, entry_of
+from framework.engine.compile.passes import PASSES
+from framework.engine.compile.passes.memory import plan
+from framework.engine.program import Line, Program
+from framework.engine.variable import Variable, aligned
+
+DONE, NOT_FINITE, INTERRUPTED = -1, -2, -3
+
+
+class NotFinite(FloatingPointError):
+    """A checked value was NaN or infinite: `steps` steps were finished before; nothing of the failing one was written."""
+
+    def __init__(self, steps: int):
+        super().__init__(f"a value is NaN or infinite in step {steps + 1}")
+        self.steps = steps
+
+
+def fill_zero(out):
+    """out = 0 (kernel body)"""
+    for i in range(out.size):
+        out[i] = 0
+
+
+def copy(out, x):
+    """out = x (kernel body)"""
+    for i in range(out.size):
+        out[i] = x[i]
+
+
+class Executable:
+    """Runs a Program: executable(*arrays) -> list of arrays; `repeat(n)` for programs that fetch their own batches."""
+
+    def __init__(self, program: Program, passes: tuple = PASSES):
+        for pass_ in passes:
+            program = pass_(program)
+        self.program = program
+        self.plan = plan(program)
+        self.arena = aligned((self.plan.size,), np.uint8)
+        self.constants = {s: aligned_copy(c) for s, c in program.constants.items()}
+        self.control = np.zeros(16, np.int64)  # steps to do, why it stopped, where, steps done
+        self.lines: list[tuple[Line, int]] = []
+        self.callouts: dict[int, Line] = {}
+        self._moving: list[tuple[int, Address]] = []  # words that hold a Variable's address
+        self._written = {program.variables[line.inputs[i]].id: program.variables[line.inputs[i]]
+                         for line in program.lines for i in line.op.writes}  # fmt: skip
+        self._assemble([part for line in program.lines for part in self._entries(line)])
+        self.inputs = [self._array(slot) for slot in program.inputs]
+
+    def _entries(self, line: Line) -> list[tuple[Line, Entry | None]]:
+        """(line, Entry or None) for everything the VM has to do for one line: mostly one."""
+        if line.op.is_view:
+            return []
+        if line.op.places is None:
+            return [(line, entry_of(self.program, line))]
+        out, specs = line.outs[0], [self.program.specs[slot] for slot in line.inputs]
+        starts, parts = line.op.places(specs, **line.attrs), []
+        size, item = self.program.specs[out].size, specs[0].dtype.itemsize
+        ends = [*starts[1:], size]
+        for slot, spec, start, stop in zip(line.inputs, specs, starts, ends, strict=True):
+            if self.plan.resolve(slot) != self._shifted(out, start * item):  # copy what is not computed in place
+                parts.append((line, move(copy, spec.dtype, [(Address(out, start * item), spec.size), (Address(slot), spec.size)])))
+            if start + spec.size < stop:  # and clear the gap behind it
+                parts.append((line, move(fill_zero, spec.dtype, [(Address(out, (start + spec.size) * item), stop - start - spec.size)])))
+        return parts
+
+    def _shifted(self, slot: int, offset: int) -> tuple[int, int]:
+        owner, start = self.plan.resolve(slot)
+        return owner, start + offset
+
+    def _assemble(self, parts: list) -> None:
+        vm, *functions = cache.addresses([VM] + [entry for _, entry in parts if entry])
+        self._vm = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(vm)
+        rest, code = iter(functions), []
+        for line, entry in parts:
+            self.lines.append((line, len(code)))
+            if entry is None:
+                self.callouts[len(code)] = line
+            words = entry.words if entry else []
+            start = len(code)
+            code += [next(rest) if entry else 0, HEADER + len(words)]
+            for word in words:
+                if isinstance(word, Address) and self.plan.resolve(word.slot)[0] in self.program.variables:
+                    self._moving.append((start + HEADER + words.index(word), word))
+                code.append(self._word(word))
+        self.code = np.array(code, np.int64)
+        self._moves = Variable.moves
+
+    def _word(self, word: Any) -> int:
+        if isinstance(word, Address):
+            return self._address(word)
+        if isinstance(word, str):
+            return {"control": self.control.ctypes.data}[word]
+        return int(np.float64(word).view(np.int64)) if isinstance(word, float) else int(word)
+
+    def _address(self, word: Address) -> int:
+        owner, offset = self.plan.resolve(word.slot)
+        offset += word.offset
+        if owner in self.program.variables:
+            return self.program.variables[owner].address + offset
+        if owner in self.constants:
+            return self.constants[owner].ctypes.data + offset
+        return self.arena.ctypes.data + self.plan.offset[owner] + offset
+
+    def _array(self, slot: int) -> np.ndarray:
+        """The memory of a slot as an array."""
+        owner, start = self.plan.resolve(slot)
+        spec = self.program.specs[slot]
+        if owner in self.program.variables:
+            memory = self.program.variables[owner]._memory.reshape(-1).view(np.uint8)
+        elif owner in self.constants:
+            memory = self.constants[owner].reshape(-1).view(np.uint8)
+        else:
+            memory = self.arena[self.plan.offset[owner] :]
+        return memory[start : start + spec.nbytes].view(spec.dtype).reshape(spec.shape)
+
+    def _prepare(self) -> None:
+        """Give held Variables new memory before they are overwritten, and look addresses up again if any moved."""
+        for variable in self._written.values():
+            variable.writable()
+        if self._moves != Variable.moves:
+            for at, word in self._moving:
+                self.code[at] = self._address(word)
+            self._moves = Variable.moves
+
+    def __call__(self, *feeds: Any) -> list[np.ndarray]:
+        """Run once on arrays."""
+        for place, feed in zip(self.inputs, feeds, strict=True):
+            place[...] = feed
+        self.repeat(1)
+        return self.outputs()
+
+    def outputs(self) -> list[np.ndarray]:
+        """Copies of the outputs of the last step."""
+        return [self._array(slot).copy() for slot in self.program.outputs]
+
+    def repeat(self, steps: int) -> int:
+        """Run the whole program `steps` times without coming back to Python, except for ops that have no kernel.
+
+        Returns the number of steps that were finished: less than `steps` after `stop()`. Raises NotFinite.
+        """
+        self._prepare()
+        control, code = self.control, self.code.ctypes.data
+        control[:4] = steps, 0, 0, 0
+        pc = 0
+        while True:
+            pc = self._vm(code, pc, len(self.code), control.ctypes.data)
+            if pc == NOT_FINITE:
+                raise NotFinite(int(control[3]))
+            if pc < 0:
+                return int(control[3])
+            self._call_out(self.callouts[pc])
+            pc += HEADER
+
+    def stop(self) -> None:
+        """Ask a running `repeat` (of another thread) to end after the present step."""
+        self.control[1] = 1
+
+    def _call_out(self, line: Line) -> None:
+        """Run a line's NumPy forward on views of the arena."""
+        result = line.op.forward(*[self._array(slot) for slot in line.inputs], **line.attrs)
+        for slot, value in zip(line.outs, result if isinstance(result, tuple) else (result,), strict=False):
+            self._array(slot)[...] = value
+
+    def profile(self, steps: int = 100) -> list[tuple[float, Line]]:
+        """[(microseconds per step, line)] of real steps, one block at a time, less the cost of entering the VM."""
+        self._prepare()
+        seconds, end = np.zeros(len(self.lines)), len(self.code)
+        control = self.control.ctypes.data
+        for _ in range(steps):
+            for i, (line, pc) in enumerate(self.lines):
+                self.control[:2] = 1, 0
+                start = time.perf_counter()
+                if pc in self.callouts:
+                    self._call_out(line)
+                else:
+                    self._vm(self.code[pc:].ctypes.data, 0, int(self.code[pc + 1]), control)
+                seconds[i] += time.perf_counter() - start
+        start = time.perf_counter()
+        for _ in range(1000):
+            self.control[0] = 1
+            self._vm(self.code.ctypes.data, end, end, control)
+        entering = (time.perf_counter() - start) / 1000
+        return [(1e6 * max(0.0, s / steps - entering), line) for s, (line, _) in zip(seconds, self.lines, strict=True)]
+
+
+def move(body: Callable, dtype: np.dtype, operands: list[tuple[Address, int]]) -> Entry:
+    """An Entry for `body` on vectors given by address and length."""
+    views = [f"carray(pointer_{dtype.name}(a[{HEADER + 2 * i}]), (a[{HEADER + 2 * i + 1}],))" for i in range(len(operands))]
+    words = [word for operand in operands for word in operand]
+    return Entry(f"def entry(a):\n    body({', '.join(views)})", {"body": body}, dtype, words)
+
+
+def aligned_copy(array: np.ndarray) -> np.ndarray:
+    """A large constant (data) stays where it is; a small one moves to aligned memory."""
+    if array.flags.c_contiguous and (array.nbytes > 65536 or math.prod(array.shape) == 0):
+        return array
+    made = aligned(array.shape, array.dtype)
+    made[...] = array
+    return made
