@@ -1,0 +1,89 @@
+"""What fit, evaluate and predict are given, as arrays that programs can read: checked once, at the border."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from framework.engine import nest
+from framework.engine.tensor import Tensor
+
+
+@dataclass
+class Rows:
+    """A data set in memory: nests of arrays that agree in their number of rows."""
+
+    x: Any
+    y: Any = None
+    sample_weight: Any = None
+
+    @property
+    def leaves(self) -> list[np.ndarray]:
+        """All arrays, in a fixed order."""
+        return [leaf for leaf in nest.flatten((self.x, self.y, self.sample_weight)) if leaf is not None]
+
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+        return len(self.leaves[0])
+
+    def packed(self, leaves: list) -> tuple:
+        """(x, y, sample_weight) in this structure with other leaves."""
+        rest = iter(leaves)
+        parts = (self.x, self.y, self.sample_weight)
+        return nest.map_structure(lambda leaf: None if leaf is None else next(rest), parts)
+
+    def part(self, start: int, stop: int) -> Rows:
+        """Rows start ... stop."""
+        return Rows(*self.packed([leaf[start:stop] for leaf in self.leaves]))
+
+
+def as_rows(x: Any, y: Any = None, sample_weight: Any = None, caller: str = "fit") -> Rows:
+    """Check and convert: floats to float32, everything C-contiguous, all of the same length, at least one row."""
+    named = {"x": x, "y": y, "sample_weight": sample_weight}
+    made = {name: nest.map_structure(lambda leaf, n=name: as_leaf(leaf, n, caller), part) for name, part in named.items()}
+    rows = Rows(**made)
+    if not rows.leaves:
+        raise ValueError(f"{caller}: x is missing")
+    counts = {name: [len(leaf) for leaf in nest.flatten(part) if leaf is not None] for name, part in made.items()}
+    if len({count for lengths in counts.values() for count in lengths}) > 1:
+        text = ", ".join(f"{name} {' '.join(map(str, lengths))}" for name, lengths in counts.items() if lengths)
+        raise ValueError(f"{caller}: arrays differ in their number of rows: {text}")
+    if rows.count == 0:
+        raise ValueError(f"{caller}: the data set is empty: x has 0 rows")
+    return rows
+
+
+def as_leaf(value: Any, name: str, caller: str) -> np.ndarray | None:
+    """One array of rows."""
+    if value is None:
+        return None
+    if not isinstance(value, (np.ndarray, Tensor)) and not hasattr(value, "__array__"):
+        if isinstance(value, (int, float)):
+            raise ValueError(f"{caller}: {name} is the number {value!r}, wanted arrays with one row per sample")
+        raise TypeError(f"{caller}: {name} is a {type(value).__name__}; wanted a NumPy array, a tensor or a structure of them")
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{caller}: {name} has dtype {array.dtype}, wanted numbers")
+    if array.ndim == 0:
+        raise ValueError(f"{caller}: {name} has shape (), wanted one row per sample")
+    return np.ascontiguousarray(array, np.float32 if array.dtype.kind == "f" else None)
+
+
+def listed(value: Any) -> Any:
+    """Plain Python lists of numbers become arrays (Keras takes them for y and sample_weight)."""
+    if isinstance(value, list) and value and not any(hasattr(v, "shape") for v in value):
+        return np.asarray(value)
+    return value
+
+
+def split_validation(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
+    """The last `fraction` of the rows, before any shuffling, is for validation (as in Keras)."""
+    if not 0.0 < fraction < 1.0:
+        raise ValueError(f"fit: validation_split must lie between 0 and 1, got {fraction!r}")
+    at = int(rows.count * (1.0 - fraction))
+    if at == 0 or at == rows.count:
+        raise ValueError(f"fit: validation_split={fraction} of {rows.count} rows leaves a part without rows")
+    return rows.part(0, at), rows.part(at, rows.count)

@@ -1,0 +1,139 @@
+"""Runner: takes a model through the batches of a data set in memory, compiled or eagerly."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from framework.distributed import rank, size
+from framework.distributed.shard import part
+from framework.engine import ops
+from framework.engine.errors import TraceError
+from framework.engine.tensor import Tensor
+from framework.engine.variable import Variable
+from framework.keras.training import shard
+from framework.keras.training.arrays import Rows
+
+LOG = logging.getLogger("framework")
+POLL_SECONDS = 0.05  # how often the main thread looks at a running program: Ctrl-C, progress
+
+
+class Runner:
+    """Steps of one kind over `rows`: step((x, y, sample_weight)) for batch after batch in a given order.
+
+    In compiled mode the step is traced once for whole batches and once for the last, smaller one; whole epochs run
+    without coming back to Python. is_split: ranks share each batch (else every rank computes all of it).
+    """
+
+    def __init__(self, step: Callable, rows: Rows, batch_size: int, *, is_compiled: bool, is_split: bool = True):
+        self.step, self.rows, self.batch_size = step, rows, int(batch_size)
+        self.is_compiled = is_compiled
+        self.rank, self.ranks = (rank(), size()) if is_split else (0, 1)
+        self.steps = -(-rows.count // self.batch_size)
+        self._order = Variable(np.arange(rows.count), name="order", trainable=False)
+        self._cursor = Variable(np.int64(0), name="cursor", trainable=False)
+        self._leaves = [Tensor(leaf) for leaf in rows.leaves]
+        self._executables: dict[int, Any] = {}
+
+    def set_order(self, order: np.ndarray) -> None:
+        """The rows of the next epoch, in order; starts at the first batch."""
+        ops.assign(self._order, Tensor(np.ascontiguousarray(order, np.int64)))
+        self.cursor = 0
+
+    @property
+    def cursor(self) -> int:
+        """The number of the next batch."""
+        return int(self._cursor.array)
+
+    @cursor.setter
+    def cursor(self, batch: int) -> None:
+        ops.assign(self._cursor, Tensor(np.asarray(batch, np.int64)))
+
+    def batch_rows(self, batch: int) -> int:
+        """The number of rows of a (global) batch."""
+        return min(self.batch_size, self.rows.count - batch * self.batch_size)
+
+    def run(self, count: int, tick: Callable | None = None) -> list[np.ndarray]:
+        """Run the next `count` batches; returns the step's outputs for the last of them. tick(): called now and then."""
+        while count > 0:
+            rows, done = self.batch_rows(self.cursor), self.cursor
+            whole = self.rows.count // self.batch_size - done if rows == self.batch_size else 1
+            chunk = min(count, whole)
+            outputs = self._run_same(rows, chunk, tick)
+            count -= chunk
+        return outputs
+
+    def _run_same(self, rows: int, count: int, tick: Callable | None) -> list[np.ndarray]:
+        """`count` batches of `rows` rows each."""
+        if self.is_compiled:
+            executable = self._executable(rows)
+            if executable is not None:
+                if count == 1 or tick is None:
+                    executable.repeat(count)
+                else:
+                    run_watched(executable, count, tick)
+                return executable.outputs()
+        for _ in range(count):
+            outputs = self._call(rows)
+            if tick is not None:
+                tick()
+        return [np.asarray(o) for o in outputs]
+
+    def _executable(self, rows: int) -> Any:
+        if rows not in self._executables:
+            from framework.engine.compile.trace import trace
+            from framework.engine.compile.vm import Executable
+
+            try:
+                self._executables[rows] = Executable(trace(lambda: self._call(rows)))
+            except TraceError as error:
+                self.is_compiled = False
+                LOG.warning("this step cannot be compiled and runs eagerly: %s%s", error, place_of(error))
+                return None
+        return self._executables[rows]
+
+    def _call(self, rows: int) -> list:
+        """One step on the batch at the cursor: what eager mode runs and compiled mode traces."""
+        start, stop = part(rows, self.rank, self.ranks)
+        with shard.using(shard.Shard(start, stop - start, rows)):
+            taken = [
+                ops.take_batch(leaf, self._order, self._cursor, size=stop - start, batch=self.batch_size, first=start)
+                for leaf in self._leaves
+            ]
+            outputs = self.step(self.rows.packed(taken))
+        ops.assign_add(self._cursor, Tensor(np.asarray(1, np.int64)))
+        return outputs
+
+
+def run_watched(executable: Any, count: int, tick: Callable) -> None:
+    """Run on a worker thread; this thread wakes every 50 ms for `tick` and so takes Ctrl-C at once."""
+    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import TimeoutError as NotYet
+
+    with ThreadPoolExecutor(1, "framework-vm") as pool:
+        running = pool.submit(executable.repeat, count)
+        try:
+            while True:
+                try:
+                    running.result(POLL_SECONDS)
+                    return
+                except NotYet:
+                    if running.done():
+                        raise
+                    tick()
+        finally:
+            executable.stop()
+
+
+def place_of(error: TraceError) -> str:
+    """Where the user's code asked for a value: the last frame outside this package."""
+    frames, trail = [], error.__traceback__
+    while trail is not None:
+        frames.append((trail.tb_frame.f_code.co_filename, trail.tb_lineno))
+        trail = trail.tb_next
+    package = __file__.rsplit("keras", 1)[0]
+    outside = [f for f in frames if not f[0].startswith(package)]
+    return f" ({outside[-1][0]}:{outside[-1][1]})" if outside else ""
