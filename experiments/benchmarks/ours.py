@@ -1,0 +1,45 @@
+"""One workload with this framework: python ours.py W1 compiled|eager THREADS"""
+
+import time
+
+START = time.perf_counter()
+import sys  # noqa: E402
+
+from workloads import WORKLOADS, batches, data, measure, report  # noqa: E402
+
+from framework import keras  # noqa: E402
+from framework.engine.compile import blas  # noqa: E402
+
+name, mode, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+blas.set_threads(threads)
+keras.utils.set_random_seed(0)
+sizes, batch, _ = WORKLOADS[name]
+hidden = [keras.layers.Dense(n, activation="relu") for n in sizes[1:-1]]
+model = keras.Sequential([keras.Input((sizes[0],)), *hidden, keras.layers.Dense(sizes[-1])])
+loss = "mse" if sizes[-1] == 1 else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+model.compile(keras.optimizers.Adam(1e-3), loss, run_eagerly=mode == "eager")
+x, y = data(name)
+
+if mode == "compiled":
+    runner = model.runner("train", __import__("framework.keras.training.arrays", fromlist=["x"]).as_rows(x, y), batch)
+
+    def run(steps: int) -> None:
+        """Whole epochs run without Python, as in fit."""
+        while steps > 0:
+            if runner.cursor == runner.steps:
+                runner.cursor = 0
+            count = min(steps, runner.steps - runner.cursor)
+            runner.run(count)
+            steps -= count
+else:
+    parts = [(keras.ops.convert_to_tensor(a), keras.ops.convert_to_tensor(b)) for a, b in batches(name)]
+
+    def run(steps: int) -> None:
+        """One Python step after the other, as with run_eagerly=True."""
+        for i in range(steps):
+            model.train_step(parts[i % len(parts)])
+
+
+run(1)
+first = time.perf_counter()
+report(measure(run), START, first)
