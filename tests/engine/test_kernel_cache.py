@@ -1,0 +1,87 @@
+"""The kernel cache: cold, warm, torn, read-only, somebody else's, and two processes at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import sys
+import numpy as np
+from framework.engine import ops
+from framework.engine.compile import cache
+from framework.engine.compile.trace import trace
+from framework.engine.compile.vm import Executable
+from framework.engine.tensor import Tensor
+x = Tensor(np.arange(6, dtype=np.float32).reshape(2, 3))
+run = Executable(trace(lambda x: ops.tanh(x * 2.0 + 1.0), x))
+np.testing.assert_allclose(run(x.array)[0], np.tanh(x.array * 2 + 1), rtol=1e-6)
+print(len(cache.COMPILED), "numba" in sys.modules)
+"""
+
+
+def start(folder: Path) -> subprocess.Popen:
+    """A process that needs two kernels (the chain and the VM) with this cache folder."""
+    env = os.environ | {"FRAMEWORK_CACHE": str(folder), "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, "-c", PROGRAM], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen) -> tuple[str, str]:
+    """(what it printed, what it complained about) of a process that must succeed."""
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return out.strip(), err
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory) -> Path:
+    """A cache folder that two processes filled at the same time."""
+    folder = tmp_path_factory.mktemp("cache") / "kernels"
+    for process in [start(folder), start(folder)]:
+        assert finish(process)[0] == "2 True"
+    return folder
+
+
+def test_a_warm_process_neither_compiles_nor_imports_numba(warm):
+    assert finish(start(warm))[0] == "0 False"
+    assert len(list(warm.glob("*.o"))) == 2
+    assert not [p for p in warm.iterdir() if p.suffix != ".o"], "a temporary file was left"
+
+
+def test_a_torn_object_is_compiled_anew(warm, tmp_path):
+    folder = tmp_path / "torn"
+    folder.mkdir(mode=0o700)
+    for path in warm.glob("*.o"):
+        (folder / path.name).write_bytes(path.read_bytes()[:-100])
+    assert finish(start(folder))[0] == "2 True"
+    assert finish(start(folder))[0] == "0 False"
+
+
+def test_a_folder_that_others_can_write_is_ignored(warm, tmp_path):
+    folder = tmp_path / "open"
+    folder.mkdir()
+    folder.chmod(0o777)
+    out, err = finish(start(folder))
+    assert out == "2 True"
+    assert "ignored" in err
+    assert not list(folder.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    assert finish(start(blocked / "kernels"))[0] == "2 True"
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_costs_only_time(tmp_path):
+    folder = tmp_path / "readonly"
+    folder.mkdir(mode=0o500)
+    out, err = finish(start(folder))
+    assert out == "2 True"
+    assert "cannot be written" in err
