@@ -1,4 +1,4 @@
-"""Tensor: an array that ops can be applied to. Spec: its shape and dtype while there is no value."""
+"""Tensor: an array that ops can be applied to. Spec: its shape and dtype where it has no value."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Spec:
 
     def __array__(self, dtype=None, copy=None):
         raise TraceError(
-            f"a tensor of shape {tuple(self.shape)} and dtype {self.dtype} made while tracing has no "
-            "value: branch on shapes, not on values (or run eagerly)"
+            f"a tensor of shape {tuple(self.shape)} and dtype {self.dtype} made while tracing has "
+            "no value: branch on shapes, not on values (or run eagerly)"
         )
 
     def __repr__(self) -> str:
@@ -107,7 +107,7 @@ class Tensor:
 
     def __len__(self) -> int:
         if not self.array.shape:
-            raise TypeError("len() of a tensor of shape ()")
+            raise TypeError("Scalar tensor has no `len()`")
         return self.array.shape[0]
 
     def __bool__(self) -> bool:
@@ -126,7 +126,7 @@ class Tensor:
         return int(array)
 
     def __format__(self, spec: str) -> str:
-        return format(self.numpy(), spec) if spec else str(self)
+        return str(self) if self.is_abstract else format(self.numpy(), spec)
 
     def __hash__(self) -> int:
         raise TypeError("Tensor is unhashable. Instead, use tensor.ref() as the key.")
@@ -143,9 +143,8 @@ class Tensor:
         )
 
     def __str__(self) -> str:
-        text = "<traced>" if self.is_abstract else np.array2string(self.array, separator=" ")
-        if not self.is_abstract and not self.array.shape:
-            text = str(self.array)
+        text = "<traced>" if self.is_abstract else str(self.array)
+        text = f"\n{text}" if "\n" in text else text
         return f"tf.Tensor({text}, shape={tuple(self.array.shape)}, dtype={self.array.dtype})"
 
     def __repr__(self) -> str:
@@ -161,7 +160,7 @@ class Tensor:
 
 def value_text(array: np.ndarray) -> str:
     """The value as TensorFlow shows it after `numpy=`: on a new line if it takes several."""
-    text = repr(array) if array.ndim else str(array)
+    text = repr(array) if array.ndim else repr(array.item())
     return f"\n{text}" if "\n" in text else text
 
 
@@ -188,39 +187,82 @@ class Reference:
 
 
 def as_array(value: Any, dtype: Any = None) -> np.ndarray:
-    """A NumPy array by TensorFlow's rules: Python floats are float32, ints int32, arrays keep theirs."""
+    """A NumPy array by TensorFlow's rules: Python floats are float32, ints int32, arrays as is."""
     wanted = None if dtype is None else as_dtype(dtype).dtype
     if isinstance(value, Tensor):
         value = value.__array__()
-    elif isinstance(value, (list, tuple)) and any(isinstance(v, Tensor) for v in value):
-        value = np.stack([as_array(v) for v in value])
-    typed = isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "__array__")
-    array = np.asarray(value)
-    if array.dtype == object or array.dtype.kind in "USOVM":
-        raise ValueError(f"cannot make a tensor of {type(value).__name__} {value!r}: not a number or a regular array")
+    typed = hasattr(value, "__array__")
+    first = value if typed else first_leaf(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(
+            f"cannot make a tensor of a list whose parts differ in shape: {error}"
+        ) from None
+    if array.dtype.kind in "OUSVMm":
+        kind = TypeError if wanted is not None and isinstance(value, str) else ValueError
+        raise kind(
+            f"cannot make a tensor of {type(value).__name__} {value!r}: "
+            "not a number or a regular array"
+        )
+    if not typed:
+        check_kinds(array, first, wanted)
     if wanted is None:
-        wanted = array.dtype if typed else DEFAULT.get(array.dtype.kind, array.dtype)
-    elif array.dtype.kind == "f" and wanted.kind in "iub" and not typed:
-        raise TypeError(f"Cannot convert {value!r} to a tensor of dtype {wanted}")
+        wanted = array.dtype if typed else default_dtype(array, first)
     if array.dtype != wanted:
         if array.dtype.kind in "iu" and wanted.kind in "iu" and not typed and array.size:
             check_range(array, wanted)
-        array = array.astype(wanted)
+        with np.errstate(over="ignore"):
+            array = array.astype(wanted)
     return array
 
 
+def first_leaf(value: Any) -> Any:
+    """The first number or array of a nested list."""
+    while isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    return value
+
+
+def check_kinds(array: np.ndarray, first: Any, wanted: np.dtype | None) -> None:
+    """Raise if Python values would change their kind: 1.5 to an int, 1 to a bool, True to 1.0."""
+    kind = array.dtype.kind
+    if wanted is not None and (kind + wanted.kind in ("fi", "fu", "ib", "ub", "fb")) and array.size:
+        raise TypeError(f"Cannot convert {first!r} to a tensor of dtype {wanted}")
+    if type(first) is bool and kind != "b":
+        raise ValueError("cannot make a tensor of a list that mixes bools and numbers")
+
+
+def default_dtype(array: np.ndarray, first: Any) -> np.dtype:
+    """The dtype of Python numbers; a list that starts with an array or NumPy float has its dtype."""
+    if isinstance(first, (np.floating, np.ndarray)):
+        return first.dtype
+    if isinstance(first, Tensor):
+        return first.array.dtype
+    if (
+        array.dtype.kind == "i"
+        and array.size
+        and (array.max() > MAX_INT32 or array.min() < -MAX_INT32 - 1)
+    ):
+        return array.dtype
+    return DEFAULT.get(array.dtype.kind, array.dtype)
+
+
 DEFAULT = {"f": np.dtype(np.float32), "i": np.dtype(np.int32)}
+MAX_INT32 = 2**31 - 1
 
 
 def check_range(array: np.ndarray, wanted: np.dtype) -> None:
-    """Raise if a Python integer does not fit into `wanted` (a silent wrap-around is never meant)."""
+    """Raise if a Python integer does not fit into `wanted`: a wrap-around is never meant."""
     limits = np.iinfo(wanted)
     if array.min() < limits.min or array.max() > limits.max:
-        raise ValueError(f"integer {array} does not fit into {wanted}; give the dtype, e.g. dtype='int64'")
+        raise ValueError(
+            f"integer {array} does not fit into {wanted}; give the dtype, e.g. dtype='int64'"
+        )
 
 
 def as_tensor(value: Any, dtype: Any = None) -> Tensor:
-    """`value` as a Tensor; a Tensor stays what it is, but its dtype must be `dtype` if one is given."""
+    """`value` as a Tensor; a Tensor stays as it is, but must have `dtype` if one is given."""
     if isinstance(value, Tensor):
         if dtype is not None and value.array.dtype != as_dtype(dtype).dtype:
             raise ValueError(

@@ -1,0 +1,133 @@
+"""Doors: tables of another library's names for our ops. `renamed` makes one entry.
+
+A door (framework.tf, framework.torch, keras.ops) is a module of lines such as
+
+    reduce_sum = door.renamed(ops.sum, "input_tensor, axis=None, keepdims=False, name=None")
+
+The text is the other library's signature. Its first parameters are the op's inputs, the others are
+attrs of the same name; where names or order differ, keywords say so: `x="b"`, `axis="dim"`. Dialects
+(how values become tensors, which dtypes may meet) are in the door's one function `call`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from framework.engine.dtypes import DType
+from framework.engine.op import Op
+from framework.engine.tensor import Tensor
+
+
+class Door:
+    """A door: `call(op, inputs, attrs)` is how this library's values enter and leave an op.
+
+    ignored: parameters that say nothing about the result (name=); any other one without a meaning
+    here must be left at its default.
+    """
+
+    def __init__(self, call: Callable, ignored: tuple = ("name",)):
+        self.call, self.ignored = call, ignored
+
+    def renamed(
+        self,
+        op: Op,
+        signature: str,
+        doc: str | None = None,
+        pinned: dict | None = None,
+        **words: str,
+    ) -> Any:
+        """A function with this signature that calls `op`.
+
+        words: the op's input or attr -> their parameter. pinned: attrs with one value at this door.
+        """
+        theirs = parameters_of(signature)
+        inputs, attrs = match(op, theirs, words)
+        pairs = [f"{ours!r}: {name}" for ours, name in attrs.items()]
+        pairs += [f"{ours!r}: {value!r}" for ours, value in (pinned or {}).items()]
+        source = f"call(op, ({''.join([name + ', ' for name in inputs])}), {{{', '.join(pairs)}}})"
+        known = {name.strip("*") for name in inputs} | set(attrs.values()) | set(self.ignored)
+        for name in theirs:
+            if name not in known:
+                source = f"{source} if {name} is default_{name} else refuse(op, {name!r}, {name})"
+        defaults = {f"default_{name}": p.default for name, p in theirs.items()}
+        scope = {"call": self.call, "op": op, "refuse": refuse, **defaults}
+        # As namedtuple does it: a function with a real signature costs nothing at each call.
+        function = eval(f"lambda {signature}: {source}", scope)
+        function.__doc__ = doc or op.__doc__
+        function.op, function.inputs, function.attrs = op, tuple(inputs), attrs
+        return function
+
+
+def parameters_of(signature: str) -> dict[str, inspect.Parameter]:
+    """The parameters of a signature text."""
+    return dict(inspect.signature(eval(f"lambda {signature}: None")).parameters)
+
+
+def match(op: Op, theirs: dict, words: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Their parameters that are the op's inputs, in its order; and its attrs as {ours: theirs}."""
+    ours = inspect.signature(op).parameters.values()
+    keywords = [p.name for p in ours if p.kind is p.KEYWORD_ONLY]
+    places = [p for p in ours if p.kind is not p.KEYWORD_ONLY]
+    unknown = set(words) - set(keywords) - {p.name for p in places}
+    if unknown or not set(words.values()) <= set(theirs):
+        raise TypeError(
+            f"{op.name}: {words} does not join its {[p.name for p in ours]} and {list(theirs)}"
+        )
+    free = [name for name in theirs if name not in words.values()]
+    stars = {p.name: "*" if p.kind is p.VAR_POSITIONAL else "" for p in places}
+    inputs = [
+        star + (words[name] if name in words else free.pop(0)) for name, star in stars.items()
+    ]
+    return inputs, {key: words.get(key, key) for key in keywords if words.get(key, key) in theirs}
+
+
+def refuse(op: Op, name: str, value: Any) -> None:
+    """An argument of theirs that has no meaning here."""
+    raise NotImplementedError(f"{op.name}: the argument {name}={value!r} is not supported")
+
+
+def static(value: Any) -> Any:
+    """An attr given as a tensor, list or dtype (axis=[0, 1]) as the plain value that ops take."""
+    if isinstance(value, Tensor):
+        value = value.numpy().tolist()
+    if isinstance(value, DType):
+        return value.name
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return tuple(
+            [
+                int(v) if hasattr(v, "__index__") and not isinstance(v, bool) else static(v)
+                for v in value
+            ]
+        )
+    return value
+
+
+def named(table: dict[str, Any], module: str) -> None:
+    """Give the functions of a table their names: what help(), tracebacks and tests show."""
+    for name, function in table.items():
+        if getattr(function, "__name__", "") == "<lambda>" and hasattr(function, "op"):
+            function.__name__ = function.__qualname__ = name
+            function.__module__ = module
+
+
+def public(module: ModuleType) -> list[str]:
+    """The names of a door: everything that is neither private nor a helper module of its own."""
+    return sorted(
+        getattr(module, "__all__", None) or [n for n in vars(module) if not n.startswith("_")]
+    )
+
+
+def missing(module: str, name: str, names: Iterable[str]) -> AttributeError:
+    """The error for a name that a door lacks, with the nearest that it has."""
+    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.0)
+    return AttributeError(
+        f"{module} has no {name!r}; the nearest name it has is {near[0]!r}", name=name
+    )

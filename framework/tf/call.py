@@ -1,0 +1,89 @@
+"""TensorFlow's dialect: how values enter an op. The first input's dtype decides, strictly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from framework.engine import door, ops
+from framework.engine.dtypes import as_dtype
+from framework.engine.op import Op
+from framework.engine.tensor import Tensor, as_array, as_tensor
+
+PLAIN = {type(None), bool, int, float, str}
+
+
+def tensor(value: Any, dtype: Any = None) -> Tensor:
+    """`value` as a Tensor; a list with tensors in it is stacked, so that tapes see it."""
+    if isinstance(value, (list, tuple)) and has_tensor(value):
+        like = dtype or next((x.dtype for x in value if isinstance(x, Tensor)), None)
+        return ops.stack(*[tensor(x, like) for x in value])
+    return as_tensor(value, dtype)
+
+
+def has_tensor(value: list | tuple) -> bool:
+    """True if a Tensor is somewhere in a nested list."""
+    return any(
+        [isinstance(x, Tensor) or (isinstance(x, (list, tuple)) and has_tensor(x)) for x in value]
+    )
+
+
+def call(op: Op, inputs: tuple, attrs: dict) -> Any:
+    """op(*inputs, **attrs), of Tensors of one dtype (the first input's) where the op wants that."""
+    for x in inputs:
+        if not isinstance(x, Tensor):
+            inputs = matching(op, inputs)
+            break
+    for key, value in attrs.items():
+        if type(value) not in PLAIN:
+            attrs[key] = door.static(value)
+    return op(*inputs, **attrs)
+
+
+def matching(op: Op, inputs: tuple) -> tuple:
+    """The inputs as Tensors."""
+    if not inputs:
+        raise ValueError(f"{op.name}: got an empty list of tensors")
+    first = tensor(inputs[0])
+    like = first.array.dtype if op.same_dtype else None
+    return (first, *[x if isinstance(x, Tensor) else tensor(x, like) for x in inputs[1:]])
+
+
+renamed = door.Door(call).renamed
+
+
+def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = "Const") -> Tensor:
+    """A Tensor of `value`: Python floats are float32, ints int32 (or int64), arrays keep theirs.
+
+    shape: the shape to give the values; a single value is repeated.
+    """
+    wanted = None if dtype is None else as_dtype(dtype)
+    if isinstance(value, Tensor) and wanted is not None and value.dtype != wanted:
+        raise TypeError(f"Expected tensor {value} with dtype {wanted!r}, but got {value.dtype!r}.")
+    array = np.array(as_array(value, dtype))  # the caller may write to his array
+    if shape is not None:
+        shape = door.static(shape)
+        array = np.full(shape, array) if array.size == 1 else array.reshape(shape)
+    return Tensor(array)
+
+
+def convert_to_tensor(
+    value: Any, dtype: Any = None, dtype_hint: Any = None, name: Any = None
+) -> Tensor:
+    """`value` as a Tensor; a Tensor passes through, but must have `dtype` if one is given.
+
+    dtype_hint: the dtype to try first.
+    """
+    if dtype is None and dtype_hint is not None and not isinstance(value, Tensor):
+        try:
+            return tensor(value, dtype_hint)
+        except (TypeError, ValueError):
+            pass
+    if isinstance(value, np.ndarray):
+        return constant(value, dtype)
+    return (
+        tensor(value, dtype)
+        if not getattr(value, "is_variable", False)
+        else ops.identity(tensor(value, dtype))
+    )

@@ -1,0 +1,3 @@
+"""tf.errors."""
+
+from framework.engine.errors import InvalidArgumentError

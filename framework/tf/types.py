@@ -1,0 +1,52 @@
+"""The small types of TensorFlow's namespace."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+from framework.engine.dtypes import TensorShape, as_dtype
+from framework.engine.tensor import Tensor
+
+
+class UnconnectedGradients(enum.Enum):
+    """What gradient() gives for a source that the target does not depend on."""
+
+    NONE = "none"
+    ZERO = "zero"
+
+
+class TensorSpec:
+    """Shape (None: any) and dtype of a tensor: TensorSpec(shape, dtype=tf.float32, name=None)."""
+
+    __slots__ = ("dtype", "name", "shape")
+
+    def __init__(self, shape: Any, dtype: Any = "float32", name: str | None = None):
+        self.shape = None if shape is None else TensorShape(shape)
+        self.dtype, self.name = as_dtype(dtype), name
+
+    @classmethod
+    def from_tensor(cls, tensor: Tensor, name: str | None = None) -> TensorSpec:
+        """The spec that describes `tensor`."""
+        return cls(tensor.shape, tensor.dtype, name)
+
+    def is_compatible_with(self, value: Any) -> bool:
+        """True if `value` (a tensor or spec) has this dtype and fits the shape."""
+        if self.dtype != value.dtype:
+            return False
+        return (
+            self.shape is None or value.shape is None or self.shape.is_compatible_with(value.shape)
+        )
+
+    def __eq__(self, other: object) -> bool:
+        parts = ("shape", "dtype", "name")
+        return isinstance(other, TensorSpec) and all(
+            getattr(self, p) == getattr(other, p) for p in parts
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.dtype))
+
+    def __repr__(self) -> str:
+        shape = "<unknown>" if self.shape is None else tuple(self.shape)
+        return f"TensorSpec(shape={shape}, dtype={self.dtype!r}, name={self.name!r})"
