@@ -165,7 +165,7 @@ class Op:
         except AttributeError:
             inputs = as_tensors(inputs)
             arrays = [x.array for x in inputs]
-        if self.same_dtype:
+        if self.same_dtype and arrays[0].dtype is not arrays[-1].dtype:
             check_dtypes(self, arrays)
         if self.writes:
             arrays = writable(self, inputs, arrays)

@@ -60,7 +60,7 @@ def stamp() -> str:
     """What, besides its own text, a compiled object depends on."""
     binding, here = llvm(), Path(__file__)
     numba = Path(find_spec("numba").origin)  # found, not imported; importlib.metadata would cost 50 ms
-    sources = [here.with_name("jit.py"), here.with_name("language.py"), here.with_name("entry.py"), numba.with_name("_version.py")]
+    sources = [here.with_name("jit.py"), here.with_name("language.py"), here.with_name("entry.py"), here.parents[1] / "kernels" / "gemm.py", numba.with_name("_version.py")]
     texts = b"".join([path.read_bytes() for path in sources])
     machine = binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
     return "|".join([*machine, sys.version, str(binding.llvm_version_info), hashlib.sha256(texts).hexdigest()])

@@ -9,6 +9,8 @@ from llvmlite import ir
 from numba import carray, njit, types
 from numba.extending import intrinsic
 
+from framework.engine.kernels.gemm import STACK, floats_at, scratch, small_gemm, turn
+
 # No nnan, no ninf: NaN and infinity stay what they are, and a diverging loss is seen.
 FAST = {"error_model": "numpy", "boundscheck": False, "fastmath": {"reassoc", "nsz", "arcp", "contract", "afn"}}
 INT64 = types.int64
@@ -150,8 +152,11 @@ def nan(x):
     return x.dtype.type(np.nan)
 
 
+SMALL = 128**3  # multiply-adds up to which our own tile is faster than BLAS, which packs first
+
+
 def gemm_of(name: str, real):
-    """gemm(transpose_x, transpose_y, out, x, y): out = x @ y by BLAS (cblas with 64-bit sizes)."""
+    """gemm(transpose_x, transpose_y, out, x, y): out = x @ y by BLAS (cblas with 64-bit sizes) or, if small, by our tile."""
     i32 = types.int32
     cblas = types.ExternalFunction(
         f"framework_{name}",
@@ -159,16 +164,33 @@ def gemm_of(name: str, real):
     )
 
     @njit(**FAST)
-    def gemm(transpose_x, transpose_y, out, x, y):
+    def blas(transpose_x, transpose_y, out, x, y, m, n, k):
+        cblas(
+            i32(101), i32(112 if transpose_x else 111), i32(112 if transpose_y else 111), m, n, k, real(1.0),
+            x.ctypes.data, max(x.shape[1], 1), y.ctypes.data, max(y.shape[1], 1), real(0.0), out.ctypes.data, n,
+        )  # fmt: skip
+
+    @njit(**FAST)
+    def double(transpose_x, transpose_y, out, x, y):
+        m, n = out.shape
+        if m > 0 and n > 0:
+            blas(transpose_x, transpose_y, out, x, y, m, n, x.shape[0] if transpose_x else x.shape[1])
+
+    @njit(**FAST)
+    def single(transpose_x, transpose_y, out, x, y):
         m, n = out.shape
         k = x.shape[0] if transpose_x else x.shape[1]
-        if m > 0 and n > 0:
-            cblas(
-                i32(101), i32(112 if transpose_x else 111), i32(112 if transpose_y else 111), m, n, k, real(1.0),
-                x.ctypes.data, max(x.shape[1], 1), y.ctypes.data, max(y.shape[1], 1), real(0.0), out.ctypes.data, n,
-            )  # fmt: skip
+        if n >= 8 and m * n * k <= SMALL and (not transpose_y or n * k <= STACK):
+            row_stride, k_stride = (1, m) if transpose_x else (k, 1)
+            left, right, place = floats_at(x.ctypes.data), floats_at(y.ctypes.data), floats_at(out.ctypes.data)
+            if transpose_y:
+                right = scratch()
+                turn(floats_at(y.ctypes.data), right, n, k)
+            small_gemm(left, row_stride, k_stride, right, place, m, n, k)
+        elif m > 0 and n > 0:
+            blas(transpose_x, transpose_y, out, x, y, m, n, k)
 
-    return gemm
+    return single if name == "sgemm" else double
 
 
 MATH = (
