@@ -239,7 +239,7 @@ def start() -> SoloComm:
         per_rank = "1 thread" if number == 1 else f"{number} threads"
         print(
             f"framework: {world.size} ranks on {hosts} {noun}, {per_rank} per rank "
-            f"({world.cores} cores)",
+            f"(cores per host: {world.cores})",
             file=sys.stderr,
             flush=True,
         )

@@ -102,6 +102,16 @@ def ranks(numbers: list[int]) -> str:
     return f"rank{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
 
 
+def stacks() -> str:
+    """Where every thread but this one is: compiled steps run beside the main thread."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    return "".join(
+        f"{names.get(ident, 'a thread')}:\n" + "".join(traceback.format_stack(frame))
+        for ident, frame in sys._current_frames().items()
+        if ident != threading.get_ident()
+    )
+
+
 class Watchdog:
     """Ends the job when a rank waits in one collective, or has no `beat`, for `seconds`.
 
@@ -139,9 +149,7 @@ class Watchdog:
                 self._report()
 
     def _report(self) -> None:
-        frame = sys._current_frames().get(threading.main_thread().ident)
-        stack = "".join(traceback.format_stack(frame)) if frame else "(no Python frame)\n"
-        tell(f"no progress for {self.seconds:g} s; this rank stands here:\n{stack}")
+        tell(f"no progress for {self.seconds:g} s; this rank stands here:\n{stacks()}")
         tell(self._whom_we_wait_for())
         time.sleep(1.0)  # so that the others can tell where they stand
         self._world.abort(1)
