@@ -3,9 +3,47 @@
 from __future__ import annotations
 
 from framework.engine.op import OPS
-from framework.engine.ops import broadcast, create, elementwise, linalg, nn, operators, update  # noqa: F401
+from framework.engine.ops import (  # noqa: F401
+    activation,
+    arrange,
+    broadcast,
+    collective,
+    create,
+    elementwise,
+    functions,
+    index,
+    linalg,
+    logical,
+    normalization,
+    nn,
+    operators,
+    random,
+    reduce,
+    shape,
+    sparse_cross_entropy,
+    update,
+)
 
 globals().update(OPS)  # ops.sum is the op that ops/broadcast.py declares as sum_: no builtin is shadowed there
+from framework.engine.ops.activation import hard_sigmoid, hard_silu  # noqa: E402, F401
+from framework.engine.ops.arrange import (  # noqa: E402, F401
+    concatenate,
+    expand_dims,
+    flip,
+    ones_like,
+    repeat,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    tile,
+    unstack,
+)
+from framework.engine.ops.broadcast import zeros_like  # noqa: E402, F401
+from framework.engine.ops.index import boolean_mask  # noqa: E402, F401
+from framework.engine.ops.nn import l2_normalize  # noqa: E402, F401
+from framework.engine.ops.random import random_between  # noqa: E402, F401
+from framework.engine.ops.reduce import moments, std, variance  # noqa: E402, F401
 from framework.engine.tensor import as_tensor  # noqa: E402, F401
 
 operators.bind(OPS)

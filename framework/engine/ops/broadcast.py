@@ -7,7 +7,18 @@ import math
 import numpy as np
 
 from framework.engine.op import Op, Sample, elementwise, op
+from framework.engine.ops.operators import operand
 from framework.engine.tensor import Spec, Tensor
+
+
+def number(value: float, like: Tensor) -> Tensor:
+    """A constant of a formula in the dtype of `like`; for gradient rules."""
+    return operand(value, like.array.dtype)
+
+
+def zeros_like(x: Tensor) -> Tensor:
+    """Zeros of x's shape and dtype, one number repeated; for gradient rules."""
+    return broadcast_to(number(0, x), shape=x.array.shape)
 
 
 def unbroadcast(g: Tensor, x: Tensor) -> Tensor:
@@ -28,6 +39,11 @@ def axes_of(ndim: int, axis: int | tuple | None) -> tuple:
         if not -ndim <= a < ndim:
             raise ValueError(f"axis {a} is out of bounds for a tensor with {ndim} axes")
     return tuple(sorted({a % ndim for a in axis}))
+
+
+def axis_of(axis):
+    """NumPy takes no list as an axis."""
+    return tuple(axis) if isinstance(axis, list) else axis
 
 
 def reduced_shape(shape: tuple, axes: tuple, keepdims: bool) -> tuple:
@@ -108,7 +124,7 @@ REDUCTIONS = (
 @op(*REDUCTIONS, infer=infer_reduction)
 def sum_(x, *, axis=None, keepdims=False):
     """Sum over `axis` (None: all axes), in the dtype of x."""
-    return x.sum(axis=axis, keepdims=keepdims, dtype=x.dtype)
+    return x.sum(axis=axis_of(axis), keepdims=keepdims, dtype=x.dtype)
 
 
 @sum_.kernel(views=as_middle_axis)

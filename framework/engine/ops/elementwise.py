@@ -1,4 +1,4 @@
-"""Elementwise ops: a scalar function is the kernel, a NumPy function the eager forward, a rule of ops the gradient.
+"""Arithmetic: a scalar function is the kernel, a NumPy function the eager forward, a rule of ops the gradient.
 
 Fourteen lines declare an op.  Scalar functions are plain Python that the compiler reads: a float literal takes the
 kernel's dtype, `math.exp` and the like become the language's, and NaN must fall through every comparison.
@@ -11,7 +11,9 @@ import math
 import numpy as np
 
 from framework.engine.op import Sample, elementwise
-from framework.engine.ops.broadcast import unbroadcast
+from framework.engine.ops.broadcast import number, unbroadcast, zeros_like
+from framework.engine.ops.logical import equal, greater, greater_equal, less, less_equal, where
+from framework.engine.tensor import Spec
 
 PAIRS = (
     Sample(((3, 4), (4,))),
@@ -30,8 +32,8 @@ def add(x, y):
 
 
 @add.vjp()
-def _(g, out, x, y):
-    return unbroadcast(g, x), unbroadcast(g, y)
+def _(g, out, x, y, *, wants):
+    return unbroadcast(g, x) if wants[0] else None, unbroadcast(g, y) if wants[1] else None
 
 
 @elementwise(np.subtract, *PAIRS)
@@ -41,8 +43,8 @@ def subtract(x, y):
 
 
 @subtract.vjp()
-def _(g, out, x, y):
-    return unbroadcast(g, x), unbroadcast(negative(g), y)
+def _(g, out, x, y, *, wants):
+    return unbroadcast(g, x) if wants[0] else None, unbroadcast(negative(g), y) if wants[1] else None
 
 
 @elementwise(np.multiply, *PAIRS)
@@ -52,19 +54,106 @@ def multiply(x, y):
 
 
 @multiply.vjp("x y")
-def _(g, out, x, y):
-    return unbroadcast(multiply(g, y), x), unbroadcast(multiply(g, x), y)
+def _(g, out, x, y, *, wants):
+    return (
+        unbroadcast(multiply(g, y), x) if wants[0] else None,
+        unbroadcast(multiply(g, x), y) if wants[1] else None,
+    )
 
 
-@elementwise(np.divide, *NONZERO)
+def infer_divide(x, y):
+    dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
+    return Spec(np.broadcast_shapes(x.shape, y.shape), dtype)
+
+
+@elementwise(np.divide, *NONZERO, infer=infer_divide)
 def divide(x, y):
-    """x / y"""
+    """x / y; of integers in float64."""
     return x / y
 
 
 @divide.vjp("x y")
-def _(g, out, x, y):
-    return unbroadcast(divide(g, y), x), unbroadcast(g * (-x / y / y), y)
+def _(g, out, x, y, *, wants):
+    return (
+        unbroadcast(divide(g, y), x) if wants[0] else None,
+        unbroadcast(multiply(g, divide(divide(negative(x), y), y)), y) if wants[1] else None,
+    )
+
+
+@elementwise(np.floor_divide, *NONZERO, is_differentiable=False)
+def floor_divide(x, y):
+    """floor(x / y); no gradient."""
+    return x // y
+
+
+@elementwise(np.mod, *NONZERO)
+def mod(x, y):
+    """x - floor(x / y) y: the sign of y; gradients g and -g floor(x / y)."""
+    return x % y
+
+
+@mod.vjp("x y")
+def _(g, out, x, y, *, wants):
+    return (
+        unbroadcast(g, x) if wants[0] else None,
+        unbroadcast(negative(multiply(g, floor_divide(x, y))), y) if wants[1] else None,
+    )
+
+
+@elementwise(lambda x, y: np.square(x - y), *PAIRS)
+def squared_difference(x, y):
+    """(x - y)^2; gradients 2 (x - y) and -2 (x - y)."""
+    return (x - y) * (x - y)
+
+
+@squared_difference.vjp("x y")
+def _(g, out, x, y, *, wants):
+    dx = multiply(multiply(g, number(2, x)), subtract(x, y))
+    return unbroadcast(dx, x) if wants[0] else None, unbroadcast(negative(dx), y) if wants[1] else None
+
+
+def check_ties(ties):
+    if ties not in ("first", "split"):
+        raise ValueError(f"ties: got {ties!r}, wanted 'first' or 'split'")
+
+
+def pick_gradient(g, x, y, wants, ties, larger, strictly):
+    """The gradients of maximum and minimum: all to the chosen one; a tie to the first, or half to each."""
+    check_ties(ties)
+    zero = number(0, x)
+    if ties == "first":
+        mask = larger(x, y)
+        return (
+            unbroadcast(where(mask, g, zero), x) if wants[0] else None,
+            unbroadcast(where(mask, zero, g), y) if wants[1] else None,
+        )
+    shared = where(equal(x, y), multiply(g, number(0.5, g)), zero)
+    return (
+        unbroadcast(where(strictly(x, y), g, shared), x) if wants[0] else None,
+        unbroadcast(where(strictly(y, x), g, shared), y) if wants[1] else None,
+    )
+
+
+@elementwise(lambda x, y, *, ties="first": np.maximum(x, y), *PAIRS, Sample(((3, 4), (4,)), {"ties": "split"}))
+def maximum(x, y, *, ties="first"):
+    """max(x, y), NaN if one is; the gradient of a tie goes to x, or half to each with ties="split"."""
+    return x if x >= y or x != x else y
+
+
+@maximum.vjp("x y")
+def _(g, out, x, y, *, wants, ties="first"):
+    return pick_gradient(g, x, y, wants, ties, greater_equal, greater)
+
+
+@elementwise(lambda x, y, *, ties="first": np.minimum(x, y), *PAIRS, Sample(((3, 4), (4,)), {"ties": "split"}))
+def minimum(x, y, *, ties="first"):
+    """min(x, y), NaN if one is; the gradient of a tie goes to x, or half to each with ties="split"."""
+    return x if x <= y or x != x else y
+
+
+@minimum.vjp("x y")
+def _(g, out, x, y, *, wants, ties="first"):
+    return pick_gradient(g, x, y, wants, ties, less_equal, less)
 
 
 @elementwise(np.negative, SAME)
@@ -78,48 +167,26 @@ def _(g, out, x):
     return (negative(g),)
 
 
-@elementwise(np.tanh, SAME)
-def tanh(x):
-    """Hyperbolic tangent; d tanh(x)/dx = 1 - tanh(x)^2."""
-    return math.tanh(x)
+@elementwise(np.abs, SAME)
+def abs_(x):
+    """|x|; derivative sign(x)."""
+    return abs(x)
 
 
-@tanh.vjp("y")
-def _(g, y, x):
-    return (g * (1.0 - y * y),)
-
-
-@elementwise(np.exp, SAME)
-def exp(x):
-    """e^x; its derivative is itself."""
-    return math.exp(x)
-
-
-@exp.vjp("y")
-def _(g, y, x):
-    return (g * y,)
-
-
-@elementwise(np.log, POSITIVE)
-def log(x):
-    """Natural logarithm; derivative 1 / x."""
-    return math.log(x)
-
-
-@log.vjp("x")
+@abs_.vjp("x")
 def _(g, out, x):
-    return (g / x,)
+    return (multiply(g, sign(x)),)
 
 
-@elementwise(np.sqrt, POSITIVE)
-def sqrt(x):
-    """Square root; derivative 1 / (2 sqrt(x))."""
-    return math.sqrt(x)
+@elementwise(np.sign, SAME)
+def sign(x):
+    """-1, 0 or 1, NaN stays NaN; the gradient is zeros."""
+    return 1.0 if x > 0 else -1.0 if x < 0 else x
 
 
-@sqrt.vjp("y")
-def _(g, y, x):
-    return (g * 0.5 / y,)
+@sign.vjp()
+def _(g, out, x):
+    return (zeros_like(x),)
 
 
 @elementwise(np.square, SAME)
@@ -130,29 +197,69 @@ def square(x):
 
 @square.vjp("x")
 def _(g, out, x):
-    return (g * (x * 2.0),)
+    return (multiply(g, multiply(x, number(2, x))),)
 
 
-@elementwise(lambda x: np.maximum(x, 0), Sample(((3, 4),), low=0.5), Sample(((3, 4),), high=-0.5))
-def relu(x):
-    """max(x, 0), NaN stays NaN; derivative 1 where x > 0, else 0."""
-    return 0.0 if x <= 0.0 else x
+@elementwise(np.reciprocal, POSITIVE)
+def reciprocal(x):
+    """1 / x; derivative -1 / x^2."""
+    return 1.0 / x
 
 
-@relu.vjp("y")
+@reciprocal.vjp("y")
 def _(g, y, x):
-    return (relu_grad(g, y),)
+    return (multiply(negative(g), multiply(y, y)),)
+
+
+@elementwise(np.sqrt, POSITIVE)
+def sqrt(x):
+    """Square root; derivative 1 / (2 sqrt(x)); 0 times the slope at 0 is 0."""
+    return math.sqrt(x)
+
+
+@sqrt.vjp("y")
+def _(g, y, x):
+    return (sqrt_grad(g, y),)
 
 
 @elementwise(
-    lambda g, y: np.where(y > 0, g, g.dtype.type(0)),
+    lambda g, y: np.where(g == 0, g, 0.5 * g / y),
     Sample(((3, 4), (3, 4)), low=0.5),
 )
-def relu_grad(g, y):
-    """g where y > 0, else 0; constant in y."""
-    return g if y > 0.0 else 0.0
+def sqrt_grad(g, y):
+    """g / (2 y), 0 where g = 0."""
+    return g if g == 0.0 else 0.5 * g / y
 
 
-@relu_grad.vjp("y")
+@sqrt_grad.vjp("out y")
 def _(u, out, g, y):
-    return relu_grad(u, y), None
+    return sqrt_grad(u, y), negative(multiply(divide(u, y), out))
+
+
+@elementwise(lambda x: 1 / np.sqrt(x), POSITIVE)
+def rsqrt(x):
+    """1 / sqrt(x); derivative -x^(-3/2) / 2."""
+    return 1.0 / math.sqrt(x)
+
+
+@rsqrt.vjp("y")
+def _(g, y, x):
+    return (multiply(multiply(g, number(-0.5, g)), multiply(y, multiply(y, y))),)
+
+
+@elementwise(np.floor, SAME, is_differentiable=False)
+def floor(x):
+    """The largest integer <= x; no gradient."""
+    return math.floor(x)
+
+
+@elementwise(np.ceil, SAME, is_differentiable=False)
+def ceil(x):
+    """The smallest integer >= x; no gradient."""
+    return math.ceil(x)
+
+
+@elementwise(np.rint, SAME, is_differentiable=False)
+def round_(x):
+    """The nearest integer, halves to the even one; no gradient."""
+    return rint(x)

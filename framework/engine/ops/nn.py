@@ -1,4 +1,4 @@
-"""Ops of networks: the softmax family and cross-entropies, with hand-written backward kernels."""
+"""Ops of networks: the softmax family, cross-entropies and layer normalisation, with hand-written backward kernels."""
 
 from __future__ import annotations
 
@@ -6,119 +6,256 @@ import math
 
 import numpy as np
 
-from framework.engine.op import Sample, op
-from framework.engine.ops.broadcast import broadcast_to, reshape, sum_
-from framework.engine.ops.elementwise import multiply
-from framework.engine.tensor import Spec
+from framework.engine.op import Sample, elementwise, op
+from framework.engine.ops.activation import sigmoid
+from framework.engine.ops.broadcast import number, reshape, sum_, unbroadcast
+from framework.engine.ops.elementwise import add, maximum, multiply, negative, rsqrt, square, subtract
+from framework.engine.ops.functions import exp
+from framework.engine.tensor import Spec, Tensor
 
-LOGITS = (
-    Sample(((4,), (4, 5)), low=-1.0, dtypes=(np.int64,)),
-    Sample(((2, 3), (2, 3, 4)), low=-1.0, dtypes=(np.int32,)),
-)
-
-
-def rows_of(spec):
-    """(rows, classes) of an array whose last axis is the classes."""
-    return math.prod(spec.shape[:-1]), spec.shape[-1]
+ROWS = Sample(((3, 4),)), Sample(((2, 3, 4),), {"axis": -1})
+COLUMNS = Sample(((2, 3, 4),), {"axis": 1})
 
 
-def probabilities(logits):
-    e = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    e /= e.sum(axis=-1, keepdims=True)
+def softmax_forward(x, axis=-1):
+    e = x - x.max(axis=axis, keepdims=True)
+    np.exp(e, out=e)
+    e /= e.sum(axis=axis, keepdims=True)
     return e
 
 
-def at_labels(values, labels):
-    """values[..., labels[...]]"""
-    return np.take_along_axis(values, labels[..., None].astype(np.int64), -1)[..., 0]
+def see_rows(outs, inputs, attrs):
+    """Every operand as rows along the last axis; other axes are left to the NumPy forward."""
+    shape = inputs[0].shape
+    if attrs.get("axis", -1) not in (-1, len(shape) - 1) or not shape[-1]:
+        return None
+    rows = math.prod(shape[:-1]), shape[-1]
+    return [rows] * len(outs), [rows] * len(inputs), attrs
 
 
-def see_sparse(outs, inputs, attrs):
-    rows, classes = rows_of(inputs[1])
-    return [(rows,), (rows, classes)], [(rows,), (rows, classes)], {}
+def infer_same(*specs, axis=-1):
+    if not specs[0].shape:
+        raise ValueError("softmax: the tensor has no axis")
+    return Spec(specs[0].shape, specs[0].dtype)
 
 
-@op(*LOGITS, infer=lambda labels, z: (Spec(labels.shape, z.dtype), z), outs=2)
-def sparse_softmax_cross_entropy(labels, logits):
-    """(loss, p): loss[i] = -log p[i, labels[i]], p = softmax(logits) over the last axis; labels are integers.
-
-    A label outside [0, classes) gives a NaN loss for its row (as TensorFlow does where it cannot raise).
-    """
-    p = probabilities(logits)
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    normal = np.log(np.exp(shifted).sum(axis=-1))
-    valid = (labels >= 0) & (labels < logits.shape[-1])
-    loss = normal - at_labels(shifted, np.where(valid, labels, 0))
-    return np.where(valid, loss, np.asarray(np.nan, logits.dtype)).astype(logits.dtype), p
+@op(*ROWS, COLUMNS, infer=infer_same)
+def softmax(x, *, axis=-1):
+    """e^x / sum(e^x) along `axis`, without overflow."""
+    return softmax_forward(x, axis) if x.size else x
 
 
-@sparse_softmax_cross_entropy.kernel(views=see_sparse)
-def _(loss, p, labels, logits):
-    for i in range(p.shape[0]):
-        x, y = logits[i], p[i]
-        highest = x[0]
-        for j in range(x.size):
-            highest = max(highest, x[j])
-        for j in range(x.size):
-            y[j] = exp(x[j] - highest)
+@softmax.kernel(views=see_rows)
+def _(out, x):
+    for i in range(x.shape[0]):
+        row, y = x[i], out[i]
+        top = row[0]
+        for j in range(row.size):
+            top = max(top, row[j])
+        for j in range(row.size):
+            y[j] = exp(row[j] - top)
         total = zero(y)
-        for j in range(x.size):
+        for j in range(row.size):
             total += y[j]
         scale = 1.0 / total
-        for j in range(x.size):
+        for j in range(row.size):
             y[j] *= scale
-        if labels[i] >= 0 and labels[i] < x.size:
-            loss[i] = log(total) - (x[labels[i]] - highest)
-        else:
-            loss[i] = nan(y)
 
 
-@sparse_softmax_cross_entropy.vjp("out labels")
-def _(g, out, labels, logits):
-    (g_loss, g_p), (_, p) = g, out
-    dz = None if g_loss is None else sparse_softmax_cross_entropy_grad(g_loss, p, labels)
-    if g_p is not None:
-        inner = sum_(multiply(g_p, p), axis=-1, keepdims=True)
-        through_p = p * (g_p - inner)
-        dz = through_p if dz is None else dz + through_p
-    return None, dz
+@softmax.vjp("y")
+def _(g, y, x, *, axis=-1):
+    return (softmax_grad(g, y, axis=axis),)
+
+
+@op(*[Sample(s.shapes * 2, s.attrs) for s in (*ROWS, COLUMNS)], infer=infer_same, same_dtype=True)
+def softmax_grad(g, y, *, axis=-1):
+    """y (g - sum(g y)): the gradient of y = softmax(x)."""
+    inner = g * y
+    out = g - inner.sum(axis=axis, keepdims=True)
+    out *= y
+    return out
+
+
+@softmax_grad.kernel(views=see_rows)
+def _(out, g, y):
+    for i in range(y.shape[0]):
+        a, b, row = g[i], y[i], out[i]
+        inner = zero(row)
+        for j in range(row.size):
+            inner += a[j] * b[j]
+        for j in range(row.size):
+            row[j] = b[j] * (a[j] - inner)
+
+
+@softmax_grad.vjp("g y")
+def _(u, out, g, y, *, axis=-1):
+    inner_g = sum_(multiply(g, y), axis=axis, keepdims=True)
+    inner_u = sum_(multiply(u, y), axis=axis, keepdims=True)
+    dy = subtract(multiply(u, subtract(g, inner_g)), multiply(inner_u, g))
+    return softmax_grad(u, y, axis=axis), dy
+
+
+@op(*ROWS, COLUMNS, infer=infer_same)
+def log_softmax(x, *, axis=-1):
+    """x - log(sum(e^x)) along `axis`, without overflow."""
+    if not x.size:
+        return x
+    y = x - x.max(axis=axis, keepdims=True)
+    y -= np.log(np.exp(y).sum(axis=axis, keepdims=True))
+    return y
+
+
+@log_softmax.kernel(views=see_rows)
+def _(out, x):
+    for i in range(x.shape[0]):
+        row, y = x[i], out[i]
+        top = row[0]
+        for j in range(row.size):
+            top = max(top, row[j])
+        total = zero(y)
+        for j in range(row.size):
+            total += exp(row[j] - top)
+        shift = top + log(total)
+        for j in range(row.size):
+            y[j] = row[j] - shift
+
+
+@log_softmax.vjp("y")
+def _(g, y, x, *, axis=-1):
+    return (subtract(g, multiply(exp(y), sum_(g, axis=axis, keepdims=True))),)
+
+
+def cross_entropy_forward(labels, logits):
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    e = np.exp(shifted)
+    total = e.sum(axis=-1, keepdims=True)
+    loss = (labels * (np.log(total) - shifted)).sum(axis=-1)
+    e /= total
+    return loss, e
+
+
+def infer_cross_entropy(labels, logits):
+    if labels.shape != logits.shape:
+        raise ValueError(
+            f"softmax_cross_entropy: labels {tuple(labels.shape)} and logits {tuple(logits.shape)} must have one shape"
+        )
+    return Spec(logits.shape[:-1], logits.dtype), Spec(logits.shape, logits.dtype)
+
+
+def see_cross_entropy(outs, inputs, attrs):
+    shape = inputs[1].shape
+    rows = math.prod(shape[:-1]), shape[-1]
+    return [(rows[0],), rows], [rows, rows], {}
 
 
 @op(
-    Sample(((4,), (4, 5), (4,)), dtypes=(None, None, np.int64), low=0.0),
-    infer=lambda g, p, labels: p,
+    Sample(((3, 4), (3, 4)), low=-1.0),
+    Sample(((2, 3, 4), (2, 3, 4)), low=-1.0),
+    infer=infer_cross_entropy,
+    outs=2,
+    same_dtype=True,
 )
-def sparse_softmax_cross_entropy_grad(g, p, labels):
-    """g[i] (p[i] - onehot(labels[i])): the gradient of sparse_softmax_cross_entropy in its logits."""
-    dz = p * g[..., None]
-    index = labels[..., None].astype(np.int64)
-    valid = (index >= 0) & (index < p.shape[-1])
-    index = np.where(valid, index, 0)
-    picked = np.take_along_axis(dz, index, -1) - g[..., None]
-    np.put_along_axis(dz, index, np.where(valid, picked, np.asarray(np.nan, p.dtype)), -1)
+def softmax_cross_entropy(labels, logits):
+    """(loss, p): loss[i] = -sum_j labels[i, j] log p[i, j], p = softmax(logits) over the last axis."""
+    if labels.shape != logits.shape:
+        infer_cross_entropy(labels, logits)
+    return cross_entropy_forward(labels, logits)
+
+
+@softmax_cross_entropy.kernel(views=see_cross_entropy)
+def _(loss, p, labels, logits):
+    for i in range(p.shape[0]):
+        x, y, label = logits[i], p[i], labels[i]
+        top = x[0]
+        for j in range(x.size):
+            top = max(top, x[j])
+        for j in range(x.size):
+            y[j] = exp(x[j] - top)
+        total = zero(y)
+        for j in range(x.size):
+            total += y[j]
+        shift, scale, sum_of_losses = top + log(total), 1.0 / total, zero(y)
+        for j in range(x.size):
+            sum_of_losses += label[j] * (shift - x[j])
+            y[j] *= scale
+        loss[i] = sum_of_losses
+
+
+@softmax_cross_entropy.vjp("out labels logits")
+def _(g, out, labels, logits, *, wants):
+    (g_loss, g_p), (_, p) = g, out
+    d_labels = d_logits = None
+    if g_loss is not None:
+        column = reshape(g_loss, shape=(*g_loss.array.shape, 1))
+        if wants[0]:
+            d_labels = negative(multiply(column, log_softmax(logits)))
+        if wants[1]:
+            d_logits = softmax_cross_entropy_grad(g_loss, p, labels)
+    if g_p is not None and wants[1]:
+        through_p = softmax_grad(g_p, p)
+        d_logits = through_p if d_logits is None else add(d_logits, through_p)
+    return d_labels, d_logits
+
+
+@op(
+    Sample(((3,), (3, 4), (3, 4)), low=0.0),
+    infer=lambda g, p, labels: Spec(p.shape, p.dtype),
+    same_dtype=True,
+)
+def softmax_cross_entropy_grad(g, p, labels):
+    """g[i] (p[i, j] sum(labels[i]) - labels[i, j]): the gradient of softmax_cross_entropy in its logits."""
+    dz = p * labels.sum(axis=-1, keepdims=True)
+    dz -= labels
+    dz *= g[..., None]
     return dz
 
 
-def see_sparse_grad(outs, inputs, attrs):
-    rows, classes = rows_of(inputs[1])
-    return [(rows, classes)], [(rows,), (rows, classes), (rows,)], {}
+def see_cross_entropy_grad(outs, inputs, attrs):
+    shape = inputs[1].shape
+    rows = math.prod(shape[:-1]), shape[-1]
+    return [rows], [(rows[0],), rows, rows], {}
 
 
-@sparse_softmax_cross_entropy_grad.kernel(views=see_sparse_grad)
+@softmax_cross_entropy_grad.kernel(views=see_cross_entropy_grad)
 def _(dz, g, p, labels):
     for i in range(p.shape[0]):
-        x, y, scale = p[i], dz[i], g[i]
-        for j in range(x.size):
-            y[j] = x[j] * scale
-        if labels[i] >= 0 and labels[i] < x.size:
-            y[labels[i]] -= scale
-        else:
-            y[0] = nan(y)
+        row, y, label, scale = dz[i], p[i], labels[i], g[i]
+        total = zero(row)
+        for j in range(row.size):
+            total += label[j]
+        for j in range(row.size):
+            row[j] = scale * (y[j] * total - label[j])
 
 
-@sparse_softmax_cross_entropy_grad.vjp("g p labels")
+@softmax_cross_entropy_grad.vjp("g p labels")
 def _(u, out, g, p, labels):
-    ones = broadcast_to(np.ones((), p.array.dtype), shape=g.array.shape)
-    difference = sparse_softmax_cross_entropy_grad(ones, p, labels)
-    rows = reshape(g, shape=(*g.array.shape, 1))
-    return sum_(multiply(u, difference), axis=-1), multiply(u, rows), None
+    column = reshape(g, shape=(*g.array.shape, 1))
+    total = sum_(labels, axis=-1, keepdims=True)
+    dg = sum_(multiply(u, subtract(multiply(p, total), labels)), axis=-1)
+    ug = multiply(u, column)
+    d_labels = subtract(sum_(multiply(ug, p), axis=-1, keepdims=True), ug)
+    return dg, multiply(ug, total), d_labels
+
+
+@elementwise(
+    lambda labels, logits: np.maximum(logits, 0) - logits * labels + np.log1p(np.exp(-np.abs(logits))),
+    Sample(((3, 4), (3, 4)), low=-1.0),
+    Sample(((3, 4), (4,)), low=-1.0),
+)
+def sigmoid_cross_entropy(labels, logits):
+    """-labels log s - (1 - labels) log(1 - s), s = sigmoid(logits), as max(x, 0) - x labels + log(1 + e^-|x|)."""
+    return (0.0 if logits <= 0.0 else logits) - logits * labels + math.log1p(math.exp(-abs(logits)))
+
+
+@sigmoid_cross_entropy.vjp("labels logits")
+def _(g, out, labels, logits, *, wants):
+    return (
+        unbroadcast(negative(multiply(g, logits)), labels) if wants[0] else None,
+        unbroadcast(multiply(g, subtract(sigmoid(logits), labels)), logits) if wants[1] else None,
+    )
+
+
+def l2_normalize(x: Tensor, *, axis: int | tuple | None = -1, epsilon: float = 1e-12) -> Tensor:
+    """x / sqrt(max(sum(x^2), epsilon)) along `axis`."""
+    total = sum_(square(x), axis=axis, keepdims=True)
+    return multiply(x, rsqrt(maximum(total, number(epsilon, total))))

@@ -1,4 +1,7 @@
-"""The operators of Tensor: strict, as TensorFlow's. Numbers and arrays take the tensor's dtype, tensors must have it."""
+"""The operators and methods of Tensor and Variable: strict, as TensorFlow's.
+
+Numbers and arrays take the tensor's dtype, tensors must have it.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ from framework.engine.tensor import Tensor, as_tensor
 
 CONSTANTS: dict[tuple, Tensor] = {}  # the numbers of formulas, made once
 BINARY = {
-    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "matmul": "matmul",
+    "add": "add", "sub": "subtract", "mul": "multiply", "matmul": "matmul",
     "floordiv": "floor_divide", "mod": "mod", "pow": "power",
 }  # fmt: skip
-COMPARE = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal"}
+COMPARE = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
 LOGICAL = {"and": "logical_and", "or": "logical_or", "xor": "logical_xor"}
 UNARY = {"neg": "negative", "abs": "abs", "invert": "logical_not"}
 
@@ -45,31 +48,103 @@ def binary(op: Op) -> tuple[Callable, Callable]:
     return forward, reflected
 
 
-def compare(op: Op, if_none: bool | None) -> Callable:
-    """A comparison; None equals nothing."""
+def true_division(divide: Op, cast: Op) -> tuple[Callable, Callable]:
+    """x / y; integers are divided as floats: float32 for up to 16 bits, else float64."""
+
+    def as_float(x):
+        if x.array.dtype.kind not in "iu":
+            return x
+        return cast(x, dtype="float32" if x.array.dtype.itemsize < 4 else "float64")
 
     def forward(x, y):
-        if y is None and if_none is not None:
-            return if_none
+        y = y if isinstance(y, Tensor) else operand(y, x.array.dtype)
+        return divide(as_float(x), as_float(y)) if x.array.dtype == y.array.dtype else divide(x, y)
+
+    return forward, lambda x, y: forward(operand(y, x.array.dtype), x)
+
+
+def compare(op: Op) -> Callable:
+    """A comparison by size."""
+
+    def forward(x, y):
         return op(x, y if isinstance(y, Tensor) else operand(y, x.array.dtype))
 
     return forward
 
 
-def bind(ops: dict[str, Op]) -> None:
-    """Give Tensor the operators whose ops exist."""
-    for name, op in {**BINARY, **LOGICAL}.items():
-        if op in ops:
-            forward, reflected = binary(ops[op])
-            setattr(Tensor, f"__{name}__", forward)
-            setattr(Tensor, f"__r{name}__", reflected)
-    for name, op in COMPARE.items():
-        if op in ops:
-            setattr(Tensor, f"__{name}__", compare(ops[op], {"eq": False, "ne": True}.get(name)))
-    for name, op in UNARY.items():
-        if op in ops:
-            setattr(Tensor, f"__{name}__", lambda x, op=ops[op]: op(x))
-    if "getitem" in ops:
-        from framework.engine.ops.index import getitem_of
+def compare_equal(op: Op, otherwise: bool) -> Callable:
+    """== or !=: None, and a shape that does not fit, equal nothing."""
 
-        Tensor.__getitem__ = getitem_of
+    def forward(x, y):
+        if y is None:
+            return otherwise
+        y = y if isinstance(y, Tensor) else operand(y, x.array.dtype)
+        try:
+            return op(x, y)
+        except ValueError:
+            if x.array.dtype == y.array.dtype and not fit(x.array.shape, y.array.shape):
+                return otherwise
+            raise
+
+    return forward
+
+
+def fit(*shapes: tuple) -> bool:
+    """True if the shapes broadcast together."""
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        return False
+    return True
+
+
+def assigner(op: Op) -> Callable:
+    """The method of Variable that runs an op which writes it."""
+
+    def method(variable, value, use_locking=None, name=None, read_value=True):
+        dtype, shape = variable.array.dtype, variable.array.shape
+        value = as_tensor(value, dtype)
+        if value.array.shape != shape:
+            raise ValueError(
+                f"Cannot assign value to variable '{variable.name}': Shape mismatch. The variable shape "
+                f"{tuple(shape)}, and the assigned value shape {tuple(value.array.shape)} are incompatible."
+            )
+        op(variable, value)
+        return variable if read_value else None
+
+    method.__name__ = op.name
+    method.__doc__ = f"{op.__doc__} The value takes the Variable's dtype and must have its shape; returns the Variable."
+    return method
+
+
+def bind(ops: dict[str, Op]) -> None:
+    """Give Tensor its operators and Variable its methods that are ops."""
+    from framework.engine.ops.index import getitem_of
+    from framework.engine.variable import Variable
+
+    for name, op in {**BINARY, **LOGICAL}.items():
+        forward, reflected = binary(ops[op])
+        setattr(Tensor, f"__{name}__", forward)
+        setattr(Tensor, f"__r{name}__", reflected)
+    Tensor.__truediv__, Tensor.__rtruediv__ = true_division(ops["divide"], ops["cast"])
+    for name, op in COMPARE.items():
+        setattr(Tensor, f"__{name}__", compare(ops[op]))
+    Tensor.__eq__, Tensor.__ne__ = compare_equal(ops["equal"], False), compare_equal(ops["not_equal"], True)
+    for name, op in UNARY.items():
+        setattr(Tensor, f"__{name}__", lambda x, op=ops[op]: op(x))
+    Tensor.__getitem__ = getitem_of
+    for name in ("assign", "assign_add", "assign_sub"):
+        setattr(Variable, name, assigner(ops[name]))
+    for name in ("read_value", "value"):
+        setattr(Variable, name, read_of(ops["read"], name))
+
+
+def read_of(op: Op, name: str) -> Callable:
+    """The method of Variable that returns its present value."""
+
+    def method(variable):
+        """The present value, as a Tensor."""
+        return op(variable)
+
+    method.__name__ = name
+    return method

@@ -1,0 +1,284 @@
+"""Activation functions; those whose rule is one formula of the output have a gradient op of their own."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from framework.engine.op import Sample, elementwise
+from framework.engine.ops.broadcast import number, zeros_like
+from framework.engine.ops.elementwise import SAME, abs_, divide, multiply, negative, subtract
+from framework.engine.ops.functions import erf, exp, tanh
+from framework.engine.ops.logical import less, where
+from framework.engine.tensor import Tensor
+
+PAIR = Sample(((3, 4), (3, 4)))
+
+
+@elementwise(lambda x: np.maximum(x, 0), Sample(((3, 4),), low=0.5), Sample(((3, 4),), high=-0.5))
+def relu(x):
+    """max(x, 0), NaN stays NaN; derivative 1 where x > 0, else 0."""
+    return 0.0 if x <= 0.0 else x
+
+
+@relu.vjp("y")
+def _(g, y, x):
+    return (relu_grad(g, y),)
+
+
+@elementwise(lambda g, y: np.where(y > 0, g, g.dtype.type(0)), Sample(((3, 4), (3, 4)), low=0.5))
+def relu_grad(g, y):
+    """g where y > 0, else 0; its gradient in y is zeros."""
+    return g if y > 0.0 else 0.0
+
+
+@relu_grad.vjp("y")
+def _(u, out, g, y, *, wants):
+    return relu_grad(u, y) if wants[0] else None, zeros_like(y) if wants[1] else None
+
+
+@elementwise(lambda x: np.minimum(np.maximum(x, 0), 6), Sample(((3, 4),), high=8.0))
+def relu6(x):
+    """min(max(x, 0), 6); derivative 1 where 0 < x < 6, else 0."""
+    return 0.0 if x <= 0.0 else 6.0 if x >= 6.0 else x
+
+
+@relu6.vjp("y")
+def _(g, y, x):
+    return (relu6_grad(g, y),)
+
+
+@elementwise(lambda g, y: np.where((y > 0) & (y < 6), g, g.dtype.type(0)), Sample(((3, 4), (3, 4)), high=8.0))
+def relu6_grad(g, y):
+    """g where 0 < y < 6, else 0; its gradient in y is zeros."""
+    return g if y > 0.0 and y < 6.0 else 0.0
+
+
+@relu6_grad.vjp("y")
+def _(u, out, g, y, *, wants):
+    return relu6_grad(u, y) if wants[0] else None, zeros_like(y) if wants[1] else None
+
+
+SLOPES = Sample(((3, 4),), {"negative_slope": 0.3}), SAME
+
+
+@elementwise(lambda x, *, negative_slope=0.2: np.where(x > 0, x, x * negative_slope), *SLOPES)
+def leaky_relu(x, *, negative_slope=0.2):
+    """x where x > 0, else negative_slope x."""
+    return x if x > 0.0 else negative_slope * x
+
+
+@leaky_relu.vjp("x")
+def _(g, out, x, *, negative_slope=0.2):
+    return (leaky_relu_grad(g, x, negative_slope=negative_slope),)
+
+
+@elementwise(lambda g, x, *, negative_slope=0.2: np.where(x > 0, g, g * negative_slope), PAIR)
+def leaky_relu_grad(g, x, *, negative_slope=0.2):
+    """g where x > 0, else negative_slope g; its gradient in x is zeros."""
+    return g if x > 0.0 else negative_slope * g
+
+
+@leaky_relu_grad.vjp("x")
+def _(u, out, g, x, *, wants, negative_slope=0.2):
+    return (
+        leaky_relu_grad(u, x, negative_slope=negative_slope) if wants[0] else None,
+        zeros_like(x) if wants[1] else None,
+    )
+
+
+EXP_LIMIT = {2: 11.0, 4: 88.0, 8: 709.0}  # bytes per float: e^x is finite up to here
+
+
+def sigmoid_forward(x):
+    """1 / (1 + e^-x), without overflow: NumPy would warn."""
+    y = np.minimum(-x, EXP_LIMIT[x.dtype.itemsize])
+    y = np.exp(y, out=y) if y.ndim else np.exp(y)
+    y += 1
+    return 1 / y
+
+
+@elementwise(sigmoid_forward, SAME)
+def sigmoid(x):
+    """1 / (1 + e^-x); derivative y (1 - y)."""
+    return 1.0 / (1.0 + math.exp(-x))
+
+
+@sigmoid.vjp("y")
+def _(g, y, x):
+    return (sigmoid_grad(g, y),)
+
+
+@elementwise(lambda g, y: g * y * (1 - y), PAIR)
+def sigmoid_grad(g, y):
+    """g y (1 - y): the gradient of y = sigmoid(x)."""
+    return g * y * (1.0 - y)
+
+
+@sigmoid_grad.vjp("g y")
+def _(u, out, g, y):
+    ug = multiply(u, g)
+    return sigmoid_grad(u, y), subtract(ug, multiply(multiply(ug, y), number(2, y)))
+
+
+@elementwise(lambda x: np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0), SAME)
+def softplus(x):
+    """log(1 + e^x); derivative sigmoid(x)."""
+    return math.log1p(math.exp(-abs(x))) + (0.0 if x <= 0.0 else x)
+
+
+@softplus.vjp("x")
+def _(g, out, x):
+    return (multiply(g, sigmoid(x)),)
+
+
+@elementwise(lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))), SAME)
+def log_sigmoid(x):
+    """log(sigmoid(x)) = -softplus(-x); derivative sigmoid(-x)."""
+    return (0.0 if x >= 0.0 else x) - math.log1p(math.exp(-abs(x)))
+
+
+@log_sigmoid.vjp("x")
+def _(g, out, x):
+    return (multiply(g, sigmoid(negative(x))),)
+
+
+@elementwise(lambda x: x / (1 + np.abs(x)), SAME)
+def softsign(x):
+    """x / (1 + |x|); derivative 1 / (1 + |x|)^2."""
+    return x / (1.0 + abs(x))
+
+
+@softsign.vjp("x")
+def _(g, out, x):
+    scale = abs_(x) + 1.0
+    return (divide(divide(g, scale), scale),)
+
+
+def elu_forward(x, *, alpha=1.0):
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)) * alpha)
+
+
+@elementwise(elu_forward, SAME, Sample(((3, 4),), {"alpha": 0.7}))
+def elu(x, *, alpha=1.0):
+    """x where x > 0, else alpha (e^x - 1)  (Clevert et al. 2016, eq. 16)."""
+    return x if x > 0.0 else alpha * math.expm1(x)
+
+
+@elu.vjp("y")
+def _(g, y, x, *, alpha=1.0):
+    return (elu_grad(g, y, alpha=alpha),)
+
+
+@elementwise(lambda g, y, *, alpha=1.0: np.where(y > 0, g, g * (y + alpha)), PAIR)
+def elu_grad(g, y, *, alpha=1.0):
+    """g where y > 0, else g (y + alpha): the gradient of y = elu(x)."""
+    return g if y > 0.0 else g * (y + alpha)
+
+
+@elu_grad.vjp("g y")
+def _(u, out, g, y, *, alpha=1.0):
+    zero = number(0, y)
+    return elu_grad(u, y, alpha=alpha), where(less(y, zero), multiply(u, g), zero)
+
+
+# Klambauer et al. 2017: the fixed point with mean 0 and variance 1
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def selu_forward(x):
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)) * SELU_ALPHA) * SELU_SCALE
+
+
+@elementwise(selu_forward, SAME)
+def selu(x):
+    """1.0507 elu(x, alpha=1.6733)  (Klambauer et al. 2017, eq. 2)."""
+    return 1.0507009873554805 * x if x > 0.0 else 1.7580993408473766 * math.expm1(x)
+
+
+@selu.vjp("y")
+def _(g, y, x):
+    return (selu_grad(g, y),)
+
+
+@elementwise(lambda g, y: np.where(y > 0, g * SELU_SCALE, g * (y + SELU_SCALE * SELU_ALPHA)), PAIR)
+def selu_grad(g, y):
+    """1.0507 g where y > 0, else g (y + 1.7581): the gradient of y = selu(x)."""
+    return 1.0507009873554805 * g if y > 0.0 else g * (y + 1.7580993408473766)
+
+
+@selu_grad.vjp("g y")
+def _(u, out, g, y):
+    zero = number(0, y)
+    return selu_grad(u, y), where(less(y, zero), multiply(u, g), zero)
+
+
+@elementwise(lambda x: x * sigmoid_forward(x), SAME)
+def silu(x):
+    """x sigmoid(x); derivative s (1 + x (1 - s)), s = sigmoid(x)."""
+    return x / (1.0 + math.exp(-x))
+
+
+@silu.vjp("x")
+def _(g, out, x):
+    s = sigmoid(x)
+    return (multiply(multiply(g, s), multiply(x, 1.0 - s) + 1.0),)
+
+
+GELU_TANH = math.sqrt(2 / math.pi), 0.044715
+
+
+def gelu_forward(x, *, approximate=False):
+    if approximate:
+        return 0.5 * x * (1 + np.tanh(GELU_TANH[0] * (x + GELU_TANH[1] * x * x * x)))
+    return 0.5 * x * (1 + erf.forward(x * math.sqrt(0.5)))
+
+
+@elementwise(gelu_forward, SAME, Sample(((3, 4),), {"approximate": True}))
+def gelu(x, *, approximate=False):
+    """x Phi(x) with the normal distribution's Phi(x) = (1 + erf(x / sqrt(2))) / 2  (Hendrycks and Gimpel 2016).
+
+    approximate: x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+    """
+    if approximate:
+        return 0.5 * x * (1.0 + math.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
+    return 0.5 * x * (1.0 + math.erf(x * 0.7071067811865476))
+
+
+@gelu.vjp("x")
+def _(g, out, x, *, approximate=False):
+    square = multiply(x, x)
+    if approximate:
+        t = tanh(multiply(x, square * (GELU_TANH[0] * GELU_TANH[1]) + GELU_TANH[0]))
+        inner = square * (3 * GELU_TANH[0] * GELU_TANH[1]) + GELU_TANH[0]
+        slope = ((1.0 - t * t) * x * inner + (t + 1.0)) * 0.5
+    else:
+        density = exp(square * -0.5) * (1 / math.sqrt(2 * math.pi))
+        slope = (erf(x * math.sqrt(0.5)) + 1.0) * 0.5 + x * density
+    return (multiply(g, slope),)
+
+
+def hard_sigmoid(x: Tensor) -> Tensor:
+    """relu6(x + 3) / 6"""
+    return multiply(relu6(x + 3.0), number(1 / 6, x))
+
+
+def hard_silu(x: Tensor) -> Tensor:
+    """x hard_sigmoid(x)"""
+    return multiply(x, hard_sigmoid(x))
+
+
+@elementwise(
+    lambda x, u, *, rate: np.where(u >= rate, x * (1 / (1 - rate)), x.dtype.type(0)),
+    Sample(((3, 4), (3, 4)), {"rate": 0.4}, low=0.0, high=1.0),
+    Sample(((3, 4), (4,)), {"rate": 0.4}, low=0.0, high=1.0),
+)
+def dropout(x, u, *, rate):
+    """x / (1 - rate) where the uniform random number u >= rate, else 0  (Srivastava et al. 2014)."""
+    return x * (1.0 / (1.0 - rate)) if u >= rate else 0.0
+
+
+@dropout.vjp("u")
+def _(g, out, x, u, *, rate):
+    return dropout(g, u, rate=rate), None

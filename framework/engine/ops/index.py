@@ -1,0 +1,330 @@
+"""Elements by index: gather and its inverse, one_hot, and x[...] in all of TensorFlow's forms."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from framework.engine.errors import InvalidArgumentError
+from framework.engine.op import Sample, op
+from framework.engine.ops.broadcast import reshape
+from framework.engine.ops.shape import strided_slice
+from framework.engine.tensor import Spec, Tensor, as_tensor
+
+GATHERS = (
+    Sample(((4, 3), (5,)), dtypes=(None, np.int64), top=4),
+    Sample(((2, 4, 3), (2, 3)), {"axis": 1}, dtypes=(None, np.int32), top=4),
+    Sample(((3, 4), ()), {"axis": -1}, dtypes=(None, np.int32), top=4),
+)
+
+
+def gathered_shape(shape: tuple, indices: tuple, axis: int) -> tuple:
+    """`indices` in the place of an axis."""
+    if not -len(shape) <= axis < len(shape):
+        raise ValueError(f"gather: axis {axis} is out of bounds for a tensor with {len(shape)} axes")
+    axis %= len(shape)
+    return (*shape[:axis], *indices, *shape[axis + 1 :])
+
+
+def check_indices(name: str, indices: np.ndarray, n: int) -> None:
+    """Raise if an index lies outside [0, n)."""
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"{name}: indices have dtype {indices.dtype.name}, wanted integers")
+    if indices.size and (indices.min() < 0 or indices.max() >= n):
+        wrong = indices[(indices < 0) | (indices >= n)].flat[0]
+        raise InvalidArgumentError(f"{name}: index {wrong} is not in [0, {n})")
+
+
+@op(*GATHERS, infer=lambda x, i, *, axis=0: Spec(gathered_shape(x.shape, i.shape, axis), x.dtype))
+def gather(x, indices, *, axis=0):
+    """x[..., indices, ...] along `axis`; indices in [0, n) of any shape.
+
+    An index out of range raises InvalidArgumentError; in a program it gives NaN (the largest integer for integers).
+    """
+    check_indices("gather", indices, x.shape[axis])
+    return x.take(indices, axis=axis)
+
+
+def see_gather(outs, inputs, attrs):
+    x, indices = inputs
+    axis = attrs["axis"] % x.ndim
+    a, n, c = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
+    return [(a, indices.size, c)], [(a, n, c), (indices.size,)], {}
+
+
+@gather.kernel(views=see_gather)
+def _(out, x, indices):
+    n = x.shape[1]
+    for a in range(x.shape[0]):
+        for i in range(indices.size):
+            k, row = indices[i], out[a, i]
+            if k >= 0 and k < n:
+                copy_into(row, x[a, k])
+            else:
+                for c in range(row.size):
+                    row[c] = nan(row)
+
+
+@gather.vjp("indices")
+def _(g, out, x, indices, *, axis=0):
+    return gather_grad(g, indices, whole=x.array.shape, axis=axis), None
+
+
+def gather_grad_forward(g, indices, whole, axis):
+    check_indices("gather_grad", indices, whole[axis])
+    axis %= len(whole)
+    a, c = math.prod(whole[:axis]), math.prod(whole[axis + 1 :])
+    rows, flat = g.reshape(a, indices.size, c), indices.reshape(-1)
+    out = np.zeros((a, whole[axis], c), g.dtype)
+    if c == 1:
+        for i in range(a):
+            np.add.at(out[i, :, 0], flat, rows[i, :, 0])
+    else:
+        for i in range(a):
+            np.add.at(out[i], flat, rows[i])
+    return out.reshape(whole)
+
+
+@op(
+    Sample(((5, 3), (5,)), {"whole": (4, 3)}, dtypes=(None, np.int64), top=4),
+    Sample(((2, 2, 3, 3), (2, 3)), {"whole": (2, 4, 3), "axis": 1}, dtypes=(None, np.int32), top=4),
+    infer=lambda g, i, *, whole, axis=0: Spec(tuple(whole), g.dtype),
+)
+def gather_grad(g, indices, *, whole, axis=0):
+    """Zeros of shape `whole`, to which the parts of g are added at `indices` along `axis`: the gradient of gather."""
+    return gather_grad_forward(g, indices, whole, axis)
+
+
+def see_gather_grad(outs, inputs, attrs):
+    (whole,), (g, indices) = outs, inputs
+    axis = attrs["axis"] % whole.ndim
+    a, n, c = math.prod(whole.shape[:axis]), whole.shape[axis], math.prod(whole.shape[axis + 1 :])
+    return [(a, n, c)], [(a, indices.size, c), (indices.size,)], {}
+
+
+@gather_grad.kernel(views=see_gather_grad)
+def _(out, g, indices):
+    n = out.shape[1]
+    for a in range(out.shape[0]):
+        for k in range(n):
+            row = out[a, k]
+            for c in range(row.size):
+                row[c] = 0
+        for i in range(indices.size):
+            k = indices[i]
+            if k >= 0 and k < n:
+                add_into(out[a, k], g[a, i])
+
+
+@gather_grad.vjp("indices")
+def _(u, out, g, indices, *, whole, axis=0):
+    return gather(u, indices, axis=axis), None
+
+
+@op(
+    Sample(((4, 5), (4, 2)), dtypes=(None, np.int64), top=5),
+    Sample(((4, 2, 3), (3, 2, 3)), {"axis": 0}, dtypes=(None, np.int32), top=4),
+    infer=lambda x, i, *, axis=-1: Spec(i.shape, x.dtype),
+)
+def take_along_axis(x, indices, *, axis=-1):
+    """x[i, indices[i, j]] for axis 1 of a matrix: one index per element; all other axes have equal lengths."""
+    check_indices("take_along_axis", indices, x.shape[axis])
+    return np.take_along_axis(x, indices, axis)
+
+
+def see_along(outs, inputs, attrs):
+    x, indices = inputs
+    axis = attrs["axis"] % x.ndim
+    a, c = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
+    picked = a, indices.shape[axis], c
+    return [picked], [(a, x.shape[axis], c), picked], {}
+
+
+@take_along_axis.kernel(views=see_along)
+def _(out, x, indices):
+    n = x.shape[1]
+    for a in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            for c in range(out.shape[2]):
+                k = indices[a, i, c]
+                out[a, i, c] = x[a, k, c] if k >= 0 and k < n else nan(out)
+
+
+@take_along_axis.vjp("indices")
+def _(g, out, x, indices, *, axis=-1):
+    return put_along_axis(g, indices, whole=x.array.shape, axis=axis), None
+
+
+def put_along_axis_forward(g, indices, whole, axis):
+    check_indices("put_along_axis", indices, whole[axis])
+    out = np.zeros(whole, g.dtype)
+    index = list(np.ogrid[tuple([slice(n) for n in indices.shape])])
+    index[axis] = indices
+    np.add.at(out, tuple(index), g)
+    return out
+
+
+@op(
+    Sample(((4, 2), (4, 2)), {"whole": (4, 5)}, dtypes=(None, np.int64), top=5),
+    infer=lambda g, i, *, whole, axis=-1: Spec(tuple(whole), g.dtype),
+)
+def put_along_axis(g, indices, *, whole, axis=-1):
+    """Zeros of shape `whole`, to which g is added where take_along_axis would take: its gradient."""
+    return put_along_axis_forward(g, indices, whole, axis)
+
+
+def see_put_along(outs, inputs, attrs):
+    (whole,), (g, _) = outs, inputs
+    axis = attrs["axis"] % whole.ndim
+    a, c = math.prod(whole.shape[:axis]), math.prod(whole.shape[axis + 1 :])
+    picked = a, g.shape[axis], c
+    return [(a, whole.shape[axis], c)], [picked, picked], {}
+
+
+@put_along_axis.kernel(views=see_put_along)
+def _(out, g, indices):
+    n = out.shape[1]
+    for a in range(out.shape[0]):
+        for k in range(n):
+            for c in range(out.shape[2]):
+                out[a, k, c] = 0
+        for i in range(g.shape[1]):
+            for c in range(g.shape[2]):
+                k = indices[a, i, c]
+                if k >= 0 and k < n:
+                    out[a, k, c] += g[a, i, c]
+
+
+@put_along_axis.vjp("indices")
+def _(u, out, g, indices, *, whole, axis=-1):
+    return take_along_axis(u, indices, axis=axis), None
+
+
+def one_hot_shape(indices, depth, axis):
+    shape = list(indices.shape)
+    shape.insert(axis % (len(shape) + 1), depth)
+    return tuple(shape)
+
+
+@op(
+    Sample(((4,),), {"depth": 3}, dtypes=(np.int64,), top=4),
+    Sample(((2, 3),), {"depth": 4, "axis": 0, "on": 2.0, "off": -1.0}, dtypes=(np.int32,)),
+    Sample(((2, 3),), {"depth": 4, "axis": 1, "dtype": "float64"}, dtypes=(np.uint8,)),
+    infer=lambda indices, *, depth, on=1.0, off=0.0, axis=-1, dtype="float32": Spec(
+        one_hot_shape(indices, depth, axis), np.dtype(dtype)
+    ),
+    is_differentiable=False,
+)
+def one_hot(indices, *, depth, on=1.0, off=0.0, axis=-1, dtype="float32"):
+    """`on` at the position that each index names along a new axis of length `depth`, else `off`.
+
+    An index outside [0, depth) names no position.
+    """
+    axis %= indices.ndim + 1
+    places = np.arange(depth).reshape((depth,) + (1,) * (indices.ndim - axis))
+    return np.where(np.expand_dims(indices, axis) == places, np.asarray(on, dtype), np.asarray(off, dtype))
+
+
+def see_one_hot(outs, inputs, attrs):
+    shape = inputs[0].shape
+    axis = attrs["axis"] % (len(shape) + 1)
+    a, c = math.prod(shape[:axis]), math.prod(shape[axis:])
+    return [(a, attrs["depth"], c)], [(a, c)], {"on": float(attrs["on"]), "off": float(attrs["off"])}
+
+
+@one_hot.kernel(views=see_one_hot)
+def _(out, indices, on, off):
+    for a in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            for c in range(out.shape[2]):
+                out[a, k, c] = off
+        for c in range(out.shape[2]):
+            if indices[a, c] >= 0 and indices[a, c] < out.shape[1]:
+                out[a, indices[a, c], c] = on
+
+
+def boolean_mask(x: Tensor, mask: Any) -> Tensor:
+    """The elements of x where `mask`, which covers its first axes, is True; needs the mask's value (no trace)."""
+    x = as_tensor(x)
+    array = np.asarray(mask.__array__() if isinstance(mask, Tensor) else mask)
+    if array.shape != tuple(x.array.shape[: array.ndim]) or not array.ndim:
+        raise ValueError(f"boolean_mask: mask {array.shape} does not fit a tensor of shape {tuple(x.array.shape)}")
+    rows = reshape(x, shape=(array.size, *x.array.shape[array.ndim :]))
+    return gather(rows, as_tensor(np.flatnonzero(array)))
+
+
+WRONG_KEY = "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tensors are valid indices"
+
+
+def as_bound(value: Any) -> int | None:
+    """A bound of a slice, or an index, as an int."""
+    if value is None:
+        return None
+    try:
+        return value.__index__()
+    except AttributeError:
+        raise TypeError(f"{WRONG_KEY}, got {value!r}") from None
+
+
+def parts_of(key: Any, ndim: int) -> list:
+    """The key as one int or slice per axis, with None where an axis is put in."""
+    parts = list(key) if isinstance(key, tuple) else [key]
+    given = sum([part is not None and part is not Ellipsis for part in parts])
+    dots = [i for i, part in enumerate(parts) if part is Ellipsis]
+    if len(dots) > 1:
+        raise ValueError("Multiple ellipses in slice spec not allowed")
+    if given > ndim:
+        raise IndexError(f"too many indices: the tensor has {ndim} axes, the key names {given}")
+    missing = [slice(None)] * (ndim - given)
+    at = dots[0] if dots else len(parts)
+    return [*parts[:at], *missing, *parts[at + 1 :]]
+
+
+def is_mask(key: Any) -> bool:
+    """True for boolean arrays and tensors."""
+    dtype = getattr(key, "dtype", None)
+    return (dtype is not None and dtype == "bool" and key.ndim > 0) or (isinstance(key, list) and all(
+        [isinstance(k, bool) for k in key]) and bool(key))  # fmt: skip
+
+
+def getitem_of(x: Tensor, key: Any) -> Tensor:
+    """x[key]: integers, slices with any step, `...`, None, scalar tensors as integers or bounds; or a boolean mask."""
+    if is_mask(key):
+        return boolean_mask(x, key)
+    begin, sizes, strides, shape = [], [], [], []
+    lengths = iter(x.array.shape)
+    late: list = []  # (axis of the result, abstract index): known when the program runs, so gathered
+    for part in parts_of(key, len(x.array.shape)):
+        if part is None:
+            shape.append(1)
+            continue
+        n = next(lengths)
+        if isinstance(part, slice):
+            first, stop, step = part.start, part.stop, part.step
+            run = slice(as_bound(first), as_bound(stop), as_bound(step)).indices(n)
+            count = len(range(*run))
+            begin.append(run[0] if count else 0)
+            sizes.append(count)
+            strides.append(run[2])
+            shape.append(count)
+        elif isinstance(part, Tensor) and part.is_abstract:
+            if part.array.shape or part.array.dtype.kind not in "iu":
+                raise TypeError(f"{WRONG_KEY}, got {part!r}")
+            late.append((len(shape), part))
+            begin.append(0)
+            sizes.append(n)
+            strides.append(1)
+            shape.append(n)
+        else:
+            i = as_bound(part)
+            if not -n <= i < n:
+                raise InvalidArgumentError(f"slice index {i} of dimension {len(begin)} out of bounds: its length is {n}")
+            begin.append(i % n)
+            sizes.append(1)
+            strides.append(1)
+    y = strided_slice(x, begin=tuple(begin), sizes=tuple(sizes), strides=tuple(strides), shape=tuple(shape))
+    for axis, index in reversed(late):
+        y = gather(y, index, axis=axis)
+    return y

@@ -1,0 +1,148 @@
+"""Comparisons, logic, choices and clipping: outputs without a gradient, and the ops that choose by them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from framework.engine.errors import InvalidArgumentError
+from framework.engine.op import Sample, elementwise
+from framework.engine.ops.broadcast import number, unbroadcast
+from framework.engine.tensor import Spec
+
+PAIRS = Sample(((3, 4), (4,))), Sample(((3, 1), (2, 1, 4)), dtypes=(np.int32, np.int32))
+TESTED = {"dtype": bool, "is_differentiable": False}
+BOOLS = Sample(((3, 4), (4,)), dtypes=(bool, bool))
+
+
+@elementwise(np.less, *PAIRS, **TESTED)
+def less(x, y):
+    """x < y, as bool."""
+    return x < y
+
+
+@elementwise(np.less_equal, *PAIRS, **TESTED)
+def less_equal(x, y):
+    """x <= y, as bool."""
+    return x <= y
+
+
+@elementwise(np.greater, *PAIRS, **TESTED)
+def greater(x, y):
+    """x > y, as bool."""
+    return x > y
+
+
+@elementwise(np.greater_equal, *PAIRS, **TESTED)
+def greater_equal(x, y):
+    """x >= y, as bool."""
+    return x >= y
+
+
+@elementwise(np.equal, *PAIRS, BOOLS, **TESTED)
+def equal(x, y):
+    """x == y, as bool."""
+    return x == y
+
+
+@elementwise(np.not_equal, *PAIRS, BOOLS, **TESTED)
+def not_equal(x, y):
+    """x != y, as bool."""
+    return x != y
+
+
+@elementwise(np.logical_and, BOOLS, **TESTED)
+def logical_and(x, y):
+    """x and y"""
+    return x and y
+
+
+@elementwise(np.logical_or, BOOLS, **TESTED)
+def logical_or(x, y):
+    """x or y"""
+    return x or y
+
+
+@elementwise(np.logical_xor, BOOLS, **TESTED)
+def logical_xor(x, y):
+    """x or y, not both."""
+    return x != y
+
+
+@elementwise(np.logical_not, Sample(((3, 4),), dtypes=(bool,)), **TESTED)
+def logical_not(x):
+    """not x"""
+    return not x
+
+
+@elementwise(np.isnan, Sample(((3, 4),)), **TESTED)
+def isnan(x):
+    """True where x is NaN."""
+    return x != x
+
+
+@elementwise(np.isinf, Sample(((3, 4),)), **TESTED)
+def isinf(x):
+    """True where x is infinite."""
+    return x == x and x - x != 0.0
+
+
+@elementwise(np.isfinite, Sample(((3, 4),)), **TESTED)
+def isfinite(x):
+    """True where x is neither NaN nor infinite."""
+    return x - x == 0.0
+
+
+def check_choice(condition, x, y):
+    """Raise unless `condition` is bool and x and y have one dtype."""
+    if condition.dtype.kind != "b":
+        raise InvalidArgumentError(f"where: condition has dtype {condition.dtype.name}, wanted bool")
+    if x.dtype != y.dtype:
+        raise InvalidArgumentError(f"where: x is {x.dtype.name} and y is {y.dtype.name}; cast one of them")
+
+
+def where_forward(condition, x, y):
+    check_choice(condition, x, y)
+    return np.where(condition, x, y)
+
+
+def infer_where(condition, x, y):
+    check_choice(condition, x, y)
+    return Spec(np.broadcast_shapes(condition.shape, x.shape, y.shape), x.dtype)
+
+
+@elementwise(
+    where_forward,
+    Sample(((3, 4), (3, 4), (4,)), dtypes=(bool,)),
+    Sample(((4,), (3, 4), ()), dtypes=(bool,)),
+    Sample(((3, 4), (), ()), dtypes=(bool,)),
+    infer=infer_where,
+    same_dtype=False,
+)
+def where(condition, x, y):
+    """x where condition holds, else y; each gets the gradient where it was chosen."""
+    return x if condition else y
+
+
+@where.vjp("condition")
+def _(g, out, condition, x, y, *, wants):
+    zero = number(0, g)
+    return (
+        None,
+        unbroadcast(where(condition, g, zero), x) if wants[1] else None,
+        unbroadcast(where(condition, zero, g), y) if wants[2] else None,
+    )
+
+
+@elementwise(
+    lambda x, *, x_min, x_max: np.minimum(np.maximum(x, x_min), x_max),
+    Sample(((3, 4),), {"x_min": -1.0, "x_max": 1.5}),
+)
+def clip(x, *, x_min, x_max):
+    """x limited to [x_min, x_max]; slope 1 inside and at the bounds, 0 outside."""
+    return x_min if x < x_min else x_max if x > x_max else x
+
+
+@clip.vjp("x")
+def _(g, out, x, *, x_min, x_max):
+    is_outside = logical_or(less(x, number(x_min, x)), greater(x, number(x_max, x)))
+    return (where(is_outside, number(0, g), g),)

@@ -1,0 +1,379 @@
+"""Reductions besides sum: mean, max, min, prod, any, all, argmax, argmin, logsumexp; and cumulative sums and products."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from framework.engine.op import Sample, op
+from framework.engine.ops.broadcast import (
+    REDUCTIONS,
+    as_middle_axis,
+    axes_of,
+    axis_of,
+    infer_reduction,
+    number,
+    reduced_shape,
+    reshape,
+    spread,
+    sum_,
+)
+from framework.engine.ops.create import cast
+from framework.engine.ops.elementwise import divide, multiply, sqrt, square, subtract
+from framework.engine.ops.functions import exp
+from framework.engine.ops.logical import equal
+from framework.engine.ops.shape import transpose
+from framework.engine.tensor import Spec, Tensor
+
+
+def count_of(x: Tensor | Spec, axis: int | tuple | None) -> int:
+    """The number of elements that one result of the reduction is made of."""
+    return math.prod([x.shape[a] for a in axes_of(len(x.shape), axis)])
+
+
+def mean_forward(x, axis, keepdims):
+    if x.dtype.kind in "iu":  # TensorFlow: the mean of integers is an integer
+        return np.trunc(x.mean(axis=axis, keepdims=keepdims)).astype(x.dtype)
+    if not x.size:
+        shape = reduced_shape(x.shape, axes_of(x.ndim, axis), keepdims)
+        return np.full(shape, np.nan, x.dtype)  # the mean of nothing; NumPy would warn
+    return x.mean(axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+@op(*REDUCTIONS, infer=infer_reduction)
+def mean(x, *, axis=None, keepdims=False):
+    """Mean over `axis` (None: all axes), in the dtype of x."""
+    return mean_forward(x, axis_of(axis), keepdims)
+
+
+@mean.kernel(views=as_middle_axis)
+def _(out, x):
+    count = x.shape[1]
+    for a in range(x.shape[0]):
+        if x.shape[2] == 1:
+            row = x[a, :, 0]
+            total = zero(out)
+            for b in range(row.size):
+                total += row[b]
+            out[a, 0] = total / count
+        else:
+            row = out[a]
+            for c in range(row.size):
+                row[c] = 0
+            for b in range(count):
+                add_into(row, x[a, b])
+            for c in range(row.size):
+                row[c] = row[c] / count
+
+
+@mean.vjp()
+def _(g, out, x, *, axis=None, keepdims=False):
+    return (spread(divide(g, number(count_of(x.array, axis), g)), x, axis),)
+
+
+def see_filled(outs, inputs, attrs):
+    """As the middle axis, but an empty array is left to NumPy."""
+    return as_middle_axis(outs, inputs, attrs) if inputs[0].size else None
+
+
+def extreme(function, x, axis, keepdims, if_empty):
+    axis = axis_of(axis)
+    if x.size:
+        return function(x, axis=axis, keepdims=keepdims)
+    return function(x, axis=axis, keepdims=keepdims, initial=if_empty(x.dtype))
+
+
+def lowest(dtype):
+    """-inf, or the smallest integer."""
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+
+
+def highest(dtype):
+    """inf, or the largest integer."""
+    return np.inf if dtype.kind == "f" else np.iinfo(dtype).max
+
+
+@op(*REDUCTIONS, infer=infer_reduction)
+def max_(x, *, axis=None, keepdims=False):
+    """The largest over `axis` (None: all), NaN if one is; -inf of nothing; ties share the gradient evenly."""
+    return extreme(np.max, x, axis, keepdims, lowest)
+
+
+@max_.kernel(views=see_filled)
+def _(out, x):
+    for a in range(x.shape[0]):
+        for c in range(x.shape[2]):
+            out[a, c] = x[a, 0, c]
+        for b in range(1, x.shape[1]):
+            for c in range(x.shape[2]):
+                value, best = x[a, b, c], out[a, c]
+                out[a, c] = value if value > best or value != value else best
+
+
+@op(*REDUCTIONS, infer=infer_reduction)
+def min_(x, *, axis=None, keepdims=False):
+    """The smallest over `axis` (None: all), NaN if one is; inf of nothing; ties share the gradient evenly."""
+    return extreme(np.min, x, axis, keepdims, highest)
+
+
+@min_.kernel(views=see_filled)
+def _(out, x):
+    for a in range(x.shape[0]):
+        for c in range(x.shape[2]):
+            out[a, c] = x[a, 0, c]
+        for b in range(1, x.shape[1]):
+            for c in range(x.shape[2]):
+                value, best = x[a, b, c], out[a, c]
+                out[a, c] = value if value < best or value != value else best
+
+
+def extreme_gradient(g, y, x, *, axis=None, keepdims=False):
+    kept = reduced_shape(x.array.shape, axes_of(x.ndim, axis), True)
+    y, g = reshape(y, shape=kept), reshape(g, shape=kept)
+    is_best = cast(equal(x, y), dtype=g.array.dtype.name)
+    count = sum_(is_best, axis=axis, keepdims=True)
+    return (multiply(divide(is_best, count), g),)
+
+
+max_.vjp("y x")(extreme_gradient)
+min_.vjp("y x")(extreme_gradient)
+
+
+@op(*REDUCTIONS, infer=infer_reduction)
+def prod(x, *, axis=None, keepdims=False):
+    """Product over `axis` (None: all axes), in the dtype of x; the gradient is right where elements are 0, too."""
+    return x.prod(axis=axis_of(axis), keepdims=keepdims, dtype=x.dtype)
+
+
+@prod.kernel(views=as_middle_axis)
+def _(out, x):
+    for a in range(x.shape[0]):
+        for c in range(x.shape[2]):
+            out[a, c] = 1
+        for b in range(x.shape[1]):
+            for c in range(x.shape[2]):
+                out[a, c] = out[a, c] * x[a, b, c]
+
+
+@prod.vjp("x")
+def _(g, out, x, *, axis=None, keepdims=False):
+    """The product of all others: those before times those behind."""
+    shape, axes = x.array.shape, axes_of(x.ndim, axis)
+    order = (*[a for a in range(len(shape)) if a not in axes], *axes)
+    rows = reshape(transpose(x, axes=order), shape=(-1 if x.array.size else 0, count_of(x.array, axis)))
+    others = multiply(cumprod(rows, axis=1, exclusive=True), cumprod(rows, axis=1, exclusive=True, reverse=True))
+    moved = reshape(others, shape=tuple([shape[a] for a in order]))
+    return (multiply(spread(g, x, axis), transpose(moved, axes=tuple(np.argsort(order).tolist()))),)
+
+
+def infer_tested(x, *, axis=None, keepdims=False):
+    if x.dtype.kind != "b":
+        raise TypeError(f"any, all: got dtype {x.dtype.name}, wanted bool")
+    return infer_reduction(x, axis=axis, keepdims=keepdims)
+
+
+BOOLS = tuple([Sample(s.shapes, s.attrs, dtypes=(bool,)) for s in REDUCTIONS])
+
+
+@op(*BOOLS, infer=infer_tested, is_differentiable=False)
+def any_(x, *, axis=None, keepdims=False):
+    """True if one element along `axis` (None: all axes) is."""
+    return x.any(axis=axis_of(axis), keepdims=keepdims)
+
+
+@any_.kernel(views=as_middle_axis)
+def _(out, x):
+    for a in range(x.shape[0]):
+        for c in range(x.shape[2]):
+            found = False
+            for b in range(x.shape[1]):
+                found = found or x[a, b, c]
+            out[a, c] = found
+
+
+@op(*BOOLS, infer=infer_tested, is_differentiable=False)
+def all_(x, *, axis=None, keepdims=False):
+    """True if all elements along `axis` (None: all axes) are."""
+    return x.all(axis=axis_of(axis), keepdims=keepdims)
+
+
+@all_.kernel(views=as_middle_axis)
+def _(out, x):
+    for a in range(x.shape[0]):
+        for c in range(x.shape[2]):
+            holds = True
+            for b in range(x.shape[1]):
+                holds = holds and x[a, b, c]
+            out[a, c] = holds
+
+
+ARGUMENTS = (
+    Sample(((3, 4),)),
+    Sample(((3, 4),), {"axis": 0}),
+    Sample(((2, 3, 4),), {"axis": -1, "keepdims": True}),
+    Sample(((2, 3, 4),), {"axis": 1, "dtype": "int32"}),
+)
+
+
+def infer_position(x, *, axis=None, keepdims=False, dtype="int64"):
+    return Spec(reduced_shape(x.shape, axes_of(x.ndim, axis), keepdims), np.dtype(dtype))
+
+
+@op(*ARGUMENTS, infer=infer_position, is_differentiable=False)
+def argmax(x, *, axis=None, keepdims=False, dtype="int64"):
+    """Position of the first largest element along `axis` (None: in the flat array); the first NaN if there is one."""
+    return np.asarray(x.argmax(axis=axis, keepdims=keepdims), dtype)
+
+
+@argmax.kernel(views=see_filled)
+def _(out, x):
+    for a in range(x.shape[0]):
+        for c in range(x.shape[2]):
+            best, place = x[a, 0, c], 0
+            for b in range(1, x.shape[1]):
+                value = x[a, b, c]
+                if value > best or (value != value and best == best):
+                    best, place = value, b
+            out[a, c] = place
+
+
+@op(*ARGUMENTS, infer=infer_position, is_differentiable=False)
+def argmin(x, *, axis=None, keepdims=False, dtype="int64"):
+    """Position of the first smallest element along `axis` (None: in the flat array); the first NaN if there is one."""
+    return np.asarray(x.argmin(axis=axis, keepdims=keepdims), dtype)
+
+
+@argmin.kernel(views=see_filled)
+def _(out, x):
+    for a in range(x.shape[0]):
+        for c in range(x.shape[2]):
+            best, place = x[a, 0, c], 0
+            for b in range(1, x.shape[1]):
+                value = x[a, b, c]
+                if value < best or (value != value and best == best):
+                    best, place = value, b
+            out[a, c] = place
+
+
+@op(*REDUCTIONS, infer=infer_reduction)
+def logsumexp(x, *, axis=None, keepdims=False):
+    """log(sum(e^x)) over `axis` (None: all axes), without overflow; -inf of nothing."""
+    axis = axis_of(axis)
+    top = extreme(np.max, x, axis, True, lowest)
+    top = np.where(np.isfinite(top), top, top.dtype.type(0))
+    total = np.exp(x - top).sum(axis=axis, keepdims=keepdims)
+    with np.errstate(divide="ignore"):
+        return np.log(total) + top.reshape(total.shape)
+
+
+@logsumexp.kernel(views=see_filled)
+def _(out, x):
+    for a in range(x.shape[0]):
+        for c in range(x.shape[2]):
+            top = x[a, 0, c]
+            for b in range(1, x.shape[1]):
+                top = max(top, x[a, b, c])
+            top = top if top - top == 0.0 else 0.0
+            total = zero(out)
+            for b in range(x.shape[1]):
+                total += exp(x[a, b, c] - top)
+            out[a, c] = log(total) + top
+
+
+@logsumexp.vjp("y x")
+def _(g, y, x, *, axis=None, keepdims=False):
+    return (multiply(spread(g, x, axis), exp(subtract(x, spread(y, x, axis)))),)
+
+
+SCANS = tuple(
+    Sample(((2, 3, 4),), {"axis": axis, "exclusive": exclusive, "reverse": reverse}, low=0.5)
+    for axis, exclusive, reverse in ((0, False, False), (1, True, False), (-1, False, True), (1, True, True))
+)
+
+
+def scan(function, x, axis, exclusive, reverse, start):
+    """function.accumulate along an axis, from the end if reverse, without the element itself if exclusive."""
+    if reverse:
+        x = np.flip(x, axis)
+    y = function.accumulate(x, axis=axis, dtype=x.dtype)
+    if exclusive:
+        y = np.roll(y, 1, axis)
+        first = [slice(None)] * x.ndim
+        first[axis] = slice(0, 1)
+        y[tuple(first)] = start
+    return np.flip(y, axis) if reverse else y
+
+
+def see_scan(outs, inputs, attrs):
+    (out,), (x,), _ = as_middle_axis(outs, inputs, attrs)
+    return [x], [x], {"exclusive": attrs["exclusive"], "reverse": attrs["reverse"]}
+
+
+@op(*SCANS, infer=lambda x, **attrs: Spec(x.shape, x.dtype))
+def cumsum(x, *, axis=0, exclusive=False, reverse=False):
+    """y[i] = x[0] + ... + x[i] along `axis`; exclusive: without x[i]; reverse: from the end."""
+    return scan(np.add, x, axis, exclusive, reverse, 0)
+
+
+@cumsum.kernel(views=see_scan)
+def _(out, x, exclusive, reverse):
+    n = x.shape[1]
+    for a in range(x.shape[0]):
+        for c in range(x.shape[2]):
+            total = zero(out)
+            for i in range(n):
+                b = n - 1 - i if reverse else i
+                before = total
+                total += x[a, b, c]
+                out[a, b, c] = before if exclusive else total
+
+
+@cumsum.vjp()
+def _(g, out, x, *, axis=0, exclusive=False, reverse=False):
+    return (cumsum(g, axis=axis, exclusive=exclusive, reverse=not reverse),)
+
+
+@op(*SCANS, infer=lambda x, **attrs: Spec(x.shape, x.dtype))
+def cumprod(x, *, axis=0, exclusive=False, reverse=False):
+    """y[i] = x[0] ... x[i] along `axis`; exclusive: without x[i]; reverse: from the end.
+
+    The gradient divides by x, so it is NaN where an element is 0 (as in TensorFlow, where it is wrong).
+    """
+    return scan(np.multiply, x, axis, exclusive, reverse, 1)
+
+
+@cumprod.kernel(views=see_scan)
+def _(out, x, exclusive, reverse):
+    n = x.shape[1]
+    for a in range(x.shape[0]):
+        for c in range(x.shape[2]):
+            total = zero(out) + 1
+            for i in range(n):
+                b = n - 1 - i if reverse else i
+                before = total
+                total = total * x[a, b, c]
+                out[a, b, c] = before if exclusive else total
+
+
+@cumprod.vjp("y x")
+def _(g, y, x, *, axis=0, exclusive=False, reverse=False):
+    back = cumsum(multiply(g, y), axis=axis, exclusive=exclusive, reverse=not reverse)
+    return (divide(back, x),)
+
+
+def variance(x: Tensor, *, axis: int | tuple | None = None, keepdims: bool = False) -> Tensor:
+    """mean((x - mean(x))^2) over `axis` (None: all axes)."""
+    return mean(square(subtract(x, mean(x, axis=axis, keepdims=True))), axis=axis, keepdims=keepdims)
+
+
+def std(x: Tensor, *, axis: int | tuple | None = None, keepdims: bool = False) -> Tensor:
+    """sqrt(variance(x))"""
+    return sqrt(variance(x, axis=axis, keepdims=keepdims))
+
+
+def moments(x: Tensor, *, axis: int | tuple | None = None, keepdims: bool = False) -> tuple[Tensor, Tensor]:
+    """(mean, variance) over `axis` (None: all axes)."""
+    middle = mean(x, axis=axis, keepdims=True)
+    spread_out = mean(square(subtract(x, middle)), axis=axis, keepdims=keepdims)
+    return (middle if keepdims else reshape(middle, shape=spread_out.array.shape)), spread_out

@@ -1,0 +1,124 @@
+"""Ops of networks: the cross-entropies of integer labels, with hand-written backward kernels."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from framework.engine.op import Sample, op
+from framework.engine.ops.broadcast import broadcast_to, reshape, sum_
+from framework.engine.ops.elementwise import multiply
+from framework.engine.tensor import Spec
+
+LOGITS = (
+    Sample(((4,), (4, 5)), low=-1.0, dtypes=(np.int64,)),
+    Sample(((2, 3), (2, 3, 4)), low=-1.0, dtypes=(np.int32,)),
+)
+
+
+def rows_of(spec):
+    """(rows, classes) of an array whose last axis is the classes."""
+    return math.prod(spec.shape[:-1]), spec.shape[-1]
+
+
+def probabilities(logits):
+    e = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    e /= e.sum(axis=-1, keepdims=True)
+    return e
+
+
+def at_labels(values, labels):
+    """values[..., labels[...]]"""
+    return np.take_along_axis(values, labels[..., None].astype(np.int64), -1)[..., 0]
+
+
+def see_sparse(outs, inputs, attrs):
+    rows, classes = rows_of(inputs[1])
+    return [(rows,), (rows, classes)], [(rows,), (rows, classes)], {}
+
+
+@op(*LOGITS, infer=lambda labels, z: (Spec(labels.shape, z.dtype), z), outs=2)
+def sparse_softmax_cross_entropy(labels, logits):
+    """(loss, p): loss[i] = -log p[i, labels[i]], p = softmax(logits) over the last axis; labels are integers.
+
+    A label outside [0, classes) gives a NaN loss for its row (as TensorFlow does where it cannot raise).
+    """
+    p = probabilities(logits)
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    normal = np.log(np.exp(shifted).sum(axis=-1))
+    valid = (labels >= 0) & (labels < logits.shape[-1])
+    loss = normal - at_labels(shifted, np.where(valid, labels, 0))
+    return np.where(valid, loss, np.asarray(np.nan, logits.dtype)).astype(logits.dtype), p
+
+
+@sparse_softmax_cross_entropy.kernel(views=see_sparse)
+def _(loss, p, labels, logits):
+    for i in range(p.shape[0]):
+        x, y = logits[i], p[i]
+        highest = x[0]
+        for j in range(x.size):
+            highest = max(highest, x[j])
+        for j in range(x.size):
+            y[j] = exp(x[j] - highest)
+        total = zero(y)
+        for j in range(x.size):
+            total += y[j]
+        scale = 1.0 / total
+        for j in range(x.size):
+            y[j] *= scale
+        if labels[i] >= 0 and labels[i] < x.size:
+            loss[i] = log(total) - (x[labels[i]] - highest)
+        else:
+            loss[i] = nan(y)
+
+
+@sparse_softmax_cross_entropy.vjp("out labels")
+def _(g, out, labels, logits):
+    (g_loss, g_p), (_, p) = g, out
+    dz = None if g_loss is None else sparse_softmax_cross_entropy_grad(g_loss, p, labels)
+    if g_p is not None:
+        inner = sum_(multiply(g_p, p), axis=-1, keepdims=True)
+        through_p = p * (g_p - inner)
+        dz = through_p if dz is None else dz + through_p
+    return None, dz
+
+
+@op(
+    Sample(((4,), (4, 5), (4,)), dtypes=(None, None, np.int64), low=0.0),
+    infer=lambda g, p, labels: p,
+)
+def sparse_softmax_cross_entropy_grad(g, p, labels):
+    """g[i] (p[i] - onehot(labels[i])): the gradient of sparse_softmax_cross_entropy in its logits."""
+    dz = p * g[..., None]
+    index = labels[..., None].astype(np.int64)
+    valid = (index >= 0) & (index < p.shape[-1])
+    index = np.where(valid, index, 0)
+    picked = np.take_along_axis(dz, index, -1) - g[..., None]
+    np.put_along_axis(dz, index, np.where(valid, picked, np.asarray(np.nan, p.dtype)), -1)
+    return dz
+
+
+def see_sparse_grad(outs, inputs, attrs):
+    rows, classes = rows_of(inputs[1])
+    return [(rows, classes)], [(rows,), (rows, classes), (rows,)], {}
+
+
+@sparse_softmax_cross_entropy_grad.kernel(views=see_sparse_grad)
+def _(dz, g, p, labels):
+    for i in range(p.shape[0]):
+        x, y, scale = p[i], dz[i], g[i]
+        for j in range(x.size):
+            y[j] = x[j] * scale
+        if labels[i] >= 0 and labels[i] < x.size:
+            y[labels[i]] -= scale
+        else:
+            y[0] = nan(y)
+
+
+@sparse_softmax_cross_entropy_grad.vjp("g p labels")
+def _(u, out, g, p, labels):
+    ones = broadcast_to(np.ones((), p.array.dtype), shape=g.array.shape)
+    difference = sparse_softmax_cross_entropy_grad(ones, p, labels)
+    rows = reshape(g, shape=(*g.array.shape, 1))
+    return sum_(multiply(u, difference), axis=-1), multiply(u, rows), None
