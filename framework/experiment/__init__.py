@@ -1,0 +1,1 @@
+"""Experiments: a YAML file -> objects -> a run folder; and the command line."""
