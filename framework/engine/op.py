@@ -146,15 +146,16 @@ class Op:
 
     def values(self, inputs: tuple, outs: tuple) -> tuple:
         """What a Line keeps: arrays where the vjp needs them, Specs elsewhere."""
-        arrays = [x.array for x in inputs]
-        keep = self.needs
-        if "inputs" not in keep:
-            for i, a in enumerate(arrays):
-                if i not in keep:
-                    arrays[i] = Spec(a.shape, a.dtype)
-        if "outs" in keep:
-            return (*arrays, *[o.array for o in outs])
-        return (*arrays, *[Spec(o.array.shape, o.array.dtype) for o in outs])
+        needs = self.needs
+        if not needs:
+            return tuple([Spec(a.shape, a.dtype) for a in [x.array for x in (*inputs, *outs)]])
+        if "inputs" in needs:
+            kept = [x.array for x in inputs]
+        else:
+            kept = [x.array if i in needs else Spec(x.array.shape, x.array.dtype) for i, x in enumerate(inputs)]
+        for x in outs:
+            kept.append(x.array if needs[0] == "outs" else Spec(x.array.shape, x.array.dtype))
+        return tuple(kept)
 
     def __call__(self, *inputs, **attrs):
         active = ACTIVE

@@ -90,18 +90,19 @@ class GradientTape:
 
     def record(self, op: Any, inputs: tuple, attrs: dict, outs: tuple) -> None:
         """Called by every op call of this thread while the tape is active."""
-        slots, hit = self._slots, False
-        for x in inputs:
-            if x.id in slots:
-                hit = True
-            elif x.trainable and self._watches_variables and x.array.dtype.kind == "f":
-                slots.add(x.id)
-                self._variables[x.id] = x
-                hit = True
-        if hit and op.rule is not None:
-            ids = tuple([o.id for o in outs])
-            slots.update([o.id for o in outs if o.array.dtype.kind == "f"])
-            self._lines.append(Line(op, tuple([x.id for x in inputs]), attrs, ids, op.values(inputs, outs)))
+        slots, ids = self._slots, [x.id for x in inputs]
+        if self._watches_variables:
+            for x in inputs:
+                if x.trainable and x.id not in slots and x.array.dtype.kind == "f":
+                    slots.add(x.id)
+                    self._variables[x.id] = x
+        if op.rule is None or slots.isdisjoint(ids):
+            return
+        made = [o.id for o in outs]
+        for o in outs:
+            if o.array.dtype.kind == "f":
+                slots.add(o.id)
+        self._lines.append(Line(op, tuple(ids), attrs, tuple(made), op.values(inputs, outs)))
 
     def gradient(
         self,

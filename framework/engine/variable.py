@@ -31,7 +31,7 @@ class Variable(Tensor):
     tensor) still holds the old value, an assignment takes new memory; otherwise it writes in place.
     """
 
-    __slots__ = ("__dict__", "_free", "_memory", "_raw", "_trainable", "name")
+    __slots__ = ("__dict__", "_free", "_memory", "_raw", "name", "trainable")
     is_variable = True
     moves = 0  # counts over all Variables how often memory changed: programs then look addresses up again
 
@@ -49,7 +49,7 @@ class Variable(Tensor):
         finally:
             ACTIVE.trace, ACTIVE.tapes = trace, tapes
         self.name = "Variable:0" if name is None else f"{name}:0" if ":" not in name else name
-        self._trainable = bool(trainable)
+        self.trainable = bool(trainable)
         self._take(value)
         Tensor.__init__(self, self.array)
 
@@ -74,15 +74,6 @@ class Variable(Tensor):
         if self.is_held():
             self._take(self._memory)
         return self._memory
-
-    @property
-    def trainable(self) -> bool:
-        """True if tapes watch this Variable when it is read."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
 
     @property
     def address(self) -> int:
