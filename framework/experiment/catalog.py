@@ -27,6 +27,7 @@ _ARGUMENT_KINDS = {
     "activation": "activation",
     "initializer": "initializer",
     "regularizer": "regularizer",
+    "constraint": "constraint",
     "learning_rate": "schedule",
     "schedule": "schedule",
     "layer": "layer",
@@ -139,14 +140,15 @@ class Catalog:
     def _argument(self, parameter: Parameter, value: Any, path: KeyPath) -> Any:
         """The value to pass: as written, or the thing it names."""
         kind = argument_kind(parameter.name)
-        if kind is not None and isinstance(value, dict):
+        if isinstance(value, dict) and kind is not None:
             return self.make(kind, value, path)
-        if kind == "schedule" and isinstance(value, str):
-            wanted = "a number or a schedule like `CosineDecay: {...}`"
-            return self._problem(path, f"expected {wanted}, got {shown(value)}")
-        if kind is not None and isinstance(value, str):
+        if kind == "schedule":
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            wanted = "" if number else "a number or a schedule like `CosineDecay: {...}`"
+        elif kind is not None and value is not None:
             return self.make(kind, value, path)
-        wanted = parameter.mismatch(value)
+        else:
+            wanted = parameter.mismatch(value)
         if wanted:
             self._problem(path, f"expected {wanted}, got {shown(value)}")
         return value

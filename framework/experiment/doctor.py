@@ -132,9 +132,7 @@ def _blas() -> str:
 
     np.dot(np.ones((2, 2)), np.ones((2, 2)))
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
-    told = [
-        f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads" for pool in pools
-    ]
+    told = [f"{p['internal_api']} {p['version']}, threads: {p['num_threads']}" for p in pools]
     return "; ".join(told) or "unknown to threadpoolctl"
 
 

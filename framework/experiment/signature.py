@@ -44,7 +44,7 @@ class Parameter:
         Only plain types are judged: anything else is left to the constructor.
         """
         annotation = self.annotation
-        if annotation is _EMPTY or annotation is Any:
+        if annotation is _EMPTY:
             annotation = _guess(self.default)
         if value is None and self.default is None:
             return ""

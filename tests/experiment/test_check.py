@@ -132,7 +132,11 @@ def test_files_of_callbacks_go_to_the_run_folder(tmp_path):
         ("{units: 10}", "{units: [10]}", "model[3].Dense.units: expected a whole number, got [10]"),
         ("{units: 10}", "{units: 0}", "12:5: model[3].Dense: Dense: units is 0, wanted 1 or more"),
         ("{units: 10}", "{units: 10, activation: rely}", "unknown activation 'rely' (did you mean"),
-        ("{units: 10}", "{units: 10, activation: 3}", "activation: expected text or a Python fu"),
+        (
+            "{units: 10}",
+            "{units: 10, activation: 3}",
+            "expected a activation: its name, or one name wi",
+        ),
         ("{units: 10}", "{units: 10, kernel_initializer: he}", "unknown initializer 'he'"),
         (
             "{units: 10}",
