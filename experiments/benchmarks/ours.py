@@ -9,6 +9,8 @@ from workloads import WORKLOADS, batches, data, measure, report  # noqa: E402
 
 from framework import keras  # noqa: E402
 from framework.engine.compile import blas  # noqa: E402
+from framework.engine.tensor import as_tensor  # noqa: E402
+from framework.keras.training.arrays import as_rows  # noqa: E402
 
 name, mode, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
 blas.set_threads(threads)
@@ -21,7 +23,7 @@ model.compile(keras.optimizers.Adam(1e-3), loss, run_eagerly=mode == "eager")
 x, y = data(name)
 
 if mode == "compiled":
-    runner = model.runner("train", __import__("framework.keras.training.arrays", fromlist=["x"]).as_rows(x, y), batch)
+    runner = model.runner("train", as_rows(x, y), batch)
 
     def run(steps: int) -> None:
         """Whole epochs run without Python, as in fit."""
@@ -32,7 +34,7 @@ if mode == "compiled":
             runner.run(count)
             steps -= count
 else:
-    parts = [(keras.ops.convert_to_tensor(a), keras.ops.convert_to_tensor(b)) for a, b in batches(name)]
+    parts = [(as_tensor(a), as_tensor(b)) for a, b in batches(name)]
 
     def run(steps: int) -> None:
         """One Python step after the other, as with run_eagerly=True."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import ctypes
+import dataclasses
 import functools
 import hashlib
 import json
 import logging
 import os
+import subprocess
 import sys
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from framework.engine.compile import blas
-from framework.engine.compile.entry import Entry
+from framework.engine.compile.entry import Entry, Task
 
 LOG = logging.getLogger("framework")
 LOADED: dict[str, int] = {}  # key -> address
@@ -84,7 +89,13 @@ def addresses(entries: list[Entry]) -> list[int]:
     missing = {k: e for k, e in zip(keys, entries, strict=True) if k not in LOADED}
     if missing:
         where = folder()
-        load({key: stored(where, key) or make(where, key, entry) for key, entry in missing.items()})
+        objects = {key: stored(where, key) for key in missing}
+        absent = {key: missing[key].task() for key, found in objects.items() if found is None}
+        made = make(absent)
+        for key in absent:
+            COMPILED.append(key)
+            store(where, key, *made[key])
+        load({key: found for key, found in (objects | made).items() if found is not None})
     return [LOADED[key] for key in keys]
 
 
@@ -98,22 +109,62 @@ def stored(where: Path | None, key: str) -> tuple[dict, bytes] | None:
         return None
 
 
-def make(where: Path | None, key: str, entry: Entry) -> tuple[dict, bytes]:
-    """Compile, and write a temporary file that takes the name at once: two processes may do this together."""
+def make(tasks: dict[str, Task]) -> dict[str, tuple[dict, bytes]]:
+    """Compile: half a second each, so many are shared with helper processes, one per free core."""
+    if not tasks:
+        return {}
+    helpers = min(free_cores(), len(tasks) // 3) - 1
+    shares = [list(tasks)[i :: max(helpers, 0) + 1] for i in range(max(helpers, 0) + 1)]
+    started = [(share, start_helper([tasks[key] for key in share])) for share in shares[1:]]
     from framework.engine.compile import jit
 
-    symbol, externals, body = jit.compile_entry(entry)
-    COMPILED.append(key)
-    head = {"symbol": symbol, "externals": externals, "sha256": hashlib.sha256(body).hexdigest()}
-    if where is not None:
-        temporary = where / f"{key}.{os.getpid()}"
-        try:
-            temporary.write_bytes(json.dumps(head).encode() + b"\n" + body)
-            temporary.replace(where / f"{key}.o")
-        except OSError as error:
-            warn_once(f"kernel cache {where} cannot be written ({error.strerror}): kernels are compiled anew in every process")
-            temporary.unlink(missing_ok=True)
-    return head, body
+    made = {key: jit.compile_task(tasks[key]) for key in shares[0]}
+    for share, helper in started:
+        made |= dict(zip(share, answers_of(*helper), strict=False))
+    return made | {key: jit.compile_task(task) for key, task in tasks.items() if key not in made}
+
+
+def start_helper(tasks: list[Task]) -> tuple[subprocess.Popen, IO[bytes]]:
+    """A process that compiles `tasks`, and the file of its answers; see jit.main."""
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([p for p in sys.path if p])}
+    env = {k: v for k, v in env.items() if not k.startswith(("OMPI_", "PMIX_", "PMI_", "SLURM_"))}  # it is no rank
+    answers = tempfile.TemporaryFile()  # a file, not a pipe: it must not wait for us
+    with tempfile.TemporaryFile() as questions:
+        questions.write("".join([json.dumps(dataclasses.asdict(task)) + "\n" for task in tasks]).encode())
+        questions.seek(0)
+        command = [sys.executable, "-m", "framework.engine.compile.jit"]
+        process = subprocess.Popen(command, env=env, stdin=questions, stdout=answers, stderr=subprocess.DEVNULL)
+    return process, answers
+
+
+def answers_of(process: subprocess.Popen, answers: IO[bytes]) -> list[tuple[dict, bytes]]:
+    """What a helper made; nothing if it failed, then this process does its work."""
+    with answers:
+        if process.wait():
+            return []
+        answers.seek(0)
+        replies = [json.loads(line) for line in answers]
+    return [(reply["head"], base64.b64decode(reply["body"])) for reply in replies]
+
+
+def free_cores() -> int:
+    """Cores of this process, shared with the other ranks of this machine."""
+    ranks = os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE") or os.environ.get("MPI_LOCALNRANKS") or "1"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // max(1, int(ranks)))
+
+
+def store(where: Path | None, key: str, head: dict, body: bytes) -> None:
+    """Write a temporary file that takes the name at once: two processes may do this together."""
+    if where is None:
+        return
+    temporary = where / f"{key}.{os.getpid()}"
+    try:
+        temporary.write_bytes(json.dumps(head).encode() + b"\n" + body)
+        temporary.replace(where / f"{key}.o")
+    except OSError as error:
+        warn_once(f"kernel cache {where} cannot be written ({error.strerror}): kernels are compiled anew in every process")
+        temporary.unlink(missing_ok=True)
 
 
 def load(objects: dict[str, tuple[dict, bytes]]) -> None:

@@ -12,6 +12,7 @@ import functools
 import hashlib
 import inspect
 import math
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -51,6 +52,22 @@ class Entry:
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+    def task(self) -> Task:
+        """What the compiler needs of this entry, as text."""
+        texts = {n: textwrap.dedent(inspect.getsource(f)) for n, f in self.functions.items()}
+        return Task(self.source, texts, self.dtype.name, self.signature)
+
+
+@dataclass(frozen=True)
+class Task:
+    """An Entry as text: can be sent to another process."""
+
+    source: str
+    functions: dict[str, str]
+    dtype: str
+    signature: str
+
+
 def entry_of(program: Program, line: Line) -> Entry | None:
     """The Entry of a Line; None where only its NumPy forward exists."""
     if line.op.scalar is not None:
@@ -72,8 +89,8 @@ def elementwise_entry(program: Program, line: Line) -> Entry:
     names = {op: f"f{i}" for i, op in enumerate(dict.fromkeys([op for op, *_ in steps]))}
     words: list = [Address(line.outs[0]), *[Address(slot) for slot in line.inputs], *sizes]
     first_size = HEADER + 1 + len(inputs)
-    text = ["def entry(a):", f"    out = pointer_{out.dtype.name}(a[{HEADER}])"]
-    text += [f"    x{i} = pointer_{s.dtype.name}(a[{HEADER + 1 + i}])" for i, s in enumerate(inputs)]
+    text = ["def entry(a):", f"    out = pointer_{stored_as(out)}(a[{HEADER}])"]
+    text += [f"    x{i} = pointer_{stored_as(s)}(a[{HEADER + 1 + i}])" for i, s in enumerate(inputs)]
     text += [f"    n{d} = a[{first_size + d}]" for d in range(len(sizes))]
     calls = []
     for s, (op, attrs, dtype, places) in enumerate(steps):
@@ -87,15 +104,21 @@ def elementwise_entry(program: Program, line: Line) -> Entry:
     for depth in range(len(sizes) + 1):
         for i in range(len(inputs)):  # load as far out as the input still changes
             if max([d for d in range(len(sizes)) if varies[d][i]], default=-1) == depth - 1:
-                text.append(f"{indent}v{i} = x{i}[{flat_index([d for d in range(depth) if varies[d][i]])}]")
+                value = f"x{i}[{flat_index([d for d in range(depth) if varies[d][i]])}]"
+                text.append(f"{indent}v{i} = {value}{' != 0' if inputs[i].dtype.kind == 'b' else ''}")
         if depth < len(sizes):
             text.append(f"{indent}for i{depth} in range(n{depth}):")
             indent += "    "
     text += [indent + call for call in calls]
-    text.append(f"{indent}out[{flat_index(range(len(sizes)))}] = v{len(inputs) + len(steps) - 1}")
+    text.append(f"{indent}out[{flat_index(range(len(sizes)))}] = to_{stored_as(out)}(v{len(inputs) + len(steps) - 1})")
     floats = [s.dtype for s in (out, *inputs) if s.dtype.kind == "f"]
     dtype = floats[0] if floats else np.dtype(np.float32)
     return Entry("\n".join(text), {name: op.scalar for op, name in names.items()}, dtype, words)
+
+
+def stored_as(spec: Spec) -> str:
+    """The dtype of a pointer to such elements: Numba cannot store through a pointer to bool."""
+    return "uint8" if spec.dtype.kind == "b" else spec.dtype.name
 
 
 def scalar_attrs(op, attrs: dict) -> dict:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import base64
 import builtins
-import inspect
-import textwrap
+import hashlib
+import json
+import sys
 from collections.abc import Callable
 
 import numba
+import numpy as np
 from numba import njit, types
 
 from framework.engine.compile import cache
-from framework.engine.compile.entry import Entry, used_attrs
+from framework.engine.compile.entry import Task
 from framework.engine.compile.language import FAST, INT64, WORDS, language
 
 SIGNATURES = {"kernel": types.void(WORDS), "vm": INT64(WORDS, INT64, INT64, WORDS)}
@@ -32,34 +35,46 @@ class Retype(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def retyped(function: Callable, name: str, namespace: dict) -> Callable:
-    """`function` read as source and compiled with the words of `namespace`."""
-    tree = Retype().visit(ast.parse(textwrap.dedent(inspect.getsource(function))))
+def retyped(text: str, name: str, namespace: dict) -> Callable:
+    """The function of a source text, compiled with the words of `namespace`."""
+    tree = Retype().visit(ast.parse(text))
     definition = tree.body[0]
     definition.decorator_list, definition.name, definition.returns = [], name, None
     arguments = definition.args
-    attrs = {name for name, _ in used_attrs(function)}
-    kept = [a for a in arguments.kwonlyargs if a.arg in attrs]
+    read = {node.id for part in definition.body for node in ast.walk(part) if isinstance(node, ast.Name)}
+    kept = [a for a in arguments.kwonlyargs if a.arg in read]  # the others are for shapes
     arguments.args, arguments.kwonlyargs = arguments.args + kept, []
     arguments.kw_defaults, arguments.defaults = [], []
     exec(builtins.compile(ast.fix_missing_locations(tree), f"<{name}>", "exec"), namespace)
     return njit(**FAST)(namespace[name])
 
 
-def llvm_text(entry: Entry) -> tuple[str, str]:
-    """(symbol, LLVM text) of an entry."""
-    namespace = language(entry.dtype)
-    for name, function in entry.functions.items():
-        namespace[name] = retyped(function, name, namespace)
-    exec(entry.source, namespace)
-    function = numba.cfunc(SIGNATURES[entry.signature], **FAST)(namespace["entry"])
+def llvm_text(task: Task) -> tuple[str, str]:
+    """(symbol, LLVM text) of a task."""
+    namespace = language(np.dtype(task.dtype))
+    for name, text in task.functions.items():
+        namespace[name] = retyped(text, name, namespace)
+    exec(task.source, namespace)
+    function = numba.cfunc(SIGNATURES[task.signature], **FAST)(namespace["entry"])
     return function.native_name, function.inspect_llvm()
 
 
-def compile_entry(entry: Entry) -> tuple[str, list[str], bytes]:
-    """(symbol, external symbols, object file)."""
-    symbol, text = llvm_text(entry)
+def compile_task(task: Task) -> tuple[dict, bytes]:
+    """(head, object file): the head names the symbol and the externals it calls."""
+    symbol, text = llvm_text(task)
     module = cache.llvm().parse_assembly(text)
     declared = [f.name for f in (*module.functions, *module.global_variables) if f.is_declaration]
     externals = [name for name in declared if not name.startswith("llvm.")]
-    return symbol, externals, cache.target_machine().emit_object(module)
+    body = cache.target_machine().emit_object(module)
+    return {"symbol": symbol, "externals": externals, "sha256": hashlib.sha256(body).hexdigest()}, body
+
+
+def main() -> None:
+    """A helper process of `cache.make`: tasks as JSON lines on stdin, {head, object} as JSON lines on stdout."""
+    for line in sys.stdin:
+        head, body = compile_task(Task(**json.loads(line)))
+        print(json.dumps({"head": head, "body": base64.b64encode(body).decode()}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

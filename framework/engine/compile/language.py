@@ -102,7 +102,9 @@ def tanh_float32(x):
     q = q * s + F(1.18534705686654e-04)
     q = q * s + F(2.26843463243900e-03)
     q = q * s + F(4.89352518554385e-03)
-    return t * p / q if x == x else x
+    y = F(1.0) if x > F(7.90531110763549805) else t * p / q  # exactly 1: gelu multiplies 1 + tanh by a large x
+    y = F(-1.0) if x < F(-7.90531110763549805) else y
+    return y if x == x else x
 
 
 @njit(**FAST)
