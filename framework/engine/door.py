@@ -5,8 +5,8 @@ A door (framework.tf, framework.torch, keras.ops) is a module of lines such as
     reduce_sum = door.renamed(ops.sum, "input_tensor, axis=None, keepdims=False, name=None")
 
 The text is the other library's signature. Its first parameters are the op's inputs, the others are
-attrs of the same name; where names or order differ, keywords say so: `x="b"`, `axis="dim"`. Dialects
-(how values become tensors, which dtypes may meet) are in the door's one function `call`.
+attrs of the same name; where names or order differ, keywords say so: `x="b"`, `axis="dim"`.
+Dialects (how values become tensors, which dtypes may meet) are in the door's function `call`.
 """
 
 from __future__ import annotations
@@ -36,19 +36,25 @@ class Door:
 
     def renamed(
         self,
-        op: Op,
+        op: Callable,
         signature: str,
         doc: str | None = None,
         pinned: dict | None = None,
+        none: dict | None = None,
         **words: str,
     ) -> Any:
-        """A function with this signature that calls `op`.
+        """A function with this signature that calls `op`, an Op or a function made of ops.
 
         words: the op's input or attr -> their parameter. pinned: attrs with one value at this door.
+        none: their parameter -> what None means there.
         """
         theirs = parameters_of(signature)
         inputs, attrs = match(op, theirs, words)
-        pairs = [f"{ours!r}: {name}" for ours, name in attrs.items()]
+        meant = {
+            name: f"({value!r} if {name} is None else {name})"
+            for name, value in (none or {}).items()
+        }
+        pairs = [f"{ours!r}: {meant.get(name, name)}" for ours, name in attrs.items()]
         pairs += [f"{ours!r}: {value!r}" for ours, value in (pinned or {}).items()]
         source = f"call(op, ({''.join([name + ', ' for name in inputs])}), {{{', '.join(pairs)}}})"
         known = {name.strip("*") for name in inputs} | set(attrs.values()) | set(self.ignored)
@@ -69,27 +75,26 @@ def parameters_of(signature: str) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(eval(f"lambda {signature}: None")).parameters)
 
 
-def match(op: Op, theirs: dict, words: dict[str, str]) -> tuple[list[str], dict[str, str]]:
-    """Their parameters that are the op's inputs, in its order; and its attrs as {ours: theirs}."""
-    ours = inspect.signature(op).parameters.values()
-    keywords = [p.name for p in ours if p.kind is p.KEYWORD_ONLY]
-    places = [p for p in ours if p.kind is not p.KEYWORD_ONLY]
-    unknown = set(words) - set(keywords) - {p.name for p in places}
+def match(op: Callable, theirs: dict, words: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Their parameters that are the op's inputs, in its order; and its attrs as {ours: theirs}.
+
+    An op's attrs are its keyword-only parameters; of a function made of ops, all but the first.
+    """
+    ours = list(inspect.signature(op).parameters.values())
+    count = sum([p.kind is not p.KEYWORD_ONLY for p in ours]) if type(op) is Op else 1
+    places, keywords = ours[:count], [p.name for p in ours[count:]]
+    unknown = set(words) - {p.name for p in ours}
     if unknown or not set(words.values()) <= set(theirs):
-        raise TypeError(
-            f"{op.name}: {words} does not join its {[p.name for p in ours]} and {list(theirs)}"
-        )
+        raise TypeError(f"{op}: {words} does not join {[p.name for p in ours]} and {list(theirs)}")
     free = [name for name in theirs if name not in words.values()]
     stars = {p.name: "*" if p.kind is p.VAR_POSITIONAL else "" for p in places}
-    inputs = [
-        star + (words[name] if name in words else free.pop(0)) for name, star in stars.items()
-    ]
+    inputs = [star + (words[key] if key in words else free.pop(0)) for key, star in stars.items()]
     return inputs, {key: words.get(key, key) for key in keywords if words.get(key, key) in theirs}
 
 
-def refuse(op: Op, name: str, value: Any) -> None:
+def refuse(op: Callable, name: str, value: Any) -> None:
     """An argument of theirs that has no meaning here."""
-    raise NotImplementedError(f"{op.name}: the argument {name}={value!r} is not supported")
+    raise NotImplementedError(f"{op.__name__}: the argument {name}={value!r} is not supported")
 
 
 def static(value: Any) -> Any:

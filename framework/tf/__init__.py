@@ -5,13 +5,106 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from framework.engine import door, dtypes, ops
+from framework import __version__
+from framework.engine import door, dtypes
 from framework.engine.dtypes import DType, TensorShape, as_dtype
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
-from framework.tf import errors, nest
-from framework.tf.call import constant, convert_to_tensor, renamed
+from framework.tf import errors, linalg, math, nest, nn, random
+from framework.tf.arrays import (
+    boolean_mask,
+    broadcast_to,
+    cast,
+    clip_by_norm,
+    clip_by_value,
+    concat,
+    ensure_shape,
+    expand_dims,
+    gather,
+    identity,
+    one_hot,
+    pad,
+    repeat,
+    reshape,
+    reverse,
+    slice,
+    split,
+    squeeze,
+    stack,
+    stop_gradient,
+    strided_slice,
+    tile,
+    transpose,
+    unstack,
+    where,
+)
+from framework.tf.call import constant, convert_to_tensor
+from framework.tf.create import (
+    executing_eagerly,
+    eye,
+    fill,
+    is_tensor,
+    linspace,
+    ones,
+    ones_like,
+    range,
+    rank,
+    shape,
+    size,
+    zeros,
+    zeros_like,
+)
+from framework.tf.linalg import clip_by_global_norm, matmul, norm
+from framework.tf.math import (
+    abs,
+    acos,
+    add,
+    add_n,
+    argmax,
+    argmin,
+    asin,
+    atan,
+    cos,
+    cosh,
+    cumsum,
+    divide,
+    equal,
+    exp,
+    floor,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    not_equal,
+    pow,
+    reduce_all,
+    reduce_any,
+    reduce_logsumexp,
+    reduce_max,
+    reduce_mean,
+    reduce_min,
+    reduce_prod,
+    reduce_sum,
+    round,
+    sigmoid,
+    sign,
+    sin,
+    sinh,
+    sqrt,
+    square,
+    subtract,
+    tan,
+    tanh,
+    truediv,
+)
 from framework.tf.types import TensorSpec, UnconnectedGradients
 
 bool = dtypes.DTYPES["bool"]
@@ -40,9 +133,20 @@ def __getattr__(name: str) -> Any:
     raise door.missing("framework", name, dir())
 
 
+HELPERS = {
+    "Any",
+    "HELPERS",
+    "LAZY",
+    "annotations",
+    "arrays",
+    "call",
+    "create",
+    "door",
+    "dtypes",
+    "importlib",
+    "types",
+}
+
+
 def __dir__() -> list[str]:
-    return sorted(
-        {n for n in globals() if not n.startswith("_")}
-        - {"Any", "annotations", "door", "importlib"}
-        | set(LAZY)
-    )
+    return sorted({n for n in globals() if not n.startswith("_")} - HELPERS | set(LAZY))

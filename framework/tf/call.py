@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from framework.engine import door, ops
 from framework.engine.dtypes import as_dtype
-from framework.engine.op import Op
 from framework.engine.tensor import Tensor, as_array, as_tensor
 
 PLAIN = {type(None), bool, int, float, str}
@@ -29,7 +29,7 @@ def has_tensor(value: list | tuple) -> bool:
     )
 
 
-def call(op: Op, inputs: tuple, attrs: dict) -> Any:
+def call(op: Callable, inputs: tuple, attrs: dict) -> Any:
     """op(*inputs, **attrs), of Tensors of one dtype (the first input's) where the op wants that."""
     for x in inputs:
         if not isinstance(x, Tensor):
@@ -41,12 +41,12 @@ def call(op: Op, inputs: tuple, attrs: dict) -> Any:
     return op(*inputs, **attrs)
 
 
-def matching(op: Op, inputs: tuple) -> tuple:
+def matching(op: Callable, inputs: tuple) -> tuple:
     """The inputs as Tensors."""
     if not inputs:
-        raise ValueError(f"{op.name}: got an empty list of tensors")
+        raise ValueError(f"{op.__name__}: got an empty list of tensors")
     first = tensor(inputs[0])
-    like = first.array.dtype if op.same_dtype else None
+    like = first.array.dtype if getattr(op, "same_dtype", False) else None
     return (first, *[x if isinstance(x, Tensor) else tensor(x, like) for x in inputs[1:]])
 
 

@@ -1,0 +1,196 @@
+"""Names that arrange, pick and limit elements."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+from framework.engine import door, ops
+from framework.engine.dtypes import TensorShape
+from framework.engine.errors import InvalidArgumentError
+from framework.engine.op import OPS
+from framework.engine.tensor import Tensor
+from framework.tf.call import renamed, tensor
+from framework.tf.call import tensor as as_tensor
+
+cast = renamed(ops.cast, "x, dtype, name=None")
+identity = renamed(ops.identity, "input, name=None")
+stop_gradient = renamed(ops.stop_gradient, "input, name=None")
+reshape = renamed(ops.reshape, "tensor, shape, name=None")
+broadcast_to = renamed(ops.broadcast_to, "input, shape, name=None")
+transpose = renamed(ops.transpose, "a, perm=None, conjugate=False, name='transpose'", axes="perm")
+concat = renamed(OPS["concatenate"], "values, axis, name='concat'")
+expand_dims = renamed(ops.expand_dims, "input, axis, name=None")
+squeeze = renamed(ops.squeeze, "input, axis=None, name=None")
+tile = renamed(ops.tile, "input, multiples, name=None", repeats="multiples")
+reverse = renamed(ops.flip, "tensor, axis, name=None")
+pad = renamed(
+    ops.pad,
+    "tensor, paddings, mode='CONSTANT', constant_values=0, name=None",
+    value="constant_values",
+)
+gather = renamed(
+    ops.gather,
+    "params, indices, validate_indices=None, axis=None, batch_dims=0, name=None",
+    none={"axis": 0},
+)
+
+
+def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
+    """Tensors of one shape behind each other along a new axis."""
+    first = tensor(values[0])
+    return ops.stack([first, *[tensor(v, first.dtype) for v in values[1:]]], axis=axis)
+
+
+def unstack(
+    value: Any, num: int | None = None, axis: int = 0, name: str = "unstack"
+) -> list[Tensor]:
+    """The slices along `axis`, without that axis."""
+    return ops.unstack(tensor(value), axis=axis)
+
+
+def split(
+    value: Any, num_or_size_splits: Any, axis: int = 0, num: Any = None, name: str = "split"
+) -> list[Tensor]:
+    """Pieces along `axis`: so many equal ones, or of the sizes in a list."""
+    return ops.split(tensor(value), door.static(num_or_size_splits), axis=door.static(axis))
+
+
+def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None = None) -> Tensor:
+    """Each element along `axis` (None: of the flat input) so many times behind itself."""
+    x, repeats = tensor(input), door.static(repeats)
+    if not isinstance(repeats, tuple):
+        return ops.repeat(x, repeats, axis=axis)
+    if axis is None:
+        x, axis = ops.reshape(x, shape=(-1,)), 0
+    order = np.repeat(np.arange(x.shape[axis]), repeats)
+    return ops.gather(x, Tensor(order), axis=axis)
+
+
+def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor:
+    """size[i] elements from begin[i] along axis i; size -1 means all the rest."""
+    begin, size = door.static(begin), door.static(size)
+    return tensor(input_)[
+        tuple([builtins.slice(b, None if n == -1 else b + n) for b, n in zip(begin, size)])
+    ]
+
+
+def strided_slice(
+    input_: Any,
+    begin: Any,
+    end: Any,
+    strides: Any = None,
+    begin_mask: int = 0,
+    end_mask: int = 0,
+    ellipsis_mask: int = 0,
+    new_axis_mask: int = 0,
+    shrink_axis_mask: int = 0,
+    var: None = None,
+    name: str | None = None,
+) -> Tensor:
+    """x[begin:end:strides] along each axis; bit i of a mask says what axis i of the text means.
+
+    begin_mask, end_mask: no bound; ellipsis_mask: `...`; new_axis_mask: None; shrink_axis_mask: the
+    integer begin.
+    """
+    begin, end = door.static(begin), door.static(end)
+    key: list = []
+    for i, b in enumerate(begin):
+        bit = 1 << i
+        low = None if begin_mask & bit else b
+        high = None if end_mask & bit else end[i]
+        step = None if strides is None else door.static(strides)[i]
+        part = b if shrink_axis_mask & bit else builtins.slice(low, high, step)
+        key.append(... if ellipsis_mask & bit else None if new_axis_mask & bit else part)
+    return tensor(input_)[tuple(key)]
+
+
+def boolean_mask(
+    tensor: Any, mask: Any, axis: int | None = None, name: str = "boolean_mask"
+) -> Tensor:
+    """The elements (or rows) where the mask holds."""
+    x = as_tensor(tensor)
+    order = np.flatnonzero(np.asarray(mask))
+    lead, rank = axis or 0, np.ndim(mask)
+    if tuple(x.shape[lead : lead + rank]) != np.shape(mask):
+        raise ValueError(
+            f"boolean_mask: mask {np.shape(mask)} does not fit {tuple(x.shape)} at axis {lead}"
+        )
+    flat = ops.reshape(x, shape=(*x.shape[:lead], -1, *x.shape[lead + rank :]))
+    return ops.gather(flat, Tensor(order), axis=lead)
+
+
+def one_hot(
+    indices: Any,
+    depth: int,
+    on_value: Any = None,
+    off_value: Any = None,
+    axis: int | None = None,
+    dtype: Any = None,
+    name: str | None = None,
+) -> Tensor:
+    """on_value at each index, else off_value, along a new axis of length depth."""
+    if dtype is None:
+        given = on_value if on_value is not None else off_value
+        dtype = "float32" if given is None else tensor(given).dtype.name
+    return ops.one_hot(
+        tensor(indices),
+        depth=door.static(depth),
+        on=1 if on_value is None else door.static(on_value),
+        off=0 if off_value is None else door.static(off_value),
+        axis=-1 if axis is None else axis,
+        dtype=door.static(dtype),
+    )
+
+
+def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:
+    """x where the condition holds, else y; without x and y the indices of the true elements."""
+    condition = tensor(condition)
+    if condition.dtype != "bool":
+        condition = condition != 0
+    if x is None and y is None:
+        return Tensor(np.argwhere(condition.__array__()))
+    if x is None or y is None:
+        raise ValueError("where: x and y must both be given, or neither")
+    first = x if isinstance(x, Tensor) else y if isinstance(y, Tensor) else None
+    x = tensor(x, None if first is None else first.dtype)
+    return ops.where(condition, x, tensor(y, x.dtype))
+
+
+def clip_by_value(
+    t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None
+) -> Tensor:
+    """t limited to [min, max]; slope 1 inside and at the bounds, 0 outside."""
+    t = tensor(t)
+    bounds = (clip_value_min, clip_value_max)
+    if all([isinstance(b, (int, float)) for b in bounds]):
+        kind = float if t.dtype.is_floating else int
+        return ops.clip(t, x_min=kind(bounds[0]), x_max=kind(bounds[1]))
+    low, high = [tensor(b, t.dtype) for b in bounds]
+    return ops.where(t < low, low, ops.where(t > high, high, t))
+
+
+def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Tensor:
+    """t clip_norm / max(|t|, clip_norm), with the Euclidean norm |t| over `axes`."""
+    t = tensor(t)
+    total = ops.sum(ops.square(t), axis=door.static(axes), keepdims=True)
+    is_zero = ops.equal(total, ops.zeros_like(total))
+    length = ops.sqrt(ops.where(is_zero, ops.ones_like(total), total))  # no NaN gradient at 0
+    length = ops.where(is_zero, total, length)
+    clip_norm = tensor(clip_norm, t.dtype)
+    return t * clip_norm / ops.maximum(length, clip_norm)
+
+
+def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:
+    """x, if its shape is compatible with `shape` (None: any dimension)."""
+    x = tensor(x)
+    if shape is not None and not x.shape.is_compatible_with(TensorShape(shape)):
+        raise InvalidArgumentError(
+            f"ensure_shape: got shape {tuple(x.shape)}, wanted {tuple(shape)}"
+        )
+    return ops.identity(x)
+
+
+door.named(globals(), __name__)

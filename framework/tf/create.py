@@ -1,0 +1,117 @@
+"""Names that make tensors of shapes, numbers and indices."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+from framework.engine import door, ops
+from framework.engine.dtypes import as_dtype
+from framework.engine.errors import InvalidArgumentError
+from framework.engine.program import ACTIVE
+from framework.engine.tensor import Tensor
+from framework.tf.call import tensor
+
+
+def filled(shape: Any, value: float, dtype: Any) -> Tensor:
+    """A constant of one value."""
+    shape = door.static(shape)
+    shape = (shape,) if isinstance(shape, int) else shape
+    return Tensor(np.full(shape, value, as_dtype(dtype).dtype))
+
+
+def zeros(
+    shape: Any, dtype: Any = "float32", name: str | None = None, layout: None = None
+) -> Tensor:
+    """Zeros."""
+    return filled(shape, 0, dtype)
+
+
+def ones(
+    shape: Any, dtype: Any = "float32", name: str | None = None, layout: None = None
+) -> Tensor:
+    """Ones."""
+    return filled(shape, 1, dtype)
+
+
+def zeros_like(
+    input: Any, dtype: Any = None, name: str | None = None, layout: None = None
+) -> Tensor:
+    """Zeros of the shape, and if no dtype is given the dtype, of `input`."""
+    x = tensor(input)
+    return filled(x.shape, 0, dtype or x.dtype)
+
+
+def ones_like(
+    input: Any, dtype: Any = None, name: str | None = None, layout: None = None
+) -> Tensor:
+    """Ones of the shape, and if no dtype is given the dtype, of `input`."""
+    x = tensor(input)
+    return filled(x.shape, 1, dtype or x.dtype)
+
+
+def fill(dims: Any, value: Any, name: str | None = None, layout: None = None) -> Tensor:
+    """One value, which may be a tensor, everywhere."""
+    return ops.broadcast_to(tensor(value), shape=door.static(dims))
+
+
+def eye(
+    num_rows: int,
+    num_columns: int | None = None,
+    batch_shape: Any = None,
+    dtype: Any = "float32",
+    name: str | None = None,
+) -> Tensor:
+    """Ones on the diagonal, else zeros."""
+    matrix = np.eye(num_rows, num_columns, dtype=as_dtype(dtype).dtype)
+    lead = () if batch_shape is None else door.static(batch_shape)
+    return Tensor(np.array(np.broadcast_to(matrix, (*lead, *matrix.shape))))
+
+
+def range(
+    start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str = "range"
+) -> Tensor:
+    """start, start + delta ... below limit; range(n) starts at 0."""
+    start, limit = (0, start) if limit is None else (start, limit)
+    parts = [tensor(x).numpy() for x in (start, limit, delta)]
+    wanted = np.result_type(*parts) if dtype is None else as_dtype(dtype).dtype
+    if dtype is None and wanted == np.float64 and all([p.dtype.itemsize < 8 for p in parts]):
+        wanted = np.dtype(np.float32)  # NumPy would widen int32 and float32
+    if parts[2] == 0:
+        raise InvalidArgumentError("range: delta must not be 0")
+    return Tensor(np.arange(*parts).astype(wanted))
+
+
+def linspace(start: Any, stop: Any, num: int, name: str | None = None, axis: int = 0) -> Tensor:
+    """num numbers from start to stop, both included, at equal distances along a new axis."""
+    start = tensor(start)
+    stop = tensor(stop, start.dtype)
+    numbers = np.linspace(start.numpy(), stop.numpy(), int(num), axis=axis, dtype=start.array.dtype)
+    return Tensor(numbers)
+
+
+def shape(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
+    """The shape as a tensor of int32."""
+    return Tensor(np.array(tensor(input).array.shape, as_dtype(out_type or "int32").dtype))
+
+
+def rank(input: Any, name: str | None = None) -> Tensor:
+    """The number of axes as a tensor of int32."""
+    return Tensor(np.array(tensor(input).array.ndim, np.int32))
+
+
+def size(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
+    """The number of elements as a tensor of int32."""
+    return Tensor(np.array(tensor(input).array.size, as_dtype(out_type or "int32").dtype))
+
+
+def is_tensor(x: Any) -> builtins.bool:
+    """True for tensors and Variables."""
+    return isinstance(x, Tensor)
+
+
+def executing_eagerly() -> builtins.bool:
+    """False inside a trace."""
+    return ACTIVE.trace is None

@@ -1,0 +1,130 @@
+"""tf.math: a table of names for our ops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from framework.engine import door, ops
+from framework.engine.tensor import Tensor
+from framework.tf.call import renamed, tensor
+
+UNARY = "x, name=None"
+BINARY = "x, y, name=None"
+REDUCTION = "input_tensor, axis=None, keepdims=False, name=None"
+SCAN = "x, axis=0, exclusive=False, reverse=False, name=None"
+POSITION = "input, axis=None, output_type='int64', name=None"
+
+add = renamed(ops.add, BINARY)
+subtract = renamed(ops.subtract, BINARY)
+multiply = renamed(ops.multiply, BINARY)
+floordiv = renamed(ops.floor_divide, BINARY)
+floormod = mod = renamed(ops.mod, BINARY)
+pow = renamed(ops.power, BINARY)
+maximum = renamed(ops.maximum, BINARY)
+minimum = renamed(ops.minimum, BINARY)
+squared_difference = renamed(ops.squared_difference, BINARY)
+
+abs = renamed(ops.abs, UNARY)
+negative = renamed(ops.negative, UNARY)
+sign = renamed(ops.sign, UNARY)
+square = renamed(ops.square, UNARY)
+reciprocal = renamed(ops.reciprocal, UNARY)
+sqrt = renamed(ops.sqrt, UNARY)
+rsqrt = renamed(ops.rsqrt, UNARY)
+floor = renamed(ops.floor, UNARY)
+ceil = renamed(ops.ceil, UNARY)
+round = renamed(ops.round, UNARY)
+rint = renamed(ops.round, UNARY)
+exp = renamed(ops.exp, UNARY)
+expm1 = renamed(ops.expm1, UNARY)
+log = renamed(ops.log, UNARY)
+log1p = renamed(ops.log1p, UNARY)
+sin = renamed(ops.sin, UNARY)
+cos = renamed(ops.cos, UNARY)
+tan = renamed(ops.tan, UNARY)
+sinh = renamed(ops.sinh, UNARY)
+cosh = renamed(ops.cosh, UNARY)
+tanh = renamed(ops.tanh, UNARY)
+asin = renamed(ops.arcsin, UNARY)
+acos = renamed(ops.arccos, UNARY)
+atan = renamed(ops.arctan, UNARY)
+erf = renamed(ops.erf, UNARY)
+sigmoid = renamed(ops.sigmoid, UNARY)
+log_sigmoid = renamed(ops.log_sigmoid, UNARY)
+softplus = renamed(ops.softplus, "features, name=None")
+
+is_nan = renamed(ops.isnan, UNARY)
+is_inf = renamed(ops.isinf, UNARY)
+is_finite = renamed(ops.isfinite, UNARY)
+equal = renamed(ops.equal, BINARY)
+not_equal = renamed(ops.not_equal, BINARY)
+less = renamed(ops.less, BINARY)
+less_equal = renamed(ops.less_equal, BINARY)
+greater = renamed(ops.greater, BINARY)
+greater_equal = renamed(ops.greater_equal, BINARY)
+logical_and = renamed(ops.logical_and, BINARY)
+logical_or = renamed(ops.logical_or, BINARY)
+logical_xor = renamed(ops.logical_xor, "x, y, name='LogicalXor'")
+logical_not = renamed(ops.logical_not, UNARY)
+
+reduce_sum = renamed(ops.sum, REDUCTION)
+reduce_mean = renamed(ops.mean, REDUCTION)
+reduce_max = renamed(ops.max, REDUCTION)
+reduce_min = renamed(ops.min, REDUCTION)
+reduce_prod = renamed(ops.prod, REDUCTION)
+reduce_any = renamed(ops.any, REDUCTION)
+reduce_all = renamed(ops.all, REDUCTION)
+reduce_logsumexp = renamed(ops.logsumexp, REDUCTION)
+reduce_variance = renamed(ops.variance, REDUCTION)
+reduce_std = renamed(ops.std, REDUCTION)
+argmax = renamed(ops.argmax, POSITION, none={"axis": 0}, dtype="output_type")
+argmin = renamed(ops.argmin, POSITION, none={"axis": 0}, dtype="output_type")
+cumsum = renamed(ops.cumsum, SCAN)
+cumprod = renamed(ops.cumprod, SCAN)
+l2_normalize = renamed(ops.l2_normalize, "x, axis=None, epsilon=1e-12, name=None, dim=None")
+
+
+def divide(x: Any, y: Any, name: str | None = None) -> Tensor:
+    """x / y; integers are divided as floats."""
+    return tensor(x) / y
+
+
+def truediv(x: Any, y: Any, name: str | None = None) -> Tensor:
+    """x / y; integers are divided as floats."""
+    return tensor(x) / y
+
+
+def add_n(inputs: Any, name: str | None = None) -> Tensor:
+    """The sum of tensors of one shape."""
+    inputs = [tensor(x) for x in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]
+    if not inputs or len({x.shape for x in inputs}) > 1:
+        raise ValueError(
+            f"add_n: wanted tensors of one shape, got {[tuple(x.shape) for x in inputs]}"
+        )
+    total = ops.identity(inputs[0])
+    for x in inputs[1:]:
+        total = ops.add(total, x)
+    return total
+
+
+def count_nonzero(
+    input: Any,
+    axis: Any = None,
+    keepdims: Any = None,
+    dtype: Any = "int64",
+    name: str | None = None,
+) -> Tensor:
+    """How many elements along `axis` differ from 0."""
+    counts = ops.cast(tensor(input) != 0, dtype=door.static(dtype))
+    return ops.sum(counts, axis=door.static(axis), keepdims=bool(keepdims))
+
+
+def reduce_euclidean_norm(
+    input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
+) -> Tensor:
+    """sqrt(sum(x^2)) along `axis`."""
+    total = ops.sum(ops.square(tensor(input_tensor)), axis=door.static(axis), keepdims=keepdims)
+    return ops.sqrt(total)
+
+
+door.named(globals(), __name__)

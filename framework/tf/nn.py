@@ -1,0 +1,121 @@
+"""tf.nn: activations, losses on logits, normalisation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from framework.engine import door, ops, random
+from framework.engine.tensor import Tensor
+from framework.tf.arrays import gather
+from framework.tf.call import call, renamed, tensor
+from framework.tf.math import l2_normalize, log_sigmoid, sigmoid, softplus, tanh
+
+FEATURES = "features, name=None"
+
+relu = renamed(ops.relu, FEATURES)
+relu6 = renamed(ops.relu6, FEATURES)
+leaky_relu = renamed(ops.leaky_relu, "features, alpha=0.2, name=None", negative_slope="alpha")
+elu = renamed(ops.elu, FEATURES)
+selu = renamed(ops.selu, FEATURES)
+gelu = renamed(ops.gelu, "features, approximate=False, name=None")
+softsign = renamed(ops.softsign, FEATURES)
+softmax = renamed(ops.softmax, "logits, axis=None, name=None", none={"axis": -1})
+log_softmax = renamed(ops.log_softmax, "logits, axis=None, name=None", none={"axis": -1})
+sigmoid_cross_entropy_with_logits = renamed(
+    ops.sigmoid_cross_entropy, "labels=None, logits=None, name=None"
+)
+moments = renamed(ops.moments, "x, axes, shift=None, keepdims=False, name=None", axis="axes")
+
+
+def silu(features: Any, beta: Any = 1.0) -> Tensor:
+    """x sigmoid(beta x)"""
+    x = tensor(features)
+    if isinstance(beta, float) and beta == 1.0:
+        return ops.silu(x)
+    return x * ops.sigmoid(x * beta)
+
+
+swish = silu
+
+
+def softmax_cross_entropy_with_logits(
+    labels: Any, logits: Any, axis: int = -1, name: str | None = None
+) -> Tensor:
+    """-sum(labels log softmax(logits)) along `axis`; labels are probabilities."""
+    logits = tensor(logits)
+    labels = tensor(labels, None if isinstance(labels, Tensor) else logits.dtype)
+    if axis % logits.ndim != logits.ndim - 1:
+        labels, logits = [ops.swapaxes(x, axis, -1) for x in (labels, logits)]
+    loss = call(ops.softmax_cross_entropy, (labels, logits), {})
+    return loss[0]
+
+
+def sparse_softmax_cross_entropy_with_logits(
+    labels: Any, logits: Any, name: str | None = None
+) -> Tensor:
+    """-log softmax(logits)[labels] along the last axis; labels are integers."""
+    return call(ops.sparse_softmax_cross_entropy, (labels, logits), {})[0]
+
+
+def weighted_cross_entropy_with_logits(
+    labels: Any, logits: Any, pos_weight: Any, name: str | None = None
+) -> Tensor:
+    """-pos_weight labels log s - (1 - labels) log(1 - s), s = sigmoid(logits)."""
+    logits = tensor(logits)
+    labels = tensor(labels, logits.dtype)
+    return (1.0 - labels) * logits + (1.0 + (pos_weight - 1.0) * labels) * ops.softplus(-logits)
+
+
+def bias_add(
+    value: Any, bias: Any, data_format: str | None = None, name: str | None = None
+) -> Tensor:
+    """value + bias along the last axis (along axis 1 if data_format starts with "NC")."""
+    value = tensor(value)
+    bias = tensor(bias, value.dtype)
+    if data_format is not None and data_format.startswith("NC"):
+        bias = ops.reshape(bias, shape=(-1, *[1] * (value.ndim - 2)))
+    return ops.add(value, bias)
+
+
+def batch_normalization(
+    x: Any,
+    mean: Any,
+    variance: Any,
+    offset: Any,
+    scale: Any,
+    variance_epsilon: float,
+    name: str | None = None,
+) -> Tensor:
+    """scale (x - mean) / sqrt(variance + variance_epsilon) + offset; scale, offset may be None."""
+    x = tensor(x)
+    factor = ops.rsqrt(tensor(variance, x.dtype) + variance_epsilon)
+    factor = factor if scale is None else factor * scale
+    shift = -tensor(mean, x.dtype) * factor
+    return x * factor + (shift if offset is None else shift + offset)
+
+
+def l2_loss(t: Any, name: str | None = None) -> Tensor:
+    """sum(t^2) / 2"""
+    return ops.sum(ops.square(tensor(t))) * 0.5
+
+
+def dropout(
+    x: Any, rate: float, noise_shape: Any = None, seed: int | None = None, name: str | None = None
+) -> Tensor:
+    """x / (1 - rate), with a random part `rate` of the elements set to 0."""
+    x = tensor(x)
+    shape = tuple(x.shape) if noise_shape is None else door.static(noise_shape)
+    u = random.uniform(shape, dtype=x.dtype.name, seed=seed)
+    return ops.dropout(x, ops.broadcast_to(u, shape=tuple(x.shape)), rate=float(rate))
+
+
+def embedding_lookup(
+    params: Any, ids: Any, max_norm: None = None, name: str | None = None
+) -> Tensor:
+    """The rows of params at ids."""
+    if max_norm is not None:
+        raise NotImplementedError("embedding_lookup: max_norm is not supported")
+    return gather(params, ids)
+
+
+door.named(globals(), __name__)
