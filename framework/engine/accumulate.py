@@ -1,0 +1,190 @@
+"""PyTorch's way to differentiate: `y.backward()` adds d y / d x to `x.grad` of the leaves.
+
+The Lines and rules are those of the tape. What differs is who keeps them: each tensor refers to the
+History that made it, so that Lines live exactly as long as tensors which lead to them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import Any
+
+from framework.engine import ops
+from framework.engine.backward import pullback
+from framework.engine.op import Op
+from framework.engine.program import ACTIVE, Line
+from framework.engine.tensor import Spec, Tensor
+
+FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they "
+    "have already been freed). Saved intermediate values of the graph are freed when you call "
+    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+    "graph a second time or if you need to access saved tensors after calling backward."
+)
+# The value of input i is read only for the gradient of input j: keep it only if that one is wanted.
+READ_FOR = {"multiply": {0: 1, 1: 0}, "matmul": {0: 1, 1: 0}, "divide": {0: 1}}
+
+
+class Mode(threading.local):
+    """Whether this thread records histories (torch.no_grad)."""
+
+    is_enabled = True
+
+
+MODE = Mode()
+
+
+class History:
+    """How a tensor came to be: the Line, and for each input its History, the leaf it is, or None (a constant).
+
+    versions: (counter, count) of each array that the Line keeps and that in-place operations may change.
+    retained: {slot: tensor} of outputs that want their gradient (retain_grad).
+    """
+
+    __slots__ = ("__weakref__", "line", "name", "parents", "retained", "versions")
+
+    def __init__(self, line: Line, parents: tuple, versions: list):
+        self.line, self.parents, self.versions = line, parents, versions
+        self.name = line.op.name
+        self.retained: dict[int, Any] = {}
+
+    @property
+    def next_functions(self) -> tuple:
+        """The histories of the inputs, as PyTorch lists them."""
+        return tuple([(p if isinstance(p, History) else None, 0) for p in self.parents])
+
+    def free(self) -> None:
+        """Forget the values, if there are any; a second backward then raises."""
+        line = self.line
+        if any([type(v) is not Spec for v in line.values]):
+            self.line = Line(line.op, line.inputs, line.attrs, line.outs, None)
+            self.versions = []
+
+    def check(self) -> None:
+        """Raise if the values are gone or were changed in place."""
+        if self.line.values is None:
+            raise RuntimeError(FREED)
+        for counter, count, kind in self.versions:
+            if counter[0] != count:
+                raise RuntimeError(
+                    "one of the variables needed for gradient computation has been modified by an "
+                    f"inplace operation: [{kind}], needed by {self.name}, is at version {counter[0]}; "
+                    f"expected version {count} instead."
+                )
+
+    def __repr__(self) -> str:
+        return f"<{self.name} object at {id(self):#x}>"
+
+
+def source_of(x: Any) -> Any:
+    """What a Line's input goes back to: a History, a leaf that wants a gradient, or None."""
+    history = getattr(x, "history", None)
+    return history if history is not None else x if getattr(x, "requires_grad", False) else None
+
+
+def remember(op: Op, inputs: tuple, attrs: dict, outs: tuple, parents: tuple) -> History:
+    """The History of an op call whose inputs go back to `parents`."""
+    values = list(op.values(inputs, outs))
+    for i, j in READ_FOR.get(op.name, {}).items():
+        if parents[j] is None:
+            values[i] = Spec(values[i].shape, values[i].dtype)
+    kept = [x for x, v in zip((*inputs, *outs), values, strict=True) if type(v) is not Spec]
+    versions = [(x.version, x.version[0], describe(x)) for x in kept if hasattr(x, "version")]
+    slots = tuple([x.id for x in inputs]), tuple([o.id for o in outs])
+    return History(Line(op, slots[0], attrs, slots[1], tuple(values)), parents, versions)
+
+
+def describe(x: Any) -> str:
+    """float32 [3, 4]"""
+    return f"{x.array.dtype.name} {list(x.array.shape)}"
+
+
+class Recorder:
+    """Stands in ACTIVE.tapes while op calls shall be remembered: in door functions, in gradient rules.
+
+    known: slot -> what it goes back to, a History or a leaf.
+    """
+
+    def __init__(self, known: dict[int, Any]):
+        self.known = known
+
+    def __enter__(self) -> Recorder:
+        self._outer, ACTIVE.tapes = ACTIVE.tapes, (*ACTIVE.tapes, self)
+        return self
+
+    def __exit__(self, *_) -> None:
+        ACTIVE.tapes = self._outer
+
+    def record(self, op: Op, inputs: tuple, attrs: dict, outs: tuple) -> None:
+        """Called by every op call."""
+        if op.rule is None:
+            return
+        parents = tuple([self.known.get(x.id) for x in inputs])
+        if any([p is not None for p in parents]):
+            history = remember(op, inputs, attrs, outs, parents)
+            self.known.update({o.id: history for o in outs if o.array.dtype.kind == "f"})
+
+
+def collect(roots: list[Any]) -> tuple[list[History], dict[int, Any]]:
+    """All Histories behind the roots in the order in which they ran; and slot -> History or leaf."""
+    found: dict[int, History] = {}
+    known: dict[int, Any] = {}
+    todo = []
+    for root in roots:
+        source = source_of(root)
+        known[root.id] = source
+        if isinstance(source, History):
+            todo.append(source)
+    while todo:
+        history = todo.pop()
+        if id(history) in found:
+            continue
+        found[id(history)] = history
+        known.update({slot: history for slot in history.line.outs})
+        for slot, parent in zip(history.line.inputs, history.parents, strict=True):
+            if isinstance(parent, History):
+                todo.append(parent)
+            elif parent is not None:
+                known[slot] = parent
+    return sorted(found.values(), key=lambda h: h.line.outs[0]), known
+
+
+def gradients(
+    roots: list[Any],
+    cotangents: list[Tensor],
+    sources: set[int] | None,
+    retain_graph: bool,
+    create_graph: bool,
+) -> tuple[dict[int, Tensor], dict[int, Any]]:
+    """{slot: cotangent} of the slots in `sources` (None: leaves and what retains its gradient).
+
+    The second result is slot -> History or leaf; with create_graph it knows the cotangents' too.
+    Frees the values unless retain_graph.
+    """
+    histories, known = collect(roots)
+    for history in histories:
+        history.check()
+    if sources is None:
+        sources = {slot for slot, s in known.items() if s is not None and not isinstance(s, History)}
+        sources |= {slot for history in histories for slot in history.retained}
+    start: dict[int, Tensor] = {}
+    known.update({g.id: source_of(g) for g in cotangents})
+    with Recorder(known) if create_graph else contextlib.nullcontext():
+        for root, g in zip(roots, cotangents, strict=True):
+            start[root.id] = ops.add(start[root.id], g) if root.id in start else g
+        found = pullback([h.line for h in histories], start, sources)
+    if not retain_graph:
+        for history in histories:
+            history.free()
+    return {slot: found[slot] for slot in sources if slot in found}, known
+
+
+def accumulate(leaf: Any, gradient: Any, in_place: bool) -> None:
+    """leaf.grad += gradient; in place, so that who holds leaf.grad sees it, unless it has a history."""
+    if leaf._grad is None:
+        leaf._grad = gradient
+    elif in_place:
+        leaf._grad.array[...] += gradient.array
+    else:
+        leaf._grad = leaf._grad + gradient

@@ -1,0 +1,26 @@
+"""Keras 3's names: from framework import keras."""
+
+from framework.keras import (
+    activations,
+    callbacks,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    regularizers,
+    saving,
+    utils,
+)
+from framework.keras.initializers import Initializer
+from framework.keras.layers import Input, InputSpec, Layer
+from framework.keras.losses import Loss
+from framework.keras.metrics import Metric
+from framework.keras.models import Model, Sequential
+from framework.keras.optimizers import Optimizer
+from framework.keras.policy import DTypePolicy
+from framework.keras.regularizers import Regularizer
+from framework.keras.symbolic import KerasTensor
+from framework.keras.variable import Variable

@@ -1,0 +1,247 @@
+"""Configurable: constructor arguments recorded once give get_config, from_config, repr and lookup by name."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from framework.engine.tensor import Tensor
+
+REGISTRIES: dict[str, dict[str, Any]] = {}
+MODULES = {
+    "layer": "keras.layers",
+    "model": "keras",
+    "optimizer": "keras.optimizers",
+    "schedule": "keras.optimizers.schedules",
+    "loss": "keras.losses",
+    "metric": "keras.metrics",
+    "callback": "keras.callbacks",
+    "initializer": "keras.initializers",
+    "regularizer": "keras.regularizers",
+    "constraint": "keras.constraints",
+    "activation": "keras.activations",
+    "policy": "keras",
+}
+CUSTOM: dict[str, Any] = {}  # "package>Name" -> what register_keras_serializable was given
+
+
+class Given:
+    """The arguments of a constructor call (an own class, so that nothing walks into it)."""
+
+    __slots__ = ("args", "kwargs")
+
+    def __init__(self, args: tuple, kwargs: dict):
+        self.args, self.kwargs = args, kwargs
+
+
+class Configurable:
+    """Base of Layer, Optimizer, Loss, Metric, Callback, Initializer, Regularizer and Schedule.
+
+    A class statement with kind="layer" opens a registry; the classes of this package below it enter the registry
+    under their name and their `aliases`, others only through saving.register_keras_serializable.
+    """
+
+    kind: ClassVar[str] = ""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    _given: Given
+
+    def __init_subclass__(cls, kind: str | None = None, register: bool = True, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if kind is not None:
+            cls.kind = kind
+            REGISTRIES.setdefault(kind, {})
+        elif register and cls.__module__.startswith("framework."):
+            for name in (cls.__name__, *cls.__dict__.get("aliases", ())):
+                REGISTRIES[cls.kind][name] = cls
+
+    def __new__(cls, *args: Any, **kwargs: Any):
+        self = super().__new__(cls)
+        self.__dict__["_given"] = Given(args, kwargs)
+        return self
+
+    def get_config(self) -> dict:
+        """Every constructor argument, defaults included, as plain values and dicts of nested objects."""
+        return {name: serialize(value) for name, value in self._arguments()}
+
+    def _arguments(self) -> Iterator[tuple[str, Any]]:
+        """(name, value) of the constructor arguments: the attribute of that name, else what was given."""
+        given, seen = dict(self._given.kwargs), set()
+        for position, cls in enumerate(c for c in type(self).__mro__ if "__init__" in vars(c)):
+            parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+            if position == 0:
+                names = [
+                    p.name
+                    for p in parameters
+                    if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+                ]
+                given |= dict(zip(names, self._given.args))
+            for p in parameters:
+                if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name not in seen:
+                    seen.add(p.name)
+                    yield p.name, getattr(self, p.name, given.get(p.name, p.default))
+            if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+                return
+
+    @classmethod
+    def from_config(cls, config: dict) -> Any:
+        """The object whose get_config gave `config`."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        args = [repr(a) for a in self._given.args] + [
+            f"{k}={v!r}" for k, v in self._given.kwargs.items()
+        ]
+        return f"{type(self).__name__}({', '.join(args)})"
+
+
+def registry(kind: str) -> dict[str, Any]:
+    """name -> class (activation: function) of a kind; Keras' aliases are names too."""
+    if kind not in REGISTRIES:
+        raise ValueError(f"no kind {kind!r} of object; one of {', '.join(sorted(REGISTRIES))}")
+    return REGISTRIES[kind]
+
+
+def register_function(kind: str, *aliases: str) -> Callable:
+    """Decorator: enter a function into the registry of `kind` under its name and `aliases`."""
+
+    def enter(function):
+        for name in (function.__name__, *aliases):
+            REGISTRIES.setdefault(kind, {})[name] = function
+        return function
+
+    return enter
+
+
+def lookup(kind: str, name: str) -> Any:
+    """The class (activation: function) of that name; else a ValueError with the nearest names."""
+    names = registry(kind)
+    found = names.get(name, CUSTOM.get(name))
+    if found is None:
+        raise ValueError(f"no {kind} {name!r}{did_you_mean(name, names)}")
+    return found
+
+
+def did_you_mean(name: str, names: Any) -> str:
+    """The end of an error message: the nearest of `names`, or all of them if none is near."""
+    known = sorted({str(n) for n in names})
+    lowered: dict[str, str] = {}
+    for n in known:
+        lowered.setdefault(n.lower(), n)
+    near = [
+        lowered[n] for n in difflib.get_close_matches(str(name).lower(), lowered, n=3, cutoff=0.6)
+    ]
+    return (
+        f"; did you mean {' or '.join(map(repr, near))}?"
+        if near
+        else f"; one of {', '.join(known)}"
+    )
+
+
+def get(kind: str, identifier: Any) -> Any:
+    """The object that a name, a config dict, a class or an object stands for; None stays None."""
+    if identifier is None:
+        return None
+    if isinstance(identifier, dict):
+        return deserialize(identifier, kind)
+    if isinstance(identifier, str):
+        found = lookup(kind, identifier)
+        return found() if isinstance(found, type) else found
+    if isinstance(identifier, type):
+        return identifier()
+    if callable(identifier) or isinstance(identifier, Configurable):
+        return identifier
+    raise ValueError(
+        f"{kind}: got {identifier!r}, wanted a name, a config dict, an object or a function"
+    )
+
+
+def serialize(value: Any) -> Any:
+    """`value` as plain Python values; objects become {"module", "class_name", "config", "registered_name"}."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        parts = [serialize(v) for v in value]
+        return tuple(parts) if isinstance(value, tuple) else parts
+    if isinstance(value, dict):
+        return {key: serialize(v) for key, v in value.items()}
+    if isinstance(value, Tensor):
+        value = value.numpy()
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if isinstance(value, Configurable):
+        return serialize_object(value)
+    if callable(value):
+        return serialize_function(value)
+    raise ValueError(
+        f"serialize: got {type(value).__name__} {value!r}, wanted a number, text, list, dict or object"
+    )
+
+
+def serialize_object(value: Configurable) -> dict:
+    """An object of the framework or of a registered class as Keras writes it."""
+    cls = type(value)
+    own = cls.__module__.startswith("framework.")
+    registered = next((name for name, known in CUSTOM.items() if known is cls), None)
+    module = (
+        MODULES[value.kind] if own else registered.split(">")[0] if registered else cls.__module__
+    )
+    return {
+        "module": module,
+        "class_name": cls.__name__,
+        "config": serialize(value.get_config()),
+        "registered_name": registered if registered or own else cls.__name__,
+    }
+
+
+def serialize_function(function: Callable) -> Any:
+    """A function: its name if it is an activation, else a dict that names it."""
+    name = getattr(function, "__name__", type(function).__name__)
+    if REGISTRIES.get("activation", {}).get(name) is function:
+        return name
+    registered = next((key for key, known in CUSTOM.items() if known is function), name)
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": name,
+        "registered_name": registered,
+    }
+
+
+def deserialize(config: Any, kind: str | None = None, custom_objects: dict | None = None) -> Any:
+    """What `serialize` wrote, or {"class_name", "config"} with a `kind`; classes come from registries only."""
+    if isinstance(config, (list, tuple)):
+        return type(config)(deserialize(c, kind, custom_objects) for c in config)
+    if not isinstance(config, dict):
+        return config
+    if "class_name" not in config:
+        return {key: deserialize(c, None, custom_objects) for key, c in config.items()}
+    name, inner = config["class_name"], config.get("config") or {}
+    custom = CUSTOM | (custom_objects or {})
+    if name == "function":
+        found = custom.get(config.get("registered_name"), custom.get(inner))
+        return found if found is not None else lookup(kind or "activation", inner)
+    cls = custom.get(config.get("registered_name"), custom.get(name))
+    if cls is None:
+        cls = find_class(config.get("module"), name, kind)
+    made = cls.from_config(dict(inner))
+    if "build_config" in config and hasattr(made, "build_from_config"):
+        made.build_from_config(config["build_config"] or {})
+    return made
+
+
+def find_class(module: str | None, name: str, kind: str | None) -> Any:
+    """The registered class that `module` and `name` of a config stand for."""
+    kinds = [k for k, m in MODULES.items() if m == module and k in REGISTRIES]
+    for k in [kind, *kinds, "model"]:
+        if k in REGISTRIES and name in REGISTRIES[k]:
+            return REGISTRIES[k][name]
+    if not kinds and kind is None:
+        raise ValueError(
+            f"no class {name!r} of module {module!r}: register it with keras.saving.register_keras_serializable, "
+            "or pass it in custom_objects"
+        )
+    return lookup(kind or kinds[0], name)

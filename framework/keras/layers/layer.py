@@ -1,0 +1,397 @@
+"""Layer: weights, and a function `call` that uses them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from framework.engine import nest, ops
+from framework.engine.op import Sample
+from framework.engine.tensor import Tensor
+from framework.keras import configurable
+from framework.keras.calls import CALLS
+from framework.keras.configurable import Configurable
+from framework.keras.layers.input_spec import check_inputs
+from framework.keras.naming import auto_name
+from framework.keras.policy import policy_of
+from framework.keras.symbolic import SymbolicMixin, call_symbolically, is_symbolic
+from framework.keras.variable import Variable
+
+
+class NoVariables(list):
+    """The variables of a layer that is not built: an empty list that knows its layer, so that a tape can explain."""
+
+    def __init__(self, layer: Layer):
+        super().__init__()
+        self.layer = layer
+
+
+class Layer(SymbolicMixin, Configurable, kind="layer"):
+    """Base of all layers: subclasses write `__init__`, `build(input_shape)` and `call(x)`.
+
+    The first call builds: `build` makes the weights with `add_weight`. Variables and layers that are attributes, or
+    in lists and dicts that are, belong to the layer. Float inputs are cast to the layer's dtype (float32).
+    """
+
+    samples: ClassVar[tuple[Sample, ...]] = ()
+    takes_floats: ClassVar[bool] = False  # integer inputs become floats, too
+    input_spec: Any = None
+    _losses: list
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = building(vars(cls)["build"])  # type: ignore[method-assign]
+
+    def __new__(cls, *args: Any, **kwargs: Any):
+        self = super().__new__(cls, *args, **kwargs)
+        vars(self).update(built=False, _losses=[], _layer_calls=[], _trainable=True, _call_number=0)
+        return self
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        input_shape: tuple | None = None,
+        input_dim: int | None = None,
+    ):
+        self.name = auto_name(type(self).__name__) if name is None else str(name)
+        if "/" in self.name:
+            raise ValueError(
+                f"{type(self).__name__}: name {self.name!r} holds a '/', which separates names in paths"
+            )
+        self.activity_regularizer = configurable.get("regularizer", activity_regularizer)
+        self._trainable, self.autocast = bool(trainable), autocast
+        self.dtype_policy = policy_of(dtype)
+        self._dtype = self.dtype_policy.numpy_dtype
+        shape = (input_dim,) if input_dim is not None else input_shape
+        self._batch_shape = (
+            None if shape is None else (None, *shape)
+        )  # Keras' old way to say keras.Input
+
+    # What a subclass writes.
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of that shape (None: unknown dimension)."""
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The output for Tensors; may take `training`."""
+        raise NotImplementedError(f"layer {type(self).__name__} has no `call` method")
+
+    # Weights.
+
+    def add_weight(
+        self,
+        shape: tuple | None = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        name: str | None = None,
+    ) -> Variable:
+        """A new Variable of this layer; floats start as glorot_uniform, others as zeros."""
+        shape = () if shape is None else tuple(shape)
+        if None in shape:
+            raise ValueError(
+                f"layer '{self.path}': weight {name!r} of shape {shape} has an unknown dimension"
+            )
+        dtype = dtype or self.variable_dtype
+        default = "glorot_uniform" if np.dtype(str(dtype)).kind == "f" else "zeros"
+        draw = configurable.get("initializer", initializer or default)
+        with CALLS.inside(self):
+            weight = Variable(draw, shape, dtype, trainable, autocast, aggregation, name)
+        weight.regularizer = configurable.get("regularizer", regularizer)
+        weight.constraint = configurable.get("constraint", constraint)
+        return weight
+
+    def _own(self, kind: type) -> Iterator[Any]:
+        """Variables or Layers among the attributes, also in lists and dicts, each once."""
+        seen = set()
+        for value in vars(self).values():
+            if isinstance(value, (kind, list, tuple, dict)):
+                for leaf in leaves(value):
+                    if isinstance(leaf, kind) and id(leaf) not in seen and leaf is not self:
+                        seen.add(id(leaf))
+                        yield leaf
+
+    @property
+    def _layers(self) -> list[Layer]:
+        return list(self._own(Layer))
+
+    def _flatten_layers(self) -> Iterator[Layer]:
+        """This layer and all below it, each once."""
+        seen, todo = set(), [self]
+        while todo:
+            layer = todo.pop(0)
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
+                todo = layer._layers + todo
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The Variables of the layer and of those below: its own trainable ones, its others, then theirs."""
+        own = list(self._own(Variable))
+        found = [v for v in own if v.made_trainable] + [v for v in own if not v.made_trainable]
+        for layer in self._layers:
+            found += layer.weights
+        unique = list({id(v): v for v in found}.values())
+        return unique if unique or self.built else NoVariables(self)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All Variables: the same as `weights`."""
+        return self.weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes."""
+        weights = self.weights
+        return [v for v in weights if v.trainable and self._trainable] if weights else weights
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training leaves alone."""
+        weights = self.weights
+        return [v for v in weights if not (v.trainable and self._trainable)] if weights else weights
+
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def trainable(self) -> bool:
+        """False freezes the weights of the layer and of all below."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for v in self._own(Variable):
+            v.trainable = self._trainable and v.made_trainable
+        for layer in self._layers:
+            layer.trainable = value
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the weights' values."""
+        return [np.array(v.array) for v in self.weights]
+
+    def set_weights(self, weights: list) -> None:
+        """Assign values, in the order of `weights`."""
+        mine = self.weights
+        if len(mine) != len(weights):
+            raise ValueError(
+                f"layer '{self.path}': set_weights got {len(weights)} arrays, wanted {len(mine)}"
+            )
+        for v, value in zip(mine, weights):
+            array = np.asarray(value)
+            if array.shape != v.array.shape:
+                raise ValueError(
+                    f"layer '{self.path}': weight {v.path} got shape {array.shape}, wanted {tuple(v.shape)}"
+                )
+            v.assign(array.astype(v.array.dtype, copy=False))
+
+    def count_params(self) -> int:
+        """The number of numbers in the weights."""
+        return sum(v.array.size for v in self.weights)
+
+    # Calls.
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if is_symbolic(args, kwargs):
+            return call_symbolically(self, args, kwargs)
+        args = tuple([self._take(a) for a in args])
+        if kwargs:
+            kwargs = {k: self._take(v) for k, v in kwargs.items()}
+        before = CALLS.enter(self, kwargs.get("training"))
+        self._call_number = CALLS.number
+        try:
+            if not self.built:
+                self._build_for(args, kwargs)
+            if self.input_spec is not None:
+                check_inputs(
+                    self,
+                    nest.flatten(args[0] if args else next(iter(kwargs.values()))),
+                    self.input_spec,
+                )
+            if takes_training(type(self)):
+                if kwargs.get("training") is None and CALLS.training is not None:
+                    kwargs["training"] = CALLS.training
+            else:
+                kwargs.pop("training", None)
+            y = self.call(*args, **kwargs)
+        finally:
+            CALLS.leave(before)
+        if self.activity_regularizer is not None:
+            for out in nest.flatten(y):
+                self.add_loss(self.activity_regularizer(out))
+        return y
+
+    def _take(self, x: Any) -> Any:
+        """An input as Tensors; floats (with takes_floats: all numbers) in the layer's dtype."""
+        if isinstance(x, Tensor):
+            dtype = x.array.dtype
+            if dtype is self._dtype or dtype == self._dtype or not self.autocast:
+                return x
+            return (
+                ops.cast(x, dtype=self._dtype.name) if self.takes_floats or dtype.kind == "f" else x
+            )
+        if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "fiub":
+            cast = self.autocast and (self.takes_floats or x.dtype.kind == "f")
+            return Tensor(np.asarray(x, self._dtype if cast else None))
+        if isinstance(x, (list, tuple, dict)) and nest.flatten(x):
+            return nest.map_structure(self._take, x) if has_arrays(x) else x
+        return x
+
+    def _build_for(self, args: tuple, kwargs: dict) -> None:
+        """Build from the shapes of a call's inputs; `build` may take one shape or x_shape for an argument x."""
+        names = list(inspect.signature(type(self).build).parameters)[1:]
+        if len(names) <= 1 or not all(n.endswith("_shape") for n in names):
+            self.build(shapes_of(args[0] if args else next(iter(kwargs.values()))))
+            return
+        given = inspect.signature(self.call).bind(*args, **kwargs).arguments
+        self.build(**{n: shapes_of(given[n[:-6]]) for n in names if given.get(n[:-6]) is not None})
+
+    @property
+    def path(self) -> str:
+        """The names of the layers around it and its own, as of its building: "sequential/dense"."""
+        return self.__dict__.get("_path") or self.name
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype in which inputs arrive in `call`."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of the weights."""
+        return self.dtype_policy.variable_dtype
+
+    dtype = variable_dtype
+
+    # Losses.
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar tensor to what training minimises; from inside `call`, so that it belongs to that call."""
+        number = CALLS.number if CALLS.layers else self._call_number
+        self._losses[:] = [(n, x) for n, x in self._losses if n == number]
+        self._losses += [(number, x) for x in nest.flatten(loss)]
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """Scalars that the last call added, here and below, then the weights' regularisers."""
+        added = [
+            x
+            for layer in self._flatten_layers()
+            for n, x in layer._losses
+            if n == self._call_number
+        ]
+        return added + [
+            v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None
+        ]
+
+    # Configuration.
+
+    def get_config(self) -> dict:
+        """The constructor's arguments, after name, trainable and dtype."""
+        own = super().get_config()
+        for name in (
+            "activity_regularizer",
+            "autocast",
+            "input_shape",
+            "input_dim",
+            "name",
+            "trainable",
+            "dtype",
+        ):
+            value = own.pop(name, None)
+            if name == "activity_regularizer" and value is not None:
+                own[name] = value
+        policy = configurable.serialize_object(self.dtype_policy)
+        return {"name": self.name, "trainable": self.trainable, "dtype": policy} | own
+
+    def get_build_config(self) -> dict | None:
+        """The shapes the layer was built with."""
+        return self.__dict__.get("_build_config")
+
+    def build_from_config(self, config: dict) -> None:
+        """Build with the shapes of get_build_config."""
+        shapes = {k: to_shape(v) for k, v in config.items() if v is not None}
+        if not self.built and shapes:
+            self.build(*shapes.values()) if len(shapes) == 1 else self.build(**shapes)
+
+
+def building(build: Callable) -> Callable:
+    """`build` inside the layer's scope; afterwards the layer is built and remembers its path and shapes."""
+
+    @functools.wraps(build)
+    def wrapped(self, *args, **kwargs):
+        if self.__dict__.get("_is_building"):  # super().build(...)
+            return build(self, *args, **kwargs)
+        before = CALLS.enter(self)
+        self._is_building = True
+        try:
+            self._path = "/".join(CALLS.path())
+            build(self, *args, **kwargs)
+        finally:
+            self._is_building = False
+            CALLS.leave(before)
+        names = list(inspect.signature(build).parameters)[1:]
+        self._build_config = dict(zip(names, args)) | kwargs
+        self.built = True
+        if not self._trainable:
+            self.trainable = False
+        return None
+
+    return wrapped
+
+
+Layer.build = building(Layer.build)  # type: ignore[method-assign]
+
+
+@functools.cache
+def takes_training(layer: type) -> bool:
+    """True if the layer's `call` has the argument `training`."""
+    parameters = inspect.signature(layer.call).parameters.values()  # type: ignore[attr-defined]
+    return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """What stands in nested lists, tuples and dicts, in their order."""
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            yield from leaves(part)
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from leaves(part)
+    else:
+        yield value
+
+
+def has_arrays(structure: Any) -> bool:
+    """True if a tensor or an array is among the leaves (lists of plain numbers stay what they are)."""
+    return any(isinstance(x, (Tensor, np.ndarray)) for x in leaves(structure))
+
+
+def shapes_of(x: Any) -> Any:
+    """The shapes of the tensors in a structure, as tuples."""
+    return nest.map_structure(lambda t: tuple(t.shape), x)
+
+
+def to_shape(value: Any) -> Any:
+    """Lists of dimensions, from a file, as tuples."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    if all(n is None or isinstance(n, int) for n in value):
+        return tuple(value)
+    return [to_shape(v) for v in value]

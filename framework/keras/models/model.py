@@ -1,0 +1,103 @@
+"""Model: a Layer that can be trained and saved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from framework.keras.configurable import REGISTRIES, did_you_mean
+from framework.keras.layers.layer import Layer
+from framework.keras.models.summary import summary_lines
+from framework.keras.saving import objects, weights
+from framework.keras.symbolic import is_symbolic
+from framework.keras.training.trainer import Trainer
+
+
+class Model(Trainer, Layer, kind="model"):
+    """Base of models: Model(inputs, outputs) of KerasTensors is functional; or subclass and write `call(x)`."""
+
+    inputs: Any = None
+    outputs: Any = None
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        functional = REGISTRIES["model"]["Functional"]
+        given = (*args, *[kwargs[k] for k in ("inputs", "outputs") if k in kwargs])
+        if given and is_symbolic(given, {}):
+            self.__class__ = (
+                functional if type(self) is Model else with_functional(type(self), functional)
+            )
+            functional.__init__(self, *args, **kwargs)
+            return
+        if args:
+            raise TypeError(
+                f"{type(self).__name__}: got {args[0]!r}, wanted KerasTensors (see keras.Input) or keywords"
+            )
+        super().__init__(**kwargs)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs for inputs; written by subclasses."""
+        raise NotImplementedError(f"model {type(self).__name__} has no `call` method")
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers of the model, not those inside of them."""
+        return self._layers
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of that name, or with that index in `layers`."""
+        if (name is None) == (index is None):
+            raise ValueError(f"get_layer: wanted one of name and index, got {name!r} and {index!r}")
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(
+                    f"get_layer: index is {index}, model '{self.name}' has {len(self.layers)} layers"
+                )
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(
+            f"model '{self.name}' has no layer {name!r}{did_you_mean(name, [x.name for x in self.layers])}"
+        )
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: list | None = None,
+        print_fn: Callable | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: list | None = None,
+    ) -> None:
+        """Print a table of the layers with output shapes and weight counts."""
+        options = {
+            "positions": positions,
+            "expand_nested": expand_nested,
+            "show_trainable": show_trainable,
+        }
+        lines = summary_lines(self, line_length, layer_range=layer_range, **options)
+        (print_fn or print)("\n".join(lines))
+
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write all weights, and the optimizer's states, to a .safetensors or .weights.h5 file."""
+        weights.save(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any) -> None:
+        """Read what save_weights wrote; .weights.h5 files of Keras 3, too."""
+        weights.load(self, filepath)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture, without weights, as Keras' JSON."""
+        return json.dumps(objects.serialize_keras_object(self), **kwargs)
+
+    def get_compile_config(self) -> dict:
+        """The arguments of compile(), serialised; {} before it."""
+        return objects.compile_config(self)
+
+
+def with_functional(cls: type, functional: type) -> type:
+    """A subclass of Model that was given inputs and outputs: the same class, with Functional behind it."""
+    return type(
+        cls.__name__, (cls, functional), {"__module__": cls.__module__, "__doc__": cls.__doc__}
+    )

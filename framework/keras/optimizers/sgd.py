@@ -1,0 +1,36 @@
+"""SGD: a step against the gradient, with momentum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from framework.engine import ops
+from framework.engine.tensor import Tensor
+from framework.keras.optimizers.optimizer import Optimizer
+from framework.keras.variable import Variable
+
+
+class SGD(Optimizer):
+    """p -= rate g; with momentum m = momentum m - rate g, p += m (Nesterov: Sutskever et al. 2013)."""
+
+    aliases = ("sgd",)
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        **kwargs: Any,
+    ):
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"SGD: momentum is {momentum}, wanted a number between 0 and 1")
+        super().__init__(learning_rate, **kwargs)
+        self.momentum, self.nesterov = momentum, nesterov
+        self.slots = (("momentum",),) if momentum else ()  # type: ignore[misc]
+
+    def update(self, p: Any, g: Tensor, rate: Tensor, *states: Variable) -> None:
+        """One op per parameter."""
+        if not states:
+            ops.sgd_update(p, g, rate)
+        else:
+            ops.momentum_update(p, *states, g, rate, momentum=self.momentum, nesterov=self.nesterov)

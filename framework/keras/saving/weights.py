@@ -1,0 +1,204 @@
+"""Weights in files: .safetensors, and .weights.h5 in Keras 3's layout (h5py).
+
+Both name a weight by its place in the model: the attribute that holds its layer, inside lists the layer's class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framework.keras.layers.layer import Layer
+from framework.keras.naming import to_snake_case
+from framework.keras.variable import Variable
+
+BOOKKEEPING = {"_stack", "_layer_list", "_tip", "_input", "_calls", "_layer_calls"}
+ENDINGS = (".safetensors", ".weights.h5")
+
+
+def save(model: Any, filepath: Any, overwrite: bool = True) -> None:
+    """Write the weights of a built model, and its optimizer's states, to `filepath`."""
+    path = checked(filepath)
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"save_weights: {path} exists; pass overwrite=True to replace it")
+    if not model.built:
+        raise ValueError(
+            f"save_weights: model '{model.name}' is not built, so it has no weights yet: call it once"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (save_safetensors if path.name.endswith(".safetensors") else save_h5)(path, list(groups(model)))
+
+
+def load(model: Any, filepath: Any) -> None:
+    """Read weights into a built model of the same architecture; nothing is assigned unless all fits."""
+    path = checked(filepath)
+    if not path.exists():
+        raise FileNotFoundError(f"load_weights: there is no file {path}")
+    if not model.built:
+        raise ValueError(
+            f"load_weights: model '{model.name}' is not built: call it once, or start it with keras.Input"
+        )
+    found = load_safetensors(path) if path.name.endswith(".safetensors") else load_h5(path)
+    if (
+        model.optimizer is not None
+        and any(key.startswith("optimizer") for key in found)
+        and not model.optimizer.built
+    ):
+        model.optimizer.build(model.trainable_variables)
+    pairs = []
+    for group, variables in groups(model):
+        values = found.get(group, [])
+        if group == "optimizer" and len(values) != len(variables):
+            continue  # saved before, or compiled otherwise: the optimizer starts anew
+        if len(values) != len(variables):
+            raise ValueError(
+                f"load_weights: {path} has {len(values)} arrays at '{group}', the model wants {len(variables)}"
+            )
+        for v, value in zip(variables, values):
+            if tuple(value.shape) != tuple(v.shape):
+                raise ValueError(
+                    f"load_weights: {path} has shape {tuple(value.shape)} for {v.path}, wanted {tuple(v.shape)}"
+                )
+            pairs.append((v, value))
+    for v, value in pairs:
+        v.assign(np.asarray(value, v.array.dtype))
+
+
+def checked(filepath: Any) -> Path:
+    """The path, if its ending names a format."""
+    path = Path(filepath)
+    if not path.name.endswith(ENDINGS):
+        raise ValueError(f"weights file {path}: its name must end in {' or '.join(ENDINGS)}")
+    return path
+
+
+def groups(model: Any) -> Iterator[tuple[str, list[Variable]]]:
+    """(place, variables) of each part of a model that may hold variables, in Keras' order."""
+    yield from walk(model, "", set())
+
+
+def walk(part: Any, place: str, seen: set) -> Iterator[tuple[str, list[Variable]]]:
+    """A layer (or optimizer) and the parts among its attributes, each once."""
+    if id(part) in seen:
+        return
+    seen.add(id(part))
+    if not isinstance(part, Layer):
+        yield place, list(part.variables)
+        return
+    own = [v for v in vars(part).values() if isinstance(v, Variable)]
+    own += [
+        v
+        for value in vars(part).values()
+        if isinstance(value, (list, tuple, dict))
+        for v in direct(value)
+    ]
+    own = list({id(v): v for v in own}.values())
+    yield place, [v for v in own if v.made_trainable] + [v for v in own if not v.made_trainable]
+    children = {name: value for name, value in vars(part).items() if name not in BOOKKEEPING}
+    if hasattr(part, "layers"):
+        children["layers"] = part.layers
+    if getattr(part, "optimizer", None) is not None and part.optimizer.built:
+        children["optimizer"] = part.optimizer
+    for name in sorted(children):
+        value, inner = children[name], f"{place}/{name}" if place else name
+        if isinstance(value, Layer) or name == "optimizer":
+            yield from walk(value, inner, seen)
+        elif isinstance(value, (list, tuple, dict)):
+            yield from walk_container(value, inner, seen)
+
+
+def walk_container(container: Any, place: str, seen: set) -> Iterator[tuple[str, list[Variable]]]:
+    """Layers in a list or dict, called after their class: dense, dense_1 ..."""
+    counts: dict[str, int] = {}
+    for value in container.values() if isinstance(container, dict) else container:
+        if isinstance(value, Layer) and id(value) not in seen:
+            name = to_snake_case(type(value).__name__)
+            counts[name] = counts.get(name, -1) + 1
+            yield from walk(
+                value, f"{place}/{name}_{counts[name]}" if counts[name] else f"{place}/{name}", seen
+            )
+
+
+def direct(container: Any) -> list[Variable]:
+    """The Variables that stand in a list or dict."""
+    values = container.values() if isinstance(container, dict) else container
+    return [v for v in values if isinstance(v, Variable)]
+
+
+def save_safetensors(path: Path, parts: list) -> None:
+    """One tensor per weight, named place/name."""
+    from safetensors.numpy import save_file
+
+    arrays = {}
+    for place, variables in parts:
+        for key, v in named(place, variables):
+            arrays[key] = np.array(v.array)
+    temporary = path.with_name(path.name + ".part")
+    save_file(arrays, temporary, metadata={"format": "framework"})
+    temporary.replace(path)
+
+
+def named(place: str, variables: list[Variable]) -> Iterator[tuple[str, Variable]]:
+    """(name in the file, variable): the number stands in front, so that the order can be read back."""
+    for i, v in enumerate(variables):
+        yield f"{place}/vars/{i}".lstrip("/"), v
+
+
+def load_safetensors(path: Path) -> dict[str, list[np.ndarray]]:
+    """place -> arrays"""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        arrays = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"load_weights: {path} is not a whole safetensors file: {error}") from None
+    return grouped({key: np.asarray(value) for key, value in arrays.items()})
+
+
+def grouped(arrays: dict[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
+    """ "place/vars/i" -> array, as place -> list of arrays."""
+    found: dict[str, dict[int, np.ndarray]] = {}
+    for key, value in arrays.items():
+        place, _, number = ("/" + key).rpartition("/vars/")
+        found.setdefault(place.strip("/"), {})[int(number)] = value
+    return {place: [parts[i] for i in sorted(parts)] for place, parts in found.items()}
+
+
+def import_h5py() -> Any:
+    """h5py, or an ImportError with the pip line."""
+    try:
+        import h5py
+    except ImportError:
+        raise ImportError(
+            ".weights.h5 files need h5py: pip install h5py (or use .safetensors)"
+        ) from None
+    return h5py
+
+
+def save_h5(path: Path, parts: list) -> None:
+    """Groups and numbered datasets, as Keras 3 lays them out."""
+    h5py = import_h5py()
+    temporary = path.with_name(path.name + ".part")
+    with h5py.File(temporary, "w") as file:
+        for place, variables in parts:
+            group = file.create_group(f"{place}/vars".lstrip("/"))
+            for i, v in enumerate(variables):
+                group.create_dataset(str(i), data=np.array(v.array))
+    temporary.replace(path)
+
+
+def load_h5(path: Path) -> dict[str, list[np.ndarray]]:
+    """place -> arrays"""
+    h5py = import_h5py()
+    arrays: dict[str, np.ndarray] = {}
+    with h5py.File(path, "r") as file:
+        file.visititems(
+            lambda name, item: (
+                arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+            )
+        )
+    return grouped({key: value for key, value in arrays.items() if "/vars/" in "/" + key})

@@ -1,0 +1,138 @@
+"""PyTorch's dialect: dtypes are promoted, results are torch Tensors that remember how they were made."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from framework.engine import door, nest, ops
+from framework.engine import tensor as engine
+from framework.engine.accumulate import MODE, Recorder, remember, source_of
+from framework.engine.op import Op
+from framework.engine.ops.operators import operand
+from framework.torch import dtypes
+from framework.torch.tensor import Tensor
+
+PLAIN = {type(None), bool, int, float, str}
+# How PyTorch calls the history of what our functions give; the others are named after the function.
+NAMES = {
+    "multiply": "Mul", "subtract": "Sub", "divide": "Div", "negative": "Neg", "power": "Pow",
+    "getitem": "Slice", "getitem_of": "Slice", "reshape": "View", "swapaxes": "Transpose",
+    "concatenate": "Cat", "identity": "Clone", "cast": "ToCopy", "expand_dims": "Unsqueeze",
+    "broadcast_to": "Expand", "maximum": "Maximum", "minimum": "Minimum", "clip": "Clamp",
+    "variance": "Var", "transpose": "Permute", "flip": "Flip", "matmul": "Mm",
+}  # fmt: skip
+NUMBERED = {"sum", "mean", "prod", "logsumexp", "std", "variance"}  # Backward1 if there is a dim
+
+
+def call(function: Callable, inputs: tuple, attrs: dict) -> Any:
+    """function(*inputs, **attrs): an op, or a function made of ops, on promoted tensors."""
+    inputs = promoted(function, inputs)
+    for key, value in attrs.items():
+        if type(value) not in PLAIN:
+            attrs[key] = door.static(value)
+    if type(function) is Op and function.outs == 1:
+        return simple(function, inputs, attrs)
+    flat = [x for x in nest.flatten(list(inputs)) if isinstance(x, engine.Tensor)]
+    known = {x.id: source_of(x) for x in flat} if MODE.is_enabled else {}
+    with Recorder(known):
+        result = function(*inputs, **attrs)
+    name = history_name(function.__name__, attrs)
+    result = nest.map_structure(lambda out: adopted(out, flat, known.get(out.id), name), result)
+    return result
+
+
+def simple(op: Op, inputs: tuple, attrs: dict) -> Tensor:
+    """One op with one output: the quick way."""
+    out = op(*inputs, **attrs)
+    history = None
+    if MODE.is_enabled and op.rule is not None and out.array.dtype.kind == "f":
+        parents = tuple([source_of(x) for x in inputs])
+        for parent in parents:
+            if parent is not None:
+                history = remember(op, inputs, attrs, (out,), parents)
+                break
+    return adopted(out, inputs, history, history_name(op.name, attrs))
+
+
+def adopted(out: engine.Tensor, inputs: Any, history: Any, name: str) -> Tensor:
+    """The engine's result as a torch Tensor; a view counts its writes together with what it looks at."""
+    if isinstance(out, Tensor):
+        return out  # an input that was handed through
+    result = Tensor(out.array, out.id)
+    result.history = history if history is not None and type(history) is not Tensor else None
+    if result.history is not None:
+        result.history.name = name
+        if result.history.versions and result.history.versions[-1][0] is None:
+            result.history.versions[-1] = (result.version, 0, result.history.versions[-1][2])
+    base = out.array.base
+    if base is not None:
+        for x in inputs:
+            if type(x) is Tensor and (base is x.array or base is x.array.base):
+                result.version = x.version
+    return result
+
+
+def history_name(name: str, attrs: dict) -> str:
+    """MulBackward0"""
+    number = 1 if name in NUMBERED and attrs.get("axis") is not None else 0
+    return f"{NAMES.get(name) or name.title().replace('_', '')}Backward{number}"
+
+
+def promoted(function: Any, inputs: tuple) -> tuple:
+    """The inputs as tensors, of one dtype where the op wants that."""
+    if not getattr(function, "same_dtype", False):
+        return tuple([x if isinstance(x, (engine.Tensor, list)) else as_tensor(x) for x in inputs])
+    arrays = [x.array for x in inputs if isinstance(x, engine.Tensor)]
+    if len(arrays) == len(inputs) and len({a.dtype for a in arrays}) == 1:
+        return inputs
+    numbers = [x for x in inputs if not isinstance(x, engine.Tensor)]
+    return tuple([to(x, dtypes.result_dtype(arrays, numbers)) for x in inputs])
+
+
+def as_tensor(value: Any) -> engine.Tensor:
+    """A Python number or array as a tensor."""
+    if isinstance(value, (int, float, bool)):
+        return operand(value, dtypes.scalar_dtype(value))
+    if isinstance(value, (np.ndarray, np.generic)):
+        return Tensor(np.asarray(value))
+    raise TypeError(f"wanted a Tensor or a number, got {type(value).__name__} {value!r}")
+
+
+def to(x: Any, dtype: np.dtype) -> engine.Tensor:
+    """x in `dtype`; a cast is remembered."""
+    if isinstance(x, engine.Tensor):
+        return x if x.array.dtype == dtype else call(ops.cast, (x,), {"dtype": dtype.name})
+    if isinstance(x, (int, float, bool)):
+        return operand(dtype.type(x).item(), dtype)
+    return as_tensor(x)
+
+
+def call_floating(function: Callable, inputs: tuple, attrs: dict) -> Any:
+    """`call` for functions whose results are floats: integers become float32 first."""
+    return call(function, tuple([as_float(x) for x in inputs]), attrs)
+
+
+def as_float(x: Any) -> Any:
+    """x, as float32 if it is of integers or bools."""
+    if isinstance(x, engine.Tensor) and x.array.dtype.kind != "f":
+        return to(x, dtypes.DEFAULT_FLOAT)
+    return x
+
+
+IGNORED = ("out", "name")
+renamed = door.Door(call, IGNORED).renamed
+floating = door.Door(call_floating, IGNORED).renamed
+
+
+def composite(function: Callable) -> Callable:
+    """A door function made of ops: its first parameter is a tensor, or a list of them; the rest are attrs."""
+
+    @functools.wraps(function)
+    def entry(x: Any, *args: Any, **attrs: Any) -> Any:
+        return call(functools.partial(function, *args), (x,), attrs)
+
+    return entry

@@ -1,0 +1,97 @@
+"""torch.float32 and its like, sizes, and PyTorch's promotion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from framework.engine.dtypes import DType, as_dtype
+
+
+class dtype(DType):
+    """An element type as PyTorch prints it: torch.float32."""
+
+    __slots__ = ()
+
+    @property
+    def is_floating_point(self) -> bool:
+        """True for float16, float32 and float64."""
+        return self.is_floating
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes per element."""
+        return self.size
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    __str__ = __repr__
+
+    def __reduce__(self):
+        return of, (self.name,)
+
+
+NAMES = "bool uint8 int8 int16 int32 int64 float16 float32 float64".split()
+DTYPES = {name: dtype(name) for name in NAMES}
+OF_NUMPY = {d.dtype: d for d in DTYPES.values()}
+RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
+DEFAULT_FLOAT, LONG = np.dtype(np.float32), np.dtype(np.int64)
+
+
+def of(value: Any) -> dtype:
+    """The torch dtype of a name, a NumPy dtype or a Python type (float is float32, int is int64)."""
+    if value is int:
+        return DTYPES["int64"]
+    return DTYPES[as_dtype(value).name]
+
+
+class Size(tuple):
+    """A shape: torch.Size([2, 3])."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self, dtype=np.int64))
+
+    def __getitem__(self, key):
+        part = tuple.__getitem__(self, key)
+        return Size(part) if isinstance(key, slice) else part
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+
+def scalar_dtype(value: Any) -> np.dtype:
+    """The dtype of a Python number."""
+    return np.dtype(bool) if isinstance(value, bool) else LONG if isinstance(value, int) else DEFAULT_FLOAT
+
+
+def result_dtype(arrays: list, numbers: list) -> np.dtype:
+    """PyTorch's promotion: tensors with axes, then tensors without, then numbers; the first of a higher kind wins.
+
+    arrays: of the tensors; numbers: the Python numbers among the inputs.
+    """
+    groups = [
+        [a.dtype for a in arrays if a.ndim],
+        [a.dtype for a in arrays if not a.ndim],
+        [scalar_dtype(v) for v in numbers],
+    ]
+    best = None
+    for group in groups:
+        if group:
+            found = group[0]
+            for other in group[1:]:
+                found = wider(found, other)
+            if best is None or RANK[found.kind] > RANK[best.kind]:
+                best = found
+    return best
+
+
+def wider(x: np.dtype, y: np.dtype) -> np.dtype:
+    """The dtype that holds both; a float of any width holds every integer."""
+    if RANK[x.kind] != RANK[y.kind]:
+        return x if RANK[x.kind] > RANK[y.kind] else y
+    return np.promote_types(x, y)

@@ -1,0 +1,276 @@
+"""torch.Tensor: an engine Tensor that knows how it came to be, may be written in place and prints as PyTorch's."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from framework.engine import accumulate
+from framework.engine import tensor as engine
+from framework.torch import dtypes
+from framework.torch.printing import representation
+
+NEEDS_DETACH = (
+    "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+)
+NOT_A_LEAF = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
+    "won't be populated during autograd.backward(). If you indeed want the .grad field to be populated "
+    "for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor."
+)
+DEFAULTS = {"float32", "int64", "bool"}
+
+
+class Tensor(engine.Tensor):
+    """An n-d array with requires_grad, grad, backward() and in-place operations.
+
+    history: how it was computed, None for leaves; version: counts in-place writes, shared with its views.
+    """
+
+    __slots__ = ("_grad", "_requires_grad", "history", "version")
+
+    def __init__(self, array: np.ndarray, id: int | None = None, requires_grad: bool = False):
+        engine.Tensor.__init__(self, array, id)
+        self._requires_grad, self._grad, self.history, self.version = requires_grad, None, None, [0]
+
+    # What it is
+
+    @property
+    def shape(self) -> dtypes.Size:
+        """The dimensions."""
+        return dtypes.Size(self.array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The dimensions, or one of them."""
+        return self.shape if dim is None else self.array.shape[dim]
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The element type."""
+        return dtypes.OF_NUMPY[self.array.dtype]
+
+    def dim(self) -> int:
+        """The number of axes."""
+        return self.array.ndim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self.array.size
+
+    def is_floating_point(self) -> bool:
+        """True for float16, float32 and float64."""
+        return self.array.dtype.kind == "f"
+
+    def is_contiguous(self) -> bool:
+        """True if the elements lie in memory in the order of the axes."""
+        return bool(self.array.flags.c_contiguous)
+
+    # Gradients
+
+    @property
+    def requires_grad(self) -> bool:
+        """True if operations on this tensor are remembered."""
+        return self._requires_grad or self.history is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if self.history is not None:
+            if not value:
+                raise RuntimeError(
+                    "you can only change requires_grad flags of leaf variables. If you want to use a "
+                    "computed variable in a subgraph that doesn't require differentiation use "
+                    "var_no_grad = var.detach()."
+                )
+            return
+        if value and self.array.dtype.kind != "f":
+            raise RuntimeError(
+                "only Tensors of floating point and complex dtype can require gradients"
+            )
+        self._requires_grad = bool(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set requires_grad; returns the tensor itself."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """True if no remembered operation made this tensor."""
+        return self.history is None
+
+    @property
+    def grad_fn(self) -> accumulate.History | None:
+        """How this tensor was computed; None for leaves."""
+        return self.history
+
+    @property
+    def retains_grad(self) -> bool:
+        """True for a computed tensor that retain_grad() was called on."""
+        return self.history is not None and self.id in self.history.retained
+
+    def retain_grad(self) -> None:
+        """Let backward() fill the grad of this computed tensor too."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.history is not None:
+            self.history.retained[self.id] = self
+
+    @property
+    def grad(self) -> Tensor | None:
+        """What backward() has accumulated, None before the first."""
+        if self._grad is None and self.history is not None and not self.retains_grad:
+            warnings.warn(NOT_A_LEAF, UserWarning, stacklevel=2)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None and value.shape != self.shape:
+            raise RuntimeError(
+                f"assigned grad has data of a different size: {list(value.shape)}, wanted "
+                f"{list(self.shape)}"
+            )
+        self._grad = value
+
+    def detach(self) -> Tensor:
+        """The same memory without history."""
+        alias = Tensor(self.array)
+        alias.version = self.version
+        return alias
+
+    def detach_(self) -> Tensor:
+        """Forget the history of this tensor."""
+        self.history, self._requires_grad = None, False
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without history; in-place writes to it are not noticed."""
+        return Tensor(self.array)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        self.array = value.array
+
+    @property
+    def _version(self) -> int:
+        return self.version[0]
+
+    # Values
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The values, the same memory."""
+        if self.requires_grad and not force:
+            raise RuntimeError(NEEDS_DETACH)
+        return self.array
+
+    def item(self) -> Any:
+        """The value of a tensor of one element as a Python number."""
+        if self.array.size != 1:
+            raise RuntimeError(
+                f"a Tensor with {self.array.size} elements cannot be converted to Scalar"
+            )
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists."""
+        return self.array.tolist()
+
+    def cpu(self) -> Tensor:
+        """Itself: everything is on the CPU."""
+        return self
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        if self.requires_grad:
+            raise RuntimeError(NEEDS_DETACH)
+        return self.array if dtype is None else self.array.astype(dtype)
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            what = "more than one value" if self.array.size else "no values"
+            raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
+        return bool(self.array.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iu" or self.array.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.array.item())
+
+    def __len__(self) -> int:
+        if not self.array.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self.array.shape[0]
+
+    def __iter__(self):
+        if not self.array.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter([self[i] for i in range(self.array.shape[0])])
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self.array == getattr(value, "array", value)).any())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if not self.array.ndim else format(str(self), spec)
+
+    def __repr__(self) -> str:
+        suffixes = []
+        if not self.array.size and self.array.ndim != 1:
+            suffixes.append(f"size={tuple(self.array.shape)}")
+        name = self.array.dtype.name
+        if name not in DEFAULTS or (not self.array.size and name != "float32"):
+            suffixes.append(f"dtype=torch.{name}")
+        if self.history is not None:
+            suffixes.append(f"grad_fn=<{self.history.name}>")
+        elif self._requires_grad:
+            suffixes.append("requires_grad=True")
+        return representation(self.array, suffixes)
+
+    __str__ = __repr__
+
+    def __deepcopy__(self, memo) -> Tensor:
+        if self.history is not None:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                "protocol at the moment."
+            )
+        copied = Tensor(np.array(self.array), requires_grad=self._requires_grad)
+        copied._grad = None if self._grad is None else self._grad.__deepcopy__(memo)
+        memo[id(self)] = copied
+        return copied
+
+    def __reduce__(self):
+        return Tensor, (np.array(self.array), None, self._requires_grad)
+
+
+def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+    """A leaf of a copy of `data`: Python floats are float32, ints int64, arrays keep their dtype."""
+    if isinstance(data, engine.Tensor):
+        data = data.array
+    made = Tensor(as_array(data, dtype))
+    made.requires_grad = requires_grad
+    return made
+
+
+def as_array(data: Any, dtype: Any = None) -> np.ndarray:
+    """A fresh NumPy array by PyTorch's rules."""
+    first = engine.first_leaf(data)
+    if isinstance(first, engine.Tensor) and first is not data:
+        data = [as_array(x.array if isinstance(x, engine.Tensor) else x) for x in data]
+    array = np.array(data)
+    if array.dtype.kind in "OUSVMm":
+        raise TypeError(f"cannot make a tensor of {type(data).__name__} {data!r}")
+    if dtype is None:
+        is_typed = isinstance(first, (np.ndarray, np.generic, engine.Tensor))
+        is_float = array.dtype.kind == "f" and not is_typed
+        return array.astype(np.float32) if is_float else array
+    return array.astype(dtypes.of(dtype).dtype)
