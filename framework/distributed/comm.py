@@ -17,11 +17,7 @@ import numpy as np
 
 from framework.distributed import faults, threads
 from framework.distributed.launch import MPI_SETTINGS, cores
-
-try:
-    from framework.engine import reduce
-except ImportError:
-    reduce = None
+from framework.engine import reduce
 
 OPERATIONS = ("sum", "max", "min")
 
@@ -231,8 +227,7 @@ def start() -> SoloComm:
         return SoloComm()
     faults.install(world)
     number = threads.limit(max(1, world.cores // world.local_size))
-    if reduce:
-        reduce.install(world)
+    reduce.install(world)
     hosts = len(set(world.mpi.allgather(world.host)))
     if world.rank == 0:
         noun = "host" if hosts == 1 else "hosts"

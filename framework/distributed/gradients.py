@@ -31,7 +31,7 @@ def broadcast_variables(variables: Iterable[Any], root: int = 0) -> None:
     variables = list(variables)
     if comm().size == 1 or not variables:
         return
-    arrays = [np.ascontiguousarray(v.numpy()) for v in variables]
+    arrays = [np.asarray(v.numpy(), order="C") for v in variables]
     check_same("broadcast_variables", [(a.shape, str(a.dtype)) for a in arrays])
     parts = [a.reshape(-1).view(np.uint8) for a in arrays]
     buffer = np.concatenate(parts)

@@ -15,6 +15,12 @@ TOP_LEVEL = {
 }
 # Names that say nothing: what is in such a file belongs to the thing it is about.
 EMPTY_NAMES = {"utils.py", "util.py", "common.py", "misc.py", "helpers.py", "manager.py"}
+# Those of STYLE section 5, and documentation; the other figures of measure.py are for reading.
+LIMITS = [
+    *("file_max", "file_median", "fn_median", "fn_p95", "fn_max", "complexity_p95"),
+    *("complexity_max", "cycles", "folder_cycles", "duplicate_fns", "lines_over_100"),
+    *("doc_public_pct_min", "doc_module_pct_min", "syntax_errors"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +29,7 @@ def figures() -> dict:
     return measure.measure(ROOT, PACKAGE)[0]
 
 
-@pytest.mark.parametrize("limit", measure.LIMITS)
+@pytest.mark.parametrize("limit", LIMITS)
 def test_limit(limit, figures):
     said = [text for text in measure.over_limits(figures) if text.startswith(f"{key(limit)} =")]
     if said:

@@ -63,3 +63,13 @@ def test_a_signal_to_the_launcher_ends_all(number):
     assert outcome.code != 0
     assert outcome.seconds < 2
     assert outcome.left == []
+
+
+@pytest.mark.parametrize("variable", ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"])
+def test_ranks_that_do_not_find_each_other_are_refused(variable):
+    """A launcher of another MPI would let every rank train alone and write the same files."""
+    mpirun()
+    program = "import framework.distributed as d; d.comm()"
+    outcome = run([sys.executable, "-c", program], environ={variable: "2"}, timeout=20)
+    assert outcome.code == 1
+    assert "started 2 ranks, but" in outcome.err and "do not belong together" in outcome.err
