@@ -30,9 +30,11 @@ class Rows:
         return len(self.leaves[0])
 
     def packed(self, leaves: list) -> tuple:
-        """(x, y, sample_weight) in this structure with other leaves."""
+        """(x,), (x, y) or (x, y, sample_weight) in this structure with other leaves."""
         rest = iter(leaves)
         parts = (self.x, self.y, self.sample_weight)
+        while parts[-1] is None:
+            parts = parts[:-1]
         return nest.map_structure(lambda leaf: None if leaf is None else next(rest), parts)
 
     def part(self, start: int, stop: int) -> Rows:
@@ -87,3 +89,15 @@ def split_validation(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
     if at == 0 or at == rows.count:
         raise ValueError(f"fit: validation_split={fraction} of {rows.count} rows leaves a part without rows")
     return rows.part(0, at), rows.part(at, rows.count)
+
+
+def weights_of_classes(rows: Rows, class_weight: dict) -> np.ndarray:
+    """A weight per sample from {class: weight}; targets are integer labels or one-hot rows; classes left out weigh 1."""
+    if rows.sample_weight is not None:
+        raise ValueError("fit: give class_weight or sample_weight, not both")
+    if not isinstance(rows.y, np.ndarray):
+        raise ValueError("fit: class_weight is for models with one output")
+    is_one_hot = rows.y.ndim > 1 and rows.y.shape[-1] > 1
+    labels = rows.y.argmax(-1) if is_one_hot else np.rint(rows.y.reshape(rows.count, -1)[:, 0]).astype(np.int64)
+    table = {int(label): float(weight) for label, weight in class_weight.items()}
+    return np.asarray([table.get(int(label), 1.0) for label in labels.ravel()], np.float32)

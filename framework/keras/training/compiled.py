@@ -54,6 +54,11 @@ class CompiledMetrics:
         self._made: list[tuple[Any, bool]] | None = None
 
     @property
+    def is_given(self) -> bool:
+        """True if compile() got metrics."""
+        return bool(self._given)
+
+    @property
     def metrics(self) -> list:
         """The metrics that exist so far."""
         return [metric for metric, _ in self._made or []]
@@ -64,6 +69,11 @@ class CompiledMetrics:
             return
         target, output = nest.flatten(y)[0], nest.flatten(y_pred)[0]
         if self._made is None:
-            self._made = [(metrics.resolve(m, target, output, self._loss), weighted) for m, weighted in self._given]
+            self._made = []
+            for given, is_weighted in self._given:
+                metric = metrics.resolve(given, target, output, self._loss)
+                if is_weighted and any(metric.name == other.name for other, _ in self._made):
+                    metric.name = f"weighted_{metric.name}"
+                self._made.append((metric, is_weighted))
         for metric, is_weighted in self._made:
             metric.update_state(target, output, sample_weight=sample_weight if is_weighted else None)

@@ -11,7 +11,7 @@ from framework import distributed
 from framework.engine import random as engine_random
 from framework.engine.compile.vm import NotFinite
 from framework.keras import callbacks as callbacks_module
-from framework.keras.training.arrays import Rows, as_rows, listed, split_validation
+from framework.keras.training.arrays import Rows, as_rows, listed, split_validation, weights_of_classes
 from framework.keras.training.runner import Runner
 
 
@@ -27,6 +27,7 @@ def fit(
     validation_split: float = 0.0,
     validation_data: tuple | None = None,
     shuffle: bool = True,
+    class_weight: dict | None = None,
     sample_weight: Any = None,
     initial_epoch: int = 0,
     validation_batch_size: int | None = None,
@@ -36,6 +37,7 @@ def fit(
 
     shuffle: a new order each epoch, a function of (seed, epoch) alone. validation_split: that part of the end of the
     data, or validation_data=(x, y[, sample_weight]), is evaluated every `validation_freq` epochs. Under a launcher
+    class_weight: {class: weight}, for unbalanced classes. Under a launcher
     all ranks must call fit with the same arguments. Raises FloatingPointError if a callback asks to stop at NaN.
     """
     rows = as_rows(x, listed(y), listed(sample_weight))
@@ -46,6 +48,8 @@ def fit(
     elif validation_split:
         rows, held_out = split_validation(rows, validation_split)
     check_labels(model, rows)
+    if class_weight is not None:
+        rows.sample_weight = weights_of_classes(rows, class_weight)
     listeners = make_callbacks(model, callbacks, verbose, epochs, rows, batch_size)
     model.checks_finite = any(getattr(c, "error", False) for c in listeners.callbacks)
     runner = model.runner("train", rows, batch_size)

@@ -67,8 +67,8 @@ class Trainer:
 
     @property
     def metrics_names(self) -> list[str]:
-        """The names of `metrics`."""
-        return [metric.name for metric in self.metrics]
+        """Keras' groups: "loss", and "compile_metrics" if compile() got metrics."""
+        return ["loss"] + (["compile_metrics"] if self._compiled_metrics.is_given else []) if self.compiled else []
 
     def reset_metrics(self) -> None:
         """Start counting again."""
@@ -183,12 +183,12 @@ class Trainer:
         return nest.flatten(self._predicted)
 
     def train_on_batch(self, x, y=None, sample_weight=None, return_dict: bool = False) -> Any:
-        """One update on one batch; returns the running loss and metrics (reset_metrics() starts them again)."""
+        """One update on one batch; returns its loss and metrics."""
         self._need_compile("train_on_batch")
         return self._on_batch("train", as_rows(x, listed(y), listed(sample_weight), "train_on_batch"), return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict: bool = False) -> Any:
-        """Loss and metrics of one batch, added to the running ones."""
+        """Loss and metrics of one batch."""
         self._need_compile("test_on_batch")
         return self._on_batch("test", as_rows(x, listed(y), listed(sample_weight), "test_on_batch"), return_dict)
 
@@ -205,6 +205,7 @@ class Trainer:
         for place, leaf in zip(runner.rows.leaves, rows.leaves, strict=True):
             place[...] = leaf
         runner.cursor = 0
+        self.reset_metrics()
         runner.run(1)
         results = self.results()
         return results if return_dict else scalars(results)

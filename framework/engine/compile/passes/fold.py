@@ -31,7 +31,7 @@ def fold(program: Program) -> Program:
             continue
         result = line.op.forward(*constants, **line.attrs)
         for slot, value in zip(line.outs, result if isinstance(result, tuple) else (result,), strict=True):
-            program.constants[slot] = np.ascontiguousarray(value)
+            program.constants[slot] = np.asarray(value, order="C")
             program.specs[slot] = Spec(np.shape(value), np.asarray(value).dtype)
     return program.with_lines(lines)
 
