@@ -17,8 +17,8 @@ from framework.engine.program import ACTIVE, Line
 from framework.engine.tensor import Spec, Tensor
 
 FREED = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they "
-    "have already been freed). Saved intermediate values of the graph are freed when you call "
+    "Trying to backward through the graph a second time (or directly access saved tensors after "
+    "they have already been freed). Saved intermediate values of the graph are freed when you call "
     ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
     "graph a second time or if you need to access saved tensors after calling backward."
 )
@@ -36,9 +36,9 @@ MODE = Mode()
 
 
 class History:
-    """How a tensor came to be: the Line, and for each input its History, the leaf it is, or None (a constant).
+    """How a tensor came to be: the Line, and for each input its History, the leaf it is, or None.
 
-    versions: (counter, count) of each array that the Line keeps and that in-place operations may change.
+    versions: (counter, count, text) of each array that the Line keeps and that may be written.
     retained: {slot: tensor} of outputs that want their gradient (retain_grad).
     """
 
@@ -68,9 +68,9 @@ class History:
         for counter, count, kind in self.versions:
             if counter[0] != count:
                 raise RuntimeError(
-                    "one of the variables needed for gradient computation has been modified by an "
-                    f"inplace operation: [{kind}], needed by {self.name}, is at version {counter[0]}; "
-                    f"expected version {count} instead."
+                    "one of the variables needed for gradient computation has been modified by "
+                    f"an inplace operation: [{kind}], needed by {self.name}, is at version "
+                    f"{counter[0]}; expected version {count} instead."
                 )
 
     def __repr__(self) -> str:
@@ -101,7 +101,7 @@ def describe(x: Any) -> str:
 
 
 class Recorder:
-    """Stands in ACTIVE.tapes while op calls shall be remembered: in door functions, in gradient rules.
+    """Stands in ACTIVE.tapes while op calls are remembered: in door functions, in gradient rules.
 
     known: slot -> what it goes back to, a History or a leaf.
     """
@@ -127,7 +127,7 @@ class Recorder:
 
 
 def collect(roots: list[Any]) -> tuple[list[History], dict[int, Any]]:
-    """All Histories behind the roots in the order in which they ran; and slot -> History or leaf."""
+    """All Histories behind the roots in the order they ran; and slot -> History or leaf."""
     found: dict[int, History] = {}
     known: dict[int, Any] = {}
     todo = []
@@ -166,7 +166,9 @@ def gradients(
     for history in histories:
         history.check()
     if sources is None:
-        sources = {slot for slot, s in known.items() if s is not None and not isinstance(s, History)}
+        sources = {
+            slot for slot, s in known.items() if s is not None and not isinstance(s, History)
+        }
         sources |= {slot for history in histories for slot in history.retained}
     start: dict[int, Tensor] = {}
     known.update({g.id: source_of(g) for g in cotangents})
@@ -181,7 +183,7 @@ def gradients(
 
 
 def accumulate(leaf: Any, gradient: Any, in_place: bool) -> None:
-    """leaf.grad += gradient; in place, so that who holds leaf.grad sees it, unless it has a history."""
+    """leaf.grad += gradient; in place (who holds leaf.grad sees it) unless it has a history."""
     if leaf._grad is None:
         leaf._grad = gradient
     elif in_place:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -61,7 +60,7 @@ class Door:
         for name in theirs:
             if name not in known:
                 source = f"{source} if {name} is default_{name} else refuse(op, {name!r}, {name})"
-        defaults = {f"default_{name}": p.default for name, p in theirs.items()}
+        defaults = {f"default_{name}": value for name, value in theirs.items()}
         scope = {"call": self.call, "op": op, "refuse": refuse, **defaults}
         # As namedtuple does it: a function with a real signature costs nothing at each call.
         function = eval(f"lambda {signature}: {source}", scope)
@@ -70,9 +69,16 @@ class Door:
         return function
 
 
-def parameters_of(signature: str) -> dict[str, inspect.Parameter]:
-    """The parameters of a signature text."""
-    return dict(inspect.signature(eval(f"lambda {signature}: None")).parameters)
+def parameters_of(signature: str) -> dict[str, Any]:
+    """{parameter: default} of a signature text; the text itself where there is no default."""
+    probe = eval(f"lambda {signature}: None")
+    code = probe.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    defaults = probe.__defaults__ or ()
+    tail = names[code.co_argcount - len(defaults) : code.co_argcount]
+    return (
+        dict.fromkeys(names, signature) | dict(zip(tail, defaults)) | (probe.__kwdefaults__ or {})
+    )
 
 
 def match(op: Callable, theirs: dict, words: dict[str, str]) -> tuple[list[str], dict[str, str]]:
@@ -123,11 +129,10 @@ def named(table: dict[str, Any], module: str) -> None:
             function.__module__ = module
 
 
-def public(module: ModuleType) -> list[str]:
-    """The names of a door: everything that is neither private nor a helper module of its own."""
-    return sorted(
-        getattr(module, "__all__", None) or [n for n in vars(module) if not n.startswith("_")]
-    )
+def public(table: dict[str, Any], module: str, helpers: str = "") -> list[str]:
+    """The names of the functions and classes that a module of a door defines, but for its helpers."""
+    own = [n for n, value in table.items() if getattr(value, "__module__", None) == module]
+    return sorted({n for n in own if not n.startswith("_")} - set(helpers.split()))
 
 
 def missing(module: str, name: str, names: Iterable[str]) -> AttributeError:

@@ -1,8 +1,7 @@
-"""PyTorch's dialect: dtypes are promoted, results are torch Tensors that remember how they were made."""
+"""PyTorch's dialect: dtypes are promoted, results remember how they were made."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from framework.engine import door, nest, ops
 from framework.engine import tensor as engine
-from framework.engine.accumulate import MODE, Recorder, remember, source_of
+from framework.engine.accumulate import MODE, History, Recorder, describe, remember, source_of
 from framework.engine.op import Op
 from framework.engine.ops.operators import operand
 from framework.torch import dtypes
@@ -59,15 +58,15 @@ def simple(op: Op, inputs: tuple, attrs: dict) -> Tensor:
 
 
 def adopted(out: engine.Tensor, inputs: Any, history: Any, name: str) -> Tensor:
-    """The engine's result as a torch Tensor; a view counts its writes together with what it looks at."""
+    """The engine's result as a torch Tensor; a view shares the version of what it looks at."""
     if isinstance(out, Tensor):
         return out  # an input that was handed through
     result = Tensor(out.array, out.id)
-    result.history = history if history is not None and type(history) is not Tensor else None
-    if result.history is not None:
-        result.history.name = name
-        if result.history.versions and result.history.versions[-1][0] is None:
-            result.history.versions[-1] = (result.version, 0, result.history.versions[-1][2])
+    if type(history) is History:
+        result.history = history
+        history.name = name
+        if "outs" in history.line.op.needs:
+            history.versions.append((result.version, 0, describe(result)))
     base = out.array.base
     if base is not None:
         for x in inputs:
@@ -126,13 +125,3 @@ def as_float(x: Any) -> Any:
 IGNORED = ("out", "name")
 renamed = door.Door(call, IGNORED).renamed
 floating = door.Door(call_floating, IGNORED).renamed
-
-
-def composite(function: Callable) -> Callable:
-    """A door function made of ops: its first parameter is a tensor, or a list of them; the rest are attrs."""
-
-    @functools.wraps(function)
-    def entry(x: Any, *args: Any, **attrs: Any) -> Any:
-        return call(functools.partial(function, *args), (x,), attrs)
-
-    return entry

@@ -41,7 +41,7 @@ DEFAULT_FLOAT, LONG = np.dtype(np.float32), np.dtype(np.int64)
 
 
 def of(value: Any) -> dtype:
-    """The torch dtype of a name, a NumPy dtype or a Python type (float is float32, int is int64)."""
+    """The torch dtype of a name, a NumPy dtype or a Python type (float: float32, int: int64)."""
     if value is int:
         return DTYPES["int64"]
     return DTYPES[as_dtype(value).name]
@@ -66,11 +66,17 @@ class Size(tuple):
 
 def scalar_dtype(value: Any) -> np.dtype:
     """The dtype of a Python number."""
-    return np.dtype(bool) if isinstance(value, bool) else LONG if isinstance(value, int) else DEFAULT_FLOAT
+    return (
+        np.dtype(bool)
+        if isinstance(value, bool)
+        else LONG
+        if isinstance(value, int)
+        else DEFAULT_FLOAT
+    )
 
 
 def result_dtype(arrays: list, numbers: list) -> np.dtype:
-    """PyTorch's promotion: tensors with axes, then tensors without, then numbers; the first of a higher kind wins.
+    """PyTorch's promotion: tensors with axes, then those without, then numbers; a higher kind wins.
 
     arrays: of the tensors; numbers: the Python numbers among the inputs.
     """

@@ -1,4 +1,4 @@
-"""torch.Tensor: an engine Tensor that knows how it came to be, may be written in place and prints as PyTorch's."""
+"""torch.Tensor: an engine Tensor that knows how it was made and may be written in place."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ NEEDS_DETACH = (
     "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
 )
 NOT_A_LEAF = (
-    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
-    "won't be populated during autograd.backward(). If you indeed want the .grad field to be populated "
-    "for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor."
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+    "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "
+    "to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor."
 )
 DEFAULTS = {"float32", "int64", "bool"}
 
@@ -26,7 +26,7 @@ DEFAULTS = {"float32", "int64", "bool"}
 class Tensor(engine.Tensor):
     """An n-d array with requires_grad, grad, backward() and in-place operations.
 
-    history: how it was computed, None for leaves; version: counts in-place writes, shared with its views.
+    history: how it was computed, None for leaves; version: counts writes, shared with views.
     """
 
     __slots__ = ("_grad", "_requires_grad", "history", "version")
@@ -79,8 +79,8 @@ class Tensor(engine.Tensor):
         if self.history is not None:
             if not value:
                 raise RuntimeError(
-                    "you can only change requires_grad flags of leaf variables. If you want to use a "
-                    "computed variable in a subgraph that doesn't require differentiation use "
+                    "you can only change requires_grad flags of leaf variables. If you want to use "
+                    "a computed variable in a subgraph that doesn't require differentiation use "
                     "var_no_grad = var.detach()."
                 )
             return
@@ -252,8 +252,10 @@ class Tensor(engine.Tensor):
         return Tensor, (np.array(self.array), None, self._requires_grad)
 
 
-def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
-    """A leaf of a copy of `data`: Python floats are float32, ints int64, arrays keep their dtype."""
+def tensor(
+    data: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
+    """A leaf of a copy of `data`: Python floats are float32, ints int64, arrays keep theirs."""
     if isinstance(data, engine.Tensor):
         data = data.array
     made = Tensor(as_array(data, dtype))

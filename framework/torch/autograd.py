@@ -1,0 +1,174 @@
+"""torch.autograd: backward, grad, and whether operations are remembered."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from framework.engine import tensor as engine
+from framework.engine.accumulate import MODE, History, accumulate, gradients
+from framework.torch.call import history_name
+from framework.torch.tensor import Tensor
+
+NO_HISTORY = "element {} of tensors does not require grad and does not have a grad_fn"
+UNUSED = (
+    "One of the differentiated Tensors appears to not have been used in the graph. Set "
+    "allow_unused=True if this is the desired behavior."
+)
+
+
+class set_grad_enabled:
+    """Remember operations or not: as a call, in a `with` block, or as a decorator."""
+
+    def __init__(self, mode: bool):
+        self._before, self._mode = MODE.is_enabled, bool(mode)
+        MODE.is_enabled = self._mode
+
+    def __enter__(self) -> None:
+        MODE.is_enabled = self._mode
+
+    def __exit__(self, *_) -> None:
+        MODE.is_enabled = self._before
+
+    def __call__(self, function: Callable) -> Callable:
+        MODE.is_enabled = self._before
+        return within(self._mode, function)
+
+
+class enable_grad:
+    """Within this block, or in the decorated function, operations are remembered."""
+
+    mode = True
+
+    def __enter__(self) -> None:
+        self._before, MODE.is_enabled = MODE.is_enabled, self.mode
+
+    def __exit__(self, *_) -> None:
+        MODE.is_enabled = self._before
+
+    def __call__(self, function: Callable) -> Callable:
+        return within(self.mode, function)
+
+    def __new__(cls, function: Callable | None = None):
+        made = super().__new__(cls)
+        return made if function is None else made(function)
+
+
+class no_grad(enable_grad):
+    """Within this block, or in the decorated function, operations are not remembered."""
+
+    mode = False
+
+
+def within(mode: bool, function: Callable) -> Callable:
+    """The function, run with this mode."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        before, MODE.is_enabled = MODE.is_enabled, mode
+        try:
+            return function(*args, **kwargs)
+        finally:
+            MODE.is_enabled = before
+
+    return run
+
+
+def is_grad_enabled() -> bool:
+    """True where operations are remembered."""
+    return MODE.is_enabled
+
+
+def as_list(value: Any) -> list:
+    """One tensor, or an iterable of them, as a list."""
+    return [value] if value is None or isinstance(value, engine.Tensor) else list(value)
+
+
+def start(roots: list[Tensor], given: list) -> list[engine.Tensor]:
+    """The cotangents to begin with: ones for scalars, else what is given."""
+    cotangents = []
+    for i, root in enumerate(roots):
+        if not root.requires_grad:
+            raise RuntimeError(NO_HISTORY.format(i))
+        g = given[i] if i < len(given) else None
+        if g is None:
+            if root.array.size != 1:
+                raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            g = Tensor(np.ones_like(root.array))
+        elif g.array.shape != root.array.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] "
+                f"has a shape of {root.shape}."
+            )
+        cotangents.append(g)
+    return cotangents
+
+
+def wrapped(g: engine.Tensor, known: dict, create_graph: bool) -> Tensor:
+    """A cotangent as a torch Tensor of its own memory; with its history if create_graph."""
+    if not create_graph:
+        return Tensor(np.array(g.array))
+    if isinstance(g, Tensor):
+        return g
+    made, source = Tensor(g.array, g.id), known.get(g.id)
+    if isinstance(source, History):
+        made.history, source.name = source, history_name(source.line.op.name, source.line.attrs)
+    return made
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    *,
+    inputs: Any = None,
+) -> None:
+    """Add d tensors / d x to x.grad of every leaf x (or of `inputs` only)."""
+    roots = as_list(tensors)
+    cotangents = start(roots, as_list(grad_tensors))
+    wanted = None if inputs is None else {x.id for x in as_list(inputs)}
+    retain = create_graph if retain_graph is None else retain_graph
+    found, known = gradients(roots, cotangents, wanted, retain, create_graph)
+    named = {x.id: x for x in as_list(inputs)} if inputs is not None else {}
+    for slot, g in found.items():
+        source = known.get(slot)
+        leaf = named.get(slot) or (source.retained[slot] if isinstance(source, History) else source)
+        accumulate(leaf, wrapped(g, known, create_graph), in_place=not create_graph)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple:
+    """d outputs / d inputs, summed over the outputs; fills no .grad.
+
+    materialize_grads: zeros instead of None for an input that was not used.
+    """
+    roots, sources = as_list(outputs), as_list(inputs)
+    for x in sources:
+        if not x.requires_grad:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    retain = create_graph if retain_graph is None else retain_graph
+    cotangents = start(roots, as_list(grad_outputs))
+    found, known = gradients(roots, cotangents, {x.id for x in sources}, retain, create_graph)
+    result: list = []
+    for x in sources:
+        if x.id in found:
+            result.append(wrapped(found[x.id], known, create_graph))
+        elif materialize_grads:
+            result.append(Tensor(np.zeros_like(x.array)))
+        elif allow_unused:
+            result.append(None)
+        else:
+            raise RuntimeError(UNUSED)
+    return tuple(result)

@@ -1,0 +1,118 @@
+"""Functions that make tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from framework.engine import random
+from framework.engine import tensor as engine
+from framework.torch import dtypes
+from framework.torch.tensor import Tensor, as_array, tensor
+
+
+def sizes(size: tuple) -> tuple:
+    """A shape given as one tuple or as several numbers."""
+    return tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else tuple(size)
+
+
+def leaf(array: np.ndarray, dtype: Any, requires_grad: bool) -> Tensor:
+    """A leaf of this array; floats are float32 if no dtype is given."""
+    made = Tensor(array.astype("float32" if dtype is None else dtypes.of(dtype).dtype))
+    made.requires_grad = requires_grad
+    return made
+
+
+def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros."""
+    return leaf(np.zeros(sizes(size)), dtype, requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones."""
+    return leaf(np.ones(sizes(size)), dtype, requires_grad)
+
+
+def empty(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros: memory is never handed out with old values."""
+    return leaf(np.zeros(sizes(size)), dtype, requires_grad)
+
+
+def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """One value everywhere."""
+    dtype = dtype or dtypes.scalar_dtype(fill_value)
+    return leaf(np.full(tuple(size), fill_value), dtype, requires_grad)
+
+
+def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros of the shape and dtype of `input`."""
+    return leaf(np.zeros_like(input.array), dtype or input.dtype, requires_grad)
+
+
+def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones of the shape and dtype of `input`."""
+    return leaf(np.ones_like(input.array), dtype or input.dtype, requires_grad)
+
+
+def full_like(
+    input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """One value in the shape and dtype of `input`."""
+    return leaf(np.full_like(input.array, fill_value), dtype or input.dtype, requires_grad)
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones on the diagonal, else zeros."""
+    return leaf(np.eye(n, m), dtype, requires_grad)
+
+
+def arange(
+    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """start, start + step ... below end; arange(n) starts at 0. Integers give int64."""
+    start, end = (0, start) if end is None else (start, end)
+    if dtype is None and all([isinstance(v, int) for v in (start, end, step)]):
+        dtype = "int64"
+    return leaf(np.arange(start, end, step), dtype, requires_grad)
+
+
+def linspace(
+    start: Any, end: Any, steps: int, *, dtype: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Numbers from start to end, both included, at equal distances."""
+    return leaf(np.linspace(start, end, steps), dtype, requires_grad)
+
+
+def rand(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Uniform numbers in [0, 1)."""
+    return leaf(random.uniform(sizes(size)).array, dtype, requires_grad)
+
+
+def randn(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Normal numbers."""
+    return leaf(random.normal(sizes(size)).array, dtype, requires_grad)
+
+
+def manual_seed(seed: int) -> None:
+    """Start all random numbers again from `seed`."""
+    random.set_seed(seed)
+
+
+def as_tensor(data: Any, dtype: Any = None) -> Tensor:
+    """`data` as a tensor; arrays and tensors share their memory if the dtype is theirs."""
+    if isinstance(data, Tensor) and (dtype is None or data.dtype == dtype):
+        return data
+    if isinstance(data, np.ndarray) and (dtype is None or data.dtype == dtypes.of(dtype).dtype):
+        return Tensor(data)
+    return Tensor(as_array(data, dtype))
+
+
+def from_numpy(ndarray: np.ndarray) -> Tensor:
+    """A tensor over the memory of the array."""
+    return Tensor(ndarray)
+
+
+def is_tensor(obj: Any) -> bool:
+    """True for tensors."""
+    return isinstance(obj, engine.Tensor)

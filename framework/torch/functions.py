@@ -1,0 +1,321 @@
+"""The functions of the torch namespace: a table of names for our ops."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from typing import Any
+
+import numpy as np
+
+from framework.engine import door, ops
+from framework.engine.op import OPS
+from framework.engine.tensor import Tensor as EngineTensor
+from framework.torch import dtypes
+from framework.torch.call import as_float, call, floating, promoted, renamed, to
+from framework.torch.tensor import Tensor
+
+UNARY = "input, *, out=None"
+BINARY = "input, other, *, out=None"
+PLAIN = "input"
+
+abs = renamed(ops.abs, UNARY)
+neg = negative = renamed(ops.negative, UNARY)
+square = renamed(ops.square, UNARY)
+floor = renamed(ops.floor, UNARY)
+ceil = renamed(ops.ceil, UNARY)
+sign = renamed(ops.sign, UNARY)
+relu = renamed(ops.relu, PLAIN)
+isnan = renamed(ops.isnan, PLAIN)
+isinf = renamed(ops.isinf, PLAIN)
+isfinite = renamed(ops.isfinite, PLAIN)
+
+exp = floating(ops.exp, UNARY)
+expm1 = floating(ops.expm1, UNARY)
+log = floating(ops.log, UNARY)
+log1p = floating(ops.log1p, UNARY)
+sqrt = floating(ops.sqrt, UNARY)
+rsqrt = floating(ops.rsqrt, UNARY)
+reciprocal = floating(ops.reciprocal, UNARY)
+sin = floating(ops.sin, UNARY)
+cos = floating(ops.cos, UNARY)
+tan = floating(ops.tan, UNARY)
+sinh = floating(ops.sinh, UNARY)
+cosh = floating(ops.cosh, UNARY)
+tanh = floating(ops.tanh, UNARY)
+asin = arcsin = floating(ops.arcsin, UNARY)
+acos = arccos = floating(ops.arccos, UNARY)
+atan = arctan = floating(ops.arctan, UNARY)
+erf = floating(ops.erf, UNARY)
+sigmoid = floating(ops.sigmoid, UNARY)
+logsumexp = floating(
+    ops.logsumexp, "input, dim, keepdim=False, *, out=None", axis="dim", keepdims="keepdim"
+)
+
+mul = multiply = renamed(ops.multiply, BINARY)
+pow = renamed(ops.power, "input, exponent, *, out=None")
+maximum = renamed(ops.maximum, BINARY, pinned={"ties": "split"})
+minimum = renamed(ops.minimum, BINARY, pinned={"ties": "split"})
+eq = renamed(ops.equal, BINARY)
+ne = renamed(ops.not_equal, BINARY)
+lt = renamed(ops.less, BINARY)
+le = renamed(ops.less_equal, BINARY)
+gt = renamed(ops.greater, BINARY)
+ge = renamed(ops.greater_equal, BINARY)
+remainder = renamed(ops.mod, BINARY)
+
+reshape = renamed(ops.reshape, "input, shape")
+permute = renamed(ops.transpose, "input, dims", axes="dims")
+transpose = renamed(ops.swapaxes, "input, dim0, dim1", axis1="dim0", axis2="dim1")
+unsqueeze = renamed(ops.expand_dims, "input, dim", axis="dim")
+flip = renamed(ops.flip, "input, dims", axis="dims")
+broadcast_to = renamed(ops.broadcast_to, "input, size", shape="size")
+cat = concat = renamed(OPS["concatenate"], "tensors, dim=0, *, out=None", axis="dim")
+
+
+def add(input: Any, other: Any, *, alpha: Any = 1, out: None = None) -> Tensor:
+    """input + alpha other"""
+    return call(ops.add, (input, other if alpha == 1 else mul(other, alpha)), {})
+
+
+def sub(input: Any, other: Any, *, alpha: Any = 1, out: None = None) -> Tensor:
+    """input - alpha other"""
+    return call(ops.subtract, (input, other if alpha == 1 else mul(other, alpha)), {})
+
+
+def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: None = None) -> Tensor:
+    """input / other, of floats; rounding_mode "floor" rounds down."""
+    if rounding_mode == "floor":
+        return call(ops.floor_divide, (input, other), {})
+    if rounding_mode is not None:
+        raise NotImplementedError(f"div: rounding_mode={rounding_mode!r} is not supported")
+    input, other = promoted(ops.add, (input, other))
+    return call(ops.divide, (as_float(input), as_float(other)), {})
+
+
+subtract, divide, true_divide = sub, div, div
+
+
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+    """input where the condition holds, else other; alone: the indices of true elements."""
+    if input is None and other is None:
+        return tuple([Tensor(i) for i in np.nonzero(condition.array)])
+    input, other = promoted(ops.add, (input, other))
+    return call(ops.where, (condition, input, other), {})
+
+
+def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) -> Tensor:
+    """input limited to [min, max], either of which may be None; slope 1 at the bounds."""
+    if isinstance(min, EngineTensor) or isinstance(max, EngineTensor):
+        low = input if min is None else where(input < min, min, input)
+        return low if max is None else where(low > max, max, low)
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    kind = np.finfo if input.array.dtype.kind == "f" else np.iinfo
+    ends = kind(input.array.dtype)
+    low, high = (-np.inf, np.inf) if kind is np.finfo else (int(ends.min), int(ends.max))
+    attrs = {"x_min": low if min is None else min, "x_max": high if max is None else max}
+    return call(ops.clip, (input,), attrs)
+
+
+clip = clamp
+
+
+def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The sum over `dim` (None: all); integers and bools are summed as int64."""
+    if dtype is None and input.array.dtype.kind != "f":
+        dtype = "int64"
+    input = input if dtype is None else to(input, dtypes.of(dtype).dtype)
+    return call(ops.sum, (input,), {"axis": dim, "keepdims": keepdim})
+
+
+def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The product over `dim` (None: all); integers and bools are multiplied as int64."""
+    if dtype is None and input.array.dtype.kind != "f":
+        dtype = "int64"
+    input = input if dtype is None else to(input, dtypes.of(dtype).dtype)
+    return call(ops.prod, (input,), {"axis": dim, "keepdims": keepdim})
+
+
+def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The mean over `dim` (None: all) of floats."""
+    input = input if dtype is None else to(input, dtypes.of(dtype).dtype)
+    if input.array.dtype.kind != "f":
+        raise RuntimeError(
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or "
+            f"complex dtype. Got: {'Bool' if input.array.dtype == bool else 'Long'}"
+        )
+    return call(ops.mean, (input,), {"axis": dim, "keepdims": keepdim})
+
+
+def var(input: Tensor, dim: Any = None, *, correction: int = 1, keepdim: bool = False) -> Tensor:
+    """The variance over `dim` (None: all), with n - correction in the denominator."""
+    axes = door.static(range_of(input, dim))
+    n = int(np.prod([input.array.shape[a] for a in axes]))
+    factor = n / (n - correction) if n > correction else np.nan
+    return mul(call(ops.variance, (input,), {"axis": axes, "keepdims": keepdim}), factor)
+
+
+def std(input: Tensor, dim: Any = None, *, correction: int = 1, keepdim: bool = False) -> Tensor:
+    """The square root of the variance."""
+    return sqrt(var(input, dim, correction=correction, keepdim=keepdim))
+
+
+def range_of(input: Tensor, dim: Any) -> tuple:
+    """The axes that `dim` names; None: all."""
+    return (
+        tuple(range(input.array.ndim)) if dim is None else dim if isinstance(dim, tuple) else (dim,)
+    )
+
+
+Largest = namedtuple("max", ["values", "indices"])
+Smallest = namedtuple("min", ["values", "indices"])
+
+
+def show(pair: Any) -> str:
+    """As PyTorch prints the result of max and min."""
+    name = type(pair).__name__
+    return f"torch.return_types.{name}(\nvalues={pair.values},\nindices={pair.indices})"
+
+
+Largest.__repr__ = Smallest.__repr__ = show
+
+
+def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The largest element; with `dim` (values, indices); with a tensor `maximum`."""
+    return extreme(input, dim, keepdim, ops.max, ops.argmax, maximum)
+
+
+def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The smallest element; with `dim` (values, indices); with a tensor `minimum`."""
+    return extreme(input, dim, keepdim, ops.min, ops.argmin, minimum)
+
+
+def extreme(input: Tensor, dim: Any, keepdim: bool, reduce: Any, find: Any, pair: Any) -> Any:
+    """What max and min have in common."""
+    if isinstance(dim, EngineTensor):
+        return pair(input, dim)
+    if dim is None:
+        return call(reduce, (input,), {"axis": None})
+    indices = call(find, (input,), {"axis": dim, "keepdims": True})
+    values = call(ops.take_along_axis, (input, indices), {"axis": dim})
+    if not keepdim:
+        values, indices = squeeze(values, dim), squeeze(indices, dim)
+        if values.history is not None:
+            values.history.name = "MaxBackward0" if reduce is ops.max else "MinBackward0"
+    return (Largest if reduce is ops.max else Smallest)(values, indices)
+
+
+def argmax(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """The index of the largest element."""
+    return call(ops.argmax, (input,), {"axis": dim, "keepdims": keepdim})
+
+
+def argmin(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """The index of the smallest element."""
+    return call(ops.argmin, (input,), {"axis": dim, "keepdims": keepdim})
+
+
+def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """True if an element is not 0."""
+    return call(ops.any, (to(input, np.dtype(np.bool_)),), {"axis": dim, "keepdims": keepdim})
+
+
+def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """True if no element is 0."""
+    return call(ops.all, (to(input, np.dtype(np.bool_)),), {"axis": dim, "keepdims": keepdim})
+
+
+def cumsum(input: Tensor, dim: int) -> Tensor:
+    """The sums of the elements up to each one along `dim`."""
+    return call(ops.cumsum, (input,), {"axis": dim})
+
+
+def softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """e^x / sum(e^x) along `dim`."""
+    return call(ops.softmax, (input,), {"axis": dim})
+
+
+def log_softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """log(softmax(x)) along `dim`."""
+    return call(ops.log_softmax, (input,), {"axis": dim})
+
+
+def matmul(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
+    """The matrix product; a vector is a row on the left and a column on the right."""
+    left, right = input.array.ndim, other.array.ndim
+    if not left or not right:
+        raise RuntimeError(
+            f"both arguments to matmul need to be at least 1D, but they are {left}D and {right}D"
+        )
+    if input.array.dtype != other.array.dtype:
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {input.dtype} != {other.dtype}"
+        )
+    if left == right == 1:
+        return call(dot_product, (input, other), {})
+    return call(product, (input, other), {})
+
+
+def dot_product(x: Tensor, y: Tensor) -> EngineTensor:
+    """sum(x y)"""
+    return ops.sum(ops.multiply(x, y))
+
+
+def product(x: Tensor, y: Tensor) -> EngineTensor:
+    """x y, with vectors seen as matrices."""
+    if y.array.ndim == 1:
+        return ops.squeeze(ops.matmul(x, ops.expand_dims(y, -1)), -1)
+    if x.array.ndim == 1:
+        return ops.squeeze(ops.matmul(ops.expand_dims(x, 0), y), -2)
+    return ops.matmul(x, y)
+
+
+mm = bmm = dot = mv = matmul
+
+
+def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+    """Without axes of length 1 (None: all of them; `dim`: this one, if it has length 1)."""
+    if dim is not None:
+        dims = dim if isinstance(dim, tuple) else (dim,)
+        dim = tuple([d for d in dims if input.array.shape[d] == 1])
+    return call(ops.squeeze, (input,), {"axis": dim})
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The axes start_dim to end_dim as one."""
+    shape = input.array.shape or (1,)
+    first, last = start_dim % len(shape), end_dim % len(shape)
+    return reshape(input, (*shape[:first], -1, *shape[last + 1 :]))
+
+
+def stack(tensors: Any, dim: int = 0, *, out: None = None) -> Tensor:
+    """Tensors of one shape behind each other along a new axis."""
+    return call(stacked, tuple(promoted(OPS["concatenate"], tuple(tensors))), {"axis": dim})
+
+
+def stacked(*xs: Tensor, axis: int) -> EngineTensor:
+    """ops.stack of tensors one by one."""
+    return ops.stack(list(xs), axis=axis)
+
+
+def clone(input: Tensor) -> Tensor:
+    """A copy that is remembered."""
+    copied = call(ops.identity, (input,), {})
+    copied.array, copied.version = np.array(copied.array), [0]
+    return copied
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """True if shapes and values are the same."""
+    return bool(np.array_equal(input.array, other.array))
+
+
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    """True if |input - other| <= atol + rtol |other| everywhere."""
+    return bool(np.allclose(input.array, other.array, rtol, atol, equal_nan))
+
+
+door.named(globals(), __name__)
+__all__ = door.public(globals(), __name__, "show range_of extreme dot_product product stacked")
