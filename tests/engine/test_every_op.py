@@ -187,7 +187,8 @@ def reference(name, sample, arrays):
     return [v.numpy() for v in variables]
 
 
-@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
+@pytest.mark.slow  # a cold kernel cache: about 150 kernels to compile
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_compiled_equals_eager(dtype):
     wrong = []
     for (name, i, v), (arrays, outs) in compiled(np.dtype(dtype)).items():

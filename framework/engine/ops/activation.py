@@ -10,7 +10,7 @@ from framework.engine.op import Sample, elementwise
 from framework.engine.ops.broadcast import number, zeros_like
 from framework.engine.ops.elementwise import SAME, abs_, divide, multiply, negative, subtract
 from framework.engine.ops.functions import erf, exp, tanh
-from framework.engine.ops.logical import less, where
+from framework.engine.ops.logical import choose, less, where
 from framework.engine.tensor import Tensor
 
 PAIR = Sample(((3, 4), (3, 4)))
@@ -27,10 +27,10 @@ def _(g, y, x):
     return (relu_grad(g, y),)
 
 
-@elementwise(lambda g, y: np.where(y > 0, g, g.dtype.type(0)), Sample(((3, 4), (3, 4)), low=0.5))
+@elementwise(lambda g, y: g * (y > 0), Sample(((3, 4), (3, 4)), low=0.5))
 def relu_grad(g, y):
-    """g where y > 0, else 0; its gradient in y is zeros."""
-    return g if y > 0.0 else 0.0
+    """g where y > 0, else 0 (a product, as in TensorFlow: an infinite g gives NaN); its gradient in y is zeros."""
+    return g * (1.0 if y > 0.0 else 0.0)
 
 
 @relu_grad.vjp("y")
@@ -49,10 +49,10 @@ def _(g, y, x):
     return (relu6_grad(g, y),)
 
 
-@elementwise(lambda g, y: np.where((y > 0) & (y < 6), g, g.dtype.type(0)), Sample(((3, 4), (3, 4)), high=8.0))
+@elementwise(lambda g, y: g * ((y > 0) & (y < 6)), Sample(((3, 4), (3, 4)), high=8.0))
 def relu6_grad(g, y):
     """g where 0 < y < 6, else 0; its gradient in y is zeros."""
-    return g if y > 0.0 and y < 6.0 else 0.0
+    return g * (1.0 if y > 0.0 and y < 6.0 else 0.0)
 
 
 @relu6_grad.vjp("y")
@@ -63,7 +63,7 @@ def _(u, out, g, y, *, wants):
 SLOPES = Sample(((3, 4),), {"negative_slope": 0.3}), SAME
 
 
-@elementwise(lambda x, *, negative_slope=0.2: np.where(x > 0, x, x * negative_slope), *SLOPES)
+@elementwise(lambda x, *, negative_slope=0.2: choose(x > 0, x, x * negative_slope), *SLOPES)
 def leaky_relu(x, *, negative_slope=0.2):
     """x where x > 0, else negative_slope x."""
     return x if x > 0.0 else negative_slope * x
@@ -74,7 +74,7 @@ def _(g, out, x, *, negative_slope=0.2):
     return (leaky_relu_grad(g, x, negative_slope=negative_slope),)
 
 
-@elementwise(lambda g, x, *, negative_slope=0.2: np.where(x > 0, g, g * negative_slope), PAIR)
+@elementwise(lambda g, x, *, negative_slope=0.2: choose(x > 0, g, g * negative_slope), PAIR)
 def leaky_relu_grad(g, x, *, negative_slope=0.2):
     """g where x > 0, else negative_slope g; its gradient in x is zeros."""
     return g if x > 0.0 else negative_slope * g
@@ -89,9 +89,9 @@ def _(u, out, g, x, *, wants, negative_slope=0.2):
 
 
 def sigmoid_forward(x):
-    """1 / (1 + e^-x) as 1 / (1 + e) or e / (1 + e) with e = e^-|x|, which cannot overflow: NumPy would warn."""
+    """1 / (1 + e^-x) as max(e, x >= 0) / (1 + e) with e = e^-|x|, which cannot overflow: NumPy would warn."""
     e = np.exp(-np.abs(x))
-    return np.where(x >= 0, x.dtype.type(1), e) / (1 + e)
+    return np.maximum(e, x >= 0) / (1 + e)
 
 
 @elementwise(sigmoid_forward, SAME)
@@ -152,7 +152,7 @@ def _(g, out, x):
 
 
 def elu_forward(x, *, alpha=1.0):
-    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)) * alpha)
+    return choose(x > 0, x, np.expm1(np.minimum(x, 0)) * alpha)
 
 
 @elementwise(elu_forward, SAME, Sample(((3, 4),), {"alpha": 0.7}))
@@ -166,7 +166,7 @@ def _(g, y, x, *, alpha=1.0):
     return (elu_grad(g, y, alpha=alpha),)
 
 
-@elementwise(lambda g, y, *, alpha=1.0: np.where(y > 0, g, g * (y + alpha)), PAIR)
+@elementwise(lambda g, y, *, alpha=1.0: choose(y > 0, g, g * (y + alpha)), PAIR)
 def elu_grad(g, y, *, alpha=1.0):
     """g where y > 0, else g (y + alpha): the gradient of y = elu(x)."""
     return g if y > 0.0 else g * (y + alpha)
@@ -183,7 +183,7 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 def selu_forward(x):
-    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)) * SELU_ALPHA) * SELU_SCALE
+    return choose(x > 0, x, np.expm1(np.minimum(x, 0)) * SELU_ALPHA) * SELU_SCALE
 
 
 @elementwise(selu_forward, SAME)
@@ -197,7 +197,7 @@ def _(g, y, x):
     return (selu_grad(g, y),)
 
 
-@elementwise(lambda g, y: np.where(y > 0, g * SELU_SCALE, g * (y + SELU_SCALE * SELU_ALPHA)), PAIR)
+@elementwise(lambda g, y: choose(y > 0, g * SELU_SCALE, g * (y + SELU_SCALE * SELU_ALPHA)), PAIR)
 def selu_grad(g, y):
     """1.0507 g where y > 0, else g (y + 1.7581): the gradient of y = selu(x)."""
     return 1.0507009873554805 * g if y > 0.0 else g * (y + 1.7580993408473766)
@@ -265,13 +265,13 @@ def hard_silu(x: Tensor) -> Tensor:
 
 
 @elementwise(
-    lambda x, u, *, rate: np.where(u >= rate, x * (1 / (1 - rate)), x.dtype.type(0)),
+    lambda x, u, *, rate: x * np.multiply(u >= rate, x.dtype.type(1 / (1 - rate))),
     Sample(((3, 4), (3, 4)), {"rate": 0.4}, low=0.0, high=1.0),
     Sample(((3, 4), (4,)), {"rate": 0.4}, low=0.0, high=1.0),
 )
 def dropout(x, u, *, rate):
     """x / (1 - rate) where the uniform random number u >= rate, else 0  (Srivastava et al. 2014)."""
-    return x * (1.0 / (1.0 - rate)) if u >= rate else 0.0
+    return x * (1.0 / (1.0 - rate) if u >= rate else 0.0)
 
 
 @dropout.vjp("u")

@@ -100,9 +100,25 @@ def check_choice(condition, x, y):
         raise InvalidArgumentError(f"where: x is {x.dtype.name} and y is {y.dtype.name}; cast one of them")
 
 
+WORDS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
+
+
+def choose(condition, x, y):
+    """np.where for large arrays of floats without branches, by bits: a mispredicted branch costs 10 times a choice."""
+    word = WORDS.get(x.dtype)
+    if condition.size < 4096 or word is None:
+        return np.where(condition, x, y)
+    mask = np.multiply(condition, word(-1))  # all bits set where the condition holds
+    x, y = x.view(word), y.view(word)
+    return (((x ^ y) & mask) ^ y).view(WORDS_OF[word])
+
+
+WORDS_OF = {word: dtype for dtype, word in WORDS.items()}
+
+
 def where_forward(condition, x, y):
     check_choice(condition, x, y)
-    return np.where(condition, x, y)
+    return choose(condition, x, y)
 
 
 def infer_where(condition, x, y):

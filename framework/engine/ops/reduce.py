@@ -38,7 +38,10 @@ def mean_forward(x, axis, keepdims):
     if not x.size:
         shape = reduced_shape(x.shape, axes_of(x.ndim, axis), keepdims)
         return np.full(shape, np.nan, x.dtype)  # the mean of nothing; NumPy would warn
-    return x.mean(axis=axis, keepdims=keepdims, dtype=x.dtype)
+    if x.dtype.itemsize == 2:  # float16: NumPy sums in float32
+        return x.mean(axis=axis, keepdims=keepdims)
+    total = np.add.reduce(x, axis=axis, keepdims=keepdims)
+    return total / (x.size // total.size)
 
 
 @op(*REDUCTIONS, infer=infer_reduction)
@@ -80,8 +83,8 @@ def see_filled(outs, inputs, attrs):
 def extreme(function, x, axis, keepdims, if_empty):
     axis = axis_of(axis)
     if x.size:
-        return function(x, axis=axis, keepdims=keepdims)
-    return function(x, axis=axis, keepdims=keepdims, initial=if_empty(x.dtype))
+        return function.reduce(x, axis=axis, keepdims=keepdims)
+    return function.reduce(x, axis=axis, keepdims=keepdims, initial=if_empty(x.dtype))
 
 
 def lowest(dtype):
@@ -97,7 +100,7 @@ def highest(dtype):
 @op(*REDUCTIONS, infer=infer_reduction)
 def max_(x, *, axis=None, keepdims=False):
     """The largest over `axis` (None: all), NaN if one is; -inf of nothing; ties share the gradient evenly."""
-    return extreme(np.max, x, axis, keepdims, lowest)
+    return extreme(np.maximum, x, axis, keepdims, lowest)
 
 
 @max_.kernel(views=see_filled)
@@ -114,7 +117,7 @@ def _(out, x):
 @op(*REDUCTIONS, infer=infer_reduction)
 def min_(x, *, axis=None, keepdims=False):
     """The smallest over `axis` (None: all), NaN if one is; inf of nothing; ties share the gradient evenly."""
-    return extreme(np.min, x, axis, keepdims, highest)
+    return extreme(np.minimum, x, axis, keepdims, highest)
 
 
 @min_.kernel(views=see_filled)
@@ -260,7 +263,7 @@ def _(out, x):
 def logsumexp(x, *, axis=None, keepdims=False):
     """log(sum(e^x)) over `axis` (None: all axes), without overflow; -inf of nothing."""
     axis = axis_of(axis)
-    top = extreme(np.max, x, axis, True, lowest)
+    top = extreme(np.maximum, x, axis, True, lowest)
     top = np.where(np.isfinite(top), top, top.dtype.type(0))
     total = np.exp(x - top).sum(axis=axis, keepdims=keepdims)
     with np.errstate(divide="ignore"):
