@@ -130,7 +130,7 @@ def named(table: dict[str, Any], module: str) -> None:
 
 
 def public(table: dict[str, Any], module: str, helpers: str = "") -> list[str]:
-    """The names of the functions and classes that a module of a door defines, but for its helpers."""
+    """The functions and classes that a module of a door defines, but for its helpers."""
     own = [n for n, value in table.items() if getattr(value, "__module__", None) == module]
     return sorted({n for n in own if not n.startswith("_")} - set(helpers.split()))
 

@@ -130,7 +130,7 @@ LAZY = {
 def __getattr__(name: str) -> Any:
     if name in LAZY:
         return importlib.import_module(LAZY[name])
-    raise door.missing("framework", name, dir())
+    raise door.missing("framework", name, __dir__())
 
 
 HELPERS = {

@@ -39,7 +39,7 @@ HELPERS = {"HELPERS", "annotations", "call", "create", "door", "dtypes", "functi
 
 
 def __getattr__(name: str):
-    raise door.missing("framework.torch", name, dir())
+    raise door.missing("framework.torch", name, __dir__())
 
 
 def __dir__() -> list[str]:

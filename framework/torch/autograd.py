@@ -161,14 +161,12 @@ def grad(
     retain = create_graph if retain_graph is None else retain_graph
     cotangents = start(roots, as_list(grad_outputs))
     found, known = gradients(roots, cotangents, {x.id for x in sources}, retain, create_graph)
-    result: list = []
-    for x in sources:
-        if x.id in found:
-            result.append(wrapped(found[x.id], known, create_graph))
-        elif materialize_grads:
-            result.append(Tensor(np.zeros_like(x.array)))
-        elif allow_unused:
-            result.append(None)
-        else:
-            raise RuntimeError(UNUSED)
-    return tuple(result)
+    if not (allow_unused or materialize_grads or all([x.id in found for x in sources])):
+        raise RuntimeError(UNUSED)
+    zeros = [Tensor(np.zeros_like(x.array)) if materialize_grads else None for x in sources]
+    return tuple(
+        [
+            wrapped(found[x.id], known, create_graph) if x.id in found else zero
+            for x, zero in zip(sources, zeros)
+        ]
+    )

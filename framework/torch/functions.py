@@ -318,4 +318,6 @@ def allclose(
 
 
 door.named(globals(), __name__)
-__all__ = door.public(globals(), __name__, "show range_of extreme dot_product product stacked")
+__all__ = door.public(
+    globals(), __name__, "Largest Smallest show range_of extreme dot_product product stacked"
+)

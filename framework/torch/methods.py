@@ -15,11 +15,13 @@ from framework.torch import autograd, dtypes, functions
 from framework.torch.call import call, to
 from framework.torch.tensor import Tensor, as_array
 
-METHODS = """abs neg square floor ceil sign relu exp expm1 log log1p sqrt rsqrt reciprocal sin cos
-tan sinh cosh tanh erf sigmoid logsumexp mul pow maximum minimum eq ne lt le gt ge remainder transpose
-unsqueeze add sub div where clamp sum prod mean var std max min argmax argmin any all cumsum softmax
-log_softmax matmul mm bmm dot mv squeeze flatten clone equal allclose isnan isinf isfinite multiply
-subtract divide negative clip""".split()
+METHODS = """
+abs neg square floor ceil sign relu exp expm1 log log1p sqrt rsqrt reciprocal sin cos tan sinh
+cosh tanh erf sigmoid logsumexp mul pow maximum minimum eq ne lt le gt ge remainder transpose
+unsqueeze add sub div where clamp sum prod mean var std max min argmax argmin any all cumsum
+softmax log_softmax matmul mm bmm dot mv squeeze flatten clone equal allclose isnan isinf
+isfinite multiply subtract divide negative clip
+""".split()
 BINARY = {
     "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "matmul": "matmul", "pow": "pow",
     "mod": "remainder",
