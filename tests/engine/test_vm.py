@@ -212,3 +212,13 @@ def test_the_profile_names_every_line():
     rows = run.profile(steps=2)
     assert len(rows) == len(run.lines)
     assert all(microseconds >= 0 for microseconds, _ in rows)
+
+
+def test_every_word_follows_a_variable_that_moves():
+    v = Variable(np.full(5000, 2.0, np.float32))
+    run = Executable(trace(lambda: v * v * v))
+    np.testing.assert_array_equal(run()[0], np.full(5000, 8.0))
+    kept = v.array  # somebody holds the old value, so the assignment takes new memory
+    ops.assign(v, Tensor(np.full(5000, 3.0, np.float32)))
+    np.testing.assert_array_equal(run()[0], np.full(5000, 27.0))
+    assert kept[0] == 2.0

@@ -90,7 +90,7 @@ def addresses(entries: list[Entry]) -> list[int]:
     if missing:
         where = folder()
         objects = {key: stored(where, key) for key in missing}
-        absent = {key: missing[key].task() for key, found in objects.items() if found is None}
+        absent = {key: missing[key].task(f"framework_{key}") for key, found in objects.items() if found is None}
         made = make(absent)
         for key in absent:
             COMPILED.append(key)

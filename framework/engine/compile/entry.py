@@ -52,16 +52,17 @@ class Entry:
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-    def task(self) -> Task:
-        """What the compiler needs of this entry, as text."""
+    def task(self, symbol: str) -> Task:
+        """What the compiler needs of this entry, as text; `symbol` is how the compiled function will be called."""
         texts = {n: textwrap.dedent(inspect.getsource(f)) for n, f in self.functions.items()}
-        return Task(self.source, texts, self.dtype.name, self.signature)
+        return Task(symbol, self.source, texts, self.dtype.name, self.signature)
 
 
 @dataclass(frozen=True)
 class Task:
     """An Entry as text: can be sent to another process."""
 
+    symbol: str
     source: str
     functions: dict[str, str]
     dtype: str

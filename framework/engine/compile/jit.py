@@ -60,13 +60,24 @@ def llvm_text(task: Task) -> tuple[str, str]:
 
 
 def compile_task(task: Task) -> tuple[dict, bytes]:
-    """(head, object file): the head names the symbol and the externals it calls."""
+    """(head, object file): the head names the symbol and the externals it calls.
+
+    Note [Symbols]  Numba numbers its symbols by process, so objects of two processes may use one name for different code,
+    and the linker would take the first. So the entry is named after its content hash and all else is internal.
+    """
     symbol, text = llvm_text(task)
     module = cache.llvm().parse_assembly(text)
-    declared = [f.name for f in (*module.functions, *module.global_variables) if f.is_declaration]
-    externals = [name for name in declared if not name.startswith("llvm.")]
+    externals = []
+    for value in (*module.functions, *module.global_variables):
+        if value.is_declaration:
+            if not value.name.startswith("llvm."):
+                externals.append(value.name)
+        elif value.name == symbol:
+            value.name = task.symbol
+        else:
+            value.linkage = "internal"
     body = cache.target_machine().emit_object(module)
-    return {"symbol": symbol, "externals": externals, "sha256": hashlib.sha256(body).hexdigest()}, body
+    return {"symbol": task.symbol, "externals": externals, "sha256": hashlib.sha256(body).hexdigest()}, body
 
 
 def main() -> None:

@@ -89,11 +89,10 @@ class Executable:
             if entry is None:
                 self.callouts[len(code)] = line
             words = entry.words if entry else []
-            start = len(code)
             code += [next(rest) if entry else 0, HEADER + len(words)]
             for word in words:
                 if isinstance(word, Address) and self.plan.resolve(word.slot)[0] in self.program.variables:
-                    self._moving.append((start + HEADER + words.index(word), word))
+                    self._moving.append((len(code), word))
                 code.append(self._word(word))
         self.code = np.array(code, np.int64)
         self._moves = Variable.moves
