@@ -24,6 +24,8 @@ def explain(tape: Any, target: Any, source: Any) -> str:
     for role, x in (("target", target), ("source", source)):
         if not x.dtype.is_floating:
             return f"The {role} has dtype {x.dtype.name}: only floating point tensors have gradients."
+    if target.id == source.id:
+        return "The gradient is not None: the target is the source."
     if source.id not in tape._slots:
         mine = [layer for layer in tape._unbuilt if any(v is source for v in layer.variables)]
         if mine:
@@ -36,7 +38,7 @@ def explain(tape: Any, target: Any, source: Any) -> str:
     if target.id not in tape._slots:
         return "The target was not computed inside the tape's block from anything that is watched."
     outs = {slot for line, _ in reachable(tape._lines, {source.id}) for slot in line.outs}
-    if target.id in outs or target.id == source.id:
+    if target.id in outs:
         return "The gradient is not None: the target was computed from the source."
     if any(source.id in line.inputs for line in tape._lines):
         return f"{name} was used, but nothing that was computed from it leads to the target."

@@ -6,7 +6,7 @@ import contextlib
 import logging
 from typing import Any
 
-from framework.engine import nest, reasons
+from framework.engine import nest, ops, reasons
 from framework.engine.backward import filled_like, pullback
 from framework.engine.program import ACTIVE, Line
 from framework.engine.tensor import Tensor, as_tensor
@@ -38,7 +38,10 @@ class GradientTape:
 
     def __enter__(self) -> GradientTape:
         if self._is_recording:
-            raise ValueError("Tape is already recording.")
+            raise ValueError(
+                "Tape is still recording, This can happen if you try to re-enter an already-active "
+                "tape."
+            )
         if not self._persistent or not self._was_entered:
             self.reset()
         self._was_entered = True
@@ -64,7 +67,7 @@ class GradientTape:
             self._unbuilt.append(layer)
         for x in nest.flatten(tensor):
             if not isinstance(x, Tensor):
-                raise ValueError(f"Passed in object {x!r} of type {type(x).__name__}, not tf.Tensor or tf.Variable")
+                raise ValueError(f"Passed in object {x!r} of type {type(x).__name__!r}, not tf.Tensor or tf.Variable")
             if x.array.dtype.kind != "f":
                 LOG.warning("The dtype of the watched tensor must be floating (e.g. tf.float32), got %r", x.dtype)
                 continue
@@ -74,14 +77,14 @@ class GradientTape:
                 self._variables[x.id] = x
 
     def watched_variables(self) -> tuple:
-        """The Variables that are watched, in the order in which they were first used."""
-        return tuple(self._variables.values())
+        """The Variables that are watched, in the order in which they were made."""
+        return tuple([self._variables[id] for id in sorted(self._variables)])
 
     @contextlib.contextmanager
     def stop_recording(self):
         """Within this block nothing is recorded."""
         if not self._is_recording:
-            raise RuntimeError("Tape is not recording: stop_recording() needs an entered tape")
+            raise RuntimeError("Trying to stop recording a tape which is not recording.")
         self._stop()
         try:
             yield
@@ -130,7 +133,8 @@ class GradientTape:
         if was_recording and not self._persistent:
             self._stop()
         try:
-            found = pullback(self._lines, cotangents, {s.id for s in flat}) if targets else {}
+            watched = {s.id for s in flat if s.id in self._slots}
+            found = pullback(self._lines, cotangents, watched) if targets else {}
             gradients = [self._pick(found, s, unconnected) for s in flat]
         finally:
             if was_recording and not self._is_recording:
@@ -142,7 +146,7 @@ class GradientTape:
         return nest.pack_sequence_as(sources, gradients)
 
     def _pick(self, found: dict, source: Tensor, unconnected: str) -> Tensor | None:
-        if source.array.dtype.kind == "f" and source.id in found and source.id in self._slots:
+        if source.array.dtype.kind == "f" and source.id in found:
             return found[source.id]
         return filled_like(source, 0.0) if unconnected == "zero" else None
 
@@ -188,6 +192,11 @@ def start(targets: list, output_gradients: list) -> dict[int, Tensor]:
             continue
         g = filled_like(t, 1.0) if given is None else as_tensor(given, t.array.dtype)
         if g.array.shape != t.array.shape:
-            g = g + filled_like(t, 0.0)
+            try:
+                g = ops.broadcast_to(g, shape=t.array.shape)
+            except ValueError:
+                raise ValueError(
+                    f"output_gradients: number {i} has shape {tuple(g.shape)}, its target {tuple(t.shape)}"
+                ) from None
         cotangents[t.id] = cotangents[t.id] + g if t.id in cotangents else g
     return cotangents
