@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from framework.engine import ops
@@ -39,13 +38,13 @@ def relu(
 @activation()
 def relu6(x: Any) -> Tensor:
     """min(max(x, 0), 6)"""
-    return ops.minimum(ops.relu(ops.as_tensor(x)), 6.0)
+    return ops.relu6(ops.as_tensor(x))
 
 
 @activation()
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
     """x where x > 0, negative_slope x elsewhere."""
-    return relu(x, negative_slope=negative_slope)
+    return ops.leaky_relu(ops.as_tensor(x), negative_slope=float(negative_slope))
 
 
 @activation()
@@ -84,25 +83,21 @@ def exponential(x: Any) -> Tensor:
 @activation()
 def elu(x: Any, alpha: float = 1.0) -> Tensor:
     """x where x > 0, alpha (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
-    x = ops.as_tensor(x)
-    return ops.relu(x) + ops.expm1(ops.minimum(x, 0.0)) * float(alpha)
+    return ops.elu(ops.as_tensor(x), alpha=float(alpha))
 
 
 @activation()
 def selu(x: Any) -> Tensor:
-    """scale elu(x, alpha) with the constants that keep mean 0 and variance 1 (Klambauer et al. 2017, eq. 2)."""
-    return elu(x, alpha=1.6732632423543772) * 1.0507009873554805
+    """scale elu(x, alpha) with the constants that keep mean 0 and variance 1 (Klambauer et al.
+    2017, eq. 2).
+    """
+    return ops.selu(ops.as_tensor(x))
 
 
 @activation()
 def gelu(x: Any, approximate: bool = False) -> Tensor:
-    """x P(X <= x), X standard normal (Hendrycks and Gimpel 2016); approximate: their tanh formula."""
-    x = ops.as_tensor(x)
-    if approximate:
-        return (
-            x * 0.5 * (ops.tanh((x + ops.power(x, 3.0) * 0.044715) * math.sqrt(2 / math.pi)) + 1.0)
-        )
-    return x * 0.5 * (ops.erf(x * math.sqrt(0.5)) + 1.0)
+    """x P(X <= x), X standard normal (Hendrycks and Gimpel 2016); approximate: with tanh."""
+    return ops.gelu(ops.as_tensor(x), approximate=bool(approximate))
 
 
 @activation()
@@ -114,24 +109,34 @@ def softplus(x: Any) -> Tensor:
 @activation()
 def softsign(x: Any) -> Tensor:
     """x / (1 + |x|)"""
-    x = ops.as_tensor(x)
-    return x / (ops.abs(x) + 1.0)
+    return ops.softsign(ops.as_tensor(x))
 
 
 @activation("swish")
 def silu(x: Any) -> Tensor:
     """x sigmoid(x), also called swish."""
-    x = ops.as_tensor(x)
-    return x * ops.sigmoid(x)
+    return ops.silu(ops.as_tensor(x))
 
 
 @activation()
 def hard_sigmoid(x: Any) -> Tensor:
     """min(max(x / 6 + 1/2, 0), 1)"""
-    return relu6(ops.as_tensor(x) + 3.0) * (1 / 6)
+    return ops.hard_sigmoid(ops.as_tensor(x))
 
 
-swish = silu
+@activation("hard_swish")
+def hard_silu(x: Any) -> Tensor:
+    """x hard_sigmoid(x), also called hard_swish."""
+    return ops.hard_silu(ops.as_tensor(x))
+
+
+@activation()
+def log_sigmoid(x: Any) -> Tensor:
+    """log(sigmoid(x))"""
+    return ops.log_sigmoid(ops.as_tensor(x))
+
+
+swish, hard_swish = silu, hard_silu
 
 
 def get(identifier: Any) -> Any:

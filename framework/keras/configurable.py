@@ -1,7 +1,10 @@
-"""Configurable: constructor arguments recorded once give get_config, from_config, repr and lookup by name."""
+"""Configurable: constructor arguments recorded once give get_config, from_config, repr and lookup
+by name.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import inspect
 from collections.abc import Callable, Iterator
@@ -41,8 +44,9 @@ class Given:
 class Configurable:
     """Base of Layer, Optimizer, Loss, Metric, Callback, Initializer, Regularizer and Schedule.
 
-    A class statement with kind="layer" opens a registry; the classes of this package below it enter the registry
-    under their name and their `aliases`, others only through saving.register_keras_serializable.
+    A class statement with kind="layer" opens a registry; the classes of this package below it enter
+    the registry under their name and their `aliases`, others only through
+    saving.register_keras_serializable.
     """
 
     kind: ClassVar[str] = ""
@@ -64,11 +68,15 @@ class Configurable:
         return self
 
     def get_config(self) -> dict:
-        """Every constructor argument, defaults included, as plain values and dicts of nested objects."""
+        """Every constructor argument, defaults included, as plain values and dicts of nested
+        objects.
+        """
         return {name: serialize(value) for name, value in self._arguments()}
 
     def _arguments(self) -> Iterator[tuple[str, Any]]:
-        """(name, value) of the constructor arguments: the attribute of that name, else what was given."""
+        """(name, value) of the constructor arguments: the attribute of that name, else what was
+        given.
+        """
         given, seen = dict(self._given.kwargs), set()
         for position, cls in enumerate(c for c in type(self).__mro__ if "__init__" in vars(c)):
             parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
@@ -160,7 +168,9 @@ def get(kind: str, identifier: Any) -> Any:
 
 
 def serialize(value: Any) -> Any:
-    """`value` as plain Python values; objects become {"module", "class_name", "config", "registered_name"}."""
+    """`value` as plain Python values; objects become {"module", "class_name", "config",
+    "registered_name"}.
+    """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
@@ -177,7 +187,8 @@ def serialize(value: Any) -> Any:
     if callable(value):
         return serialize_function(value)
     raise ValueError(
-        f"serialize: got {type(value).__name__} {value!r}, wanted a number, text, list, dict or object"
+        f"serialize: got {type(value).__name__} {value!r}, wanted a number, text, list, dict or "
+        "object"
     )
 
 
@@ -212,25 +223,41 @@ def serialize_function(function: Callable) -> Any:
 
 
 def deserialize(config: Any, kind: str | None = None, custom_objects: dict | None = None) -> Any:
-    """What `serialize` wrote, or {"class_name", "config"} with a `kind`; classes come from registries only."""
+    """What `serialize` wrote, or {"class_name", "config"} with a `kind`; classes come from
+    registries only.
+    """
+    if custom_objects:
+        with custom_object_scope(custom_objects):
+            return deserialize(config, kind)
     if isinstance(config, (list, tuple)):
-        return type(config)(deserialize(c, kind, custom_objects) for c in config)
+        return type(config)(deserialize(c, kind) for c in config)
     if not isinstance(config, dict):
         return config
     if "class_name" not in config:
-        return {key: deserialize(c, None, custom_objects) for key, c in config.items()}
+        return {key: deserialize(c) for key, c in config.items()}
     name, inner = config["class_name"], config.get("config") or {}
-    custom = CUSTOM | (custom_objects or {})
     if name == "function":
-        found = custom.get(config.get("registered_name"), custom.get(inner))
+        found = CUSTOM.get(config.get("registered_name"), CUSTOM.get(inner))
         return found if found is not None else lookup(kind or "activation", inner)
-    cls = custom.get(config.get("registered_name"), custom.get(name))
+    cls = CUSTOM.get(config.get("registered_name"), CUSTOM.get(name))
     if cls is None:
         cls = find_class(config.get("module"), name, kind)
     made = cls.from_config(dict(inner))
     if "build_config" in config and hasattr(made, "build_from_config"):
         made.build_from_config(config["build_config"] or {})
     return made
+
+
+@contextlib.contextmanager
+def custom_object_scope(custom_objects: dict):
+    """Within this block configs may name these classes and functions."""
+    before = dict(CUSTOM)
+    CUSTOM.update(custom_objects)
+    try:
+        yield
+    finally:
+        CUSTOM.clear()
+        CUSTOM.update(before)
 
 
 def find_class(module: str | None, name: str, kind: str | None) -> Any:
@@ -241,7 +268,8 @@ def find_class(module: str | None, name: str, kind: str | None) -> Any:
             return REGISTRIES[k][name]
     if not kinds and kind is None:
         raise ValueError(
-            f"no class {name!r} of module {module!r}: register it with keras.saving.register_keras_serializable, "
+            f"no class {name!r} of module {module!r}: register it with "
+            "keras.saving.register_keras_serializable, "
             "or pass it in custom_objects"
         )
     return lookup(kind or kinds[0], name)

@@ -64,7 +64,7 @@ class UnitNorm(Constraint):
 
 
 class MinMaxNorm(Constraint):
-    """w scaled towards a norm along `axis` between min_value and max_value, by `rate` of the way."""
+    """w scaled to a norm along `axis` between min_value and max_value, by `rate` of the way."""
 
     aliases = ("min_max_norm",)
 

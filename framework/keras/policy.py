@@ -28,7 +28,7 @@ class DTypePolicy(AnyPolicy):
 
 
 def policy_of(dtype: Any) -> DTypePolicy:
-    """The policy that a dtype name, a config or a policy stands for; None is the default, float32."""
+    """The policy that a dtype name, a config or a policy stands for; None is float32."""
     if dtype is None:
         return FLOAT32
     if isinstance(dtype, (dict, DTypePolicy)):

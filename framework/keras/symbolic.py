@@ -1,8 +1,11 @@
-"""KerasTensor: a tensor without value that remembers which layer call gave it; LayerCall: such a call."""
+"""KerasTensor: a tensor without value that remembers which layer call gave it; LayerCall: such a
+call.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import Any
 
 import numpy as np
@@ -20,7 +23,9 @@ SIZES = (
 
 
 class KerasTensor:
-    """Shape (None: unknown) and dtype of a value to come; `layer_call` made it as output number `index`."""
+    """Shape (None: unknown) and dtype of a value to come; `layer_call` made it as output number
+    `index`.
+    """
 
     def __init__(self, shape: Any, dtype: Any = "float32", name: str | None = None):
         self.shape, self.dtype, self.name = TensorShape(shape), as_dtype(dtype), name
@@ -34,7 +39,8 @@ class KerasTensor:
 
     def __array__(self, dtype=None, copy=None):
         raise ValueError(
-            f"{self!r} has no value: it stands for the input or output of a layer of a functional model"
+            f"{self!r} has no value: it stands for the input or output of a layer of a functional "
+            "model"
         )
 
     def __bool__(self) -> bool:
@@ -68,7 +74,8 @@ class SymbolicMixin:
     def _first_call(self) -> LayerCall:
         if not self._layer_calls:
             raise AttributeError(
-                f"layer '{self.name}' was never called on a keras.Input, so it has no input or output"
+                f"layer '{self.name}' was never called on a keras.Input, so it has no input or "
+                "output"
             )
         return self._layer_calls[0]
 
@@ -94,7 +101,7 @@ class SymbolicMixin:
         return nest.map_structure(lambda x: tuple(x.shape), self.output)
 
     def compute_output_shape(self, *input_shapes: Any, **named: Any) -> Any:
-        """The output's shape for inputs of these shapes (None: unknown), found by tracing `call`."""
+        """The output's shape for inputs of these shapes (None: unknown): traces `call`."""
         dtype = getattr(self, "compute_dtype", "float32")
         args = [symbols(shape, dtype) for shape in (*input_shapes, *named.values())]
         return nest.map_structure(lambda x: tuple(x.shape), infer(self, tuple(args), {}))
@@ -130,7 +137,9 @@ def call_symbolically(layer: Any, args: tuple, kwargs: dict) -> Any:
 
 @contextlib.contextmanager
 def abstract():
-    """Within this block ops infer shapes and dtypes; nothing is computed, written, drawn or recorded."""
+    """Within this block ops infer shapes and dtypes; nothing is computed, written, drawn or
+    recorded.
+    """
     trace, tapes = ACTIVE.trace, ACTIVE.tapes
     ACTIVE.trace, ACTIVE.tapes = Program(), ()
     try:
@@ -140,16 +149,19 @@ def abstract():
 
 
 def infer(layer: Any, args: tuple, kwargs: dict) -> Any:
-    """The KerasTensors that layer(*args, **kwargs) gives, found by tracing the call with unknown dimensions filled in."""
-    sizes = (
-        SIZES
-        if any(None in x.shape for x in nest.flatten([list(args), kwargs]) if is_keras(x))
-        else SIZES[:1]
-    )
+    """The KerasTensors that layer(*args, **kwargs) gives, found by tracing the call with unknown
+    dimensions filled in.
+    """
+    symbols = [x for x in nest.flatten([list(args), kwargs]) if is_keras(x)]
+    sizes = SIZES if any(None in x.shape for x in symbols) else SIZES[:1]
+    if not layer.built:
+        layer._build_for(args, kwargs)  # with unknown dimensions still unknown
     results = []
     for size in sizes:
         with abstract() as program:
-            given = nest.map_structure(lambda x: stand_in(x, size, program), [list(args), kwargs])
+            given = nest.map_structure(
+                functools.partial(stand_in, size=size, program=program), [list(args), kwargs]
+            )
             results.append(layer(*given[0], **given[1]))
     forget_losses(layer)
     name = getattr(layer, "name", None)

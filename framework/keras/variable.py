@@ -12,10 +12,12 @@ from framework.keras.naming import unique_name
 
 
 class Variable(variable.Variable):
-    """A value that may be assigned: Variable(initializer, shape=None, dtype=None, trainable=True, name=None).
+    """A value that may be assigned: Variable(initializer, shape=None, dtype=None, trainable=True,
+    name=None).
 
-    initializer: a value, or a function (shape, dtype=...) -> value. path: the names of the layers around it and
-    its own, e.g. "sequential/dense/kernel". aggregation: how ranks combine it ("none", "sum", "mean").
+    initializer: a value, or a function (shape, dtype=...) -> value. path: the names of the layers
+    around it and its own, e.g. "sequential/dense/kernel". aggregation: how ranks combine it
+    ("none", "sum", "mean").
     """
 
     def __init__(
@@ -52,4 +54,5 @@ class Variable(variable.Variable):
 
     def __repr__(self) -> str:
         text = np.array2string(self.array, separator=" ", threshold=20)
-        return f"<Variable path={self.path}, shape={tuple(self.array.shape)}, dtype={self.array.dtype}, value={text}>"
+        head = f"<Variable path={self.path}, shape={tuple(self.array.shape)}"
+        return f"{head}, dtype={self.array.dtype}, value={text}>"

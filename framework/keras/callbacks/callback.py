@@ -8,10 +8,12 @@ from framework.keras.configurable import Configurable
 
 
 class Callback(Configurable, kind="callback"):
-    """Base: override the hooks you need. `logs` is a dict of floats; `self.model` and `self.params` are set.
+    """Base: override the hooks you need. `logs` is a dict of floats; `self.model` and `self.params`
+    are set.
 
-    Hooks of batches bring Python back into every step of a compiled epoch, so fit calls them only if one of the
-    callbacks overrides one. On several ranks all callbacks run everywhere; write files on rank 0 only.
+    Hooks of batches bring Python back into every step of a compiled epoch, so fit calls them only
+    if one of the callbacks overrides one. On several ranks all callbacks run everywhere; write
+    files on rank 0 only.
     """
 
     model: Any = None
@@ -83,7 +85,9 @@ class Callback(Configurable, kind="callback"):
 
 
 class CallbackList:
-    """The callbacks of a run, called in order; makes a History if there is none and add_history says so."""
+    """The callbacks of a run, called in order; makes a History if there is none and add_history
+    says so.
+    """
 
     def __init__(
         self,
@@ -137,7 +141,9 @@ class CallbackList:
         return any(c.wants_batches(kind) for c in self.callbacks)
 
     def on_progress(self, done: int, total: int) -> None:
-        """Now and then within an epoch: for callbacks that show it (a method on_progress of theirs)."""
+        """Now and then within an epoch: for callbacks that show it (a method on_progress of
+        theirs).
+        """
         for c in self.callbacks:
             if hasattr(c, "on_progress"):
                 c.on_progress(done, total)
@@ -173,8 +179,7 @@ def pass_on(name: str, takes_number: bool):
     return hook
 
 
-for hook_name in ("epoch_begin", "epoch_end", "test_batch_begin", "test_batch_end", "predict_batch_begin",
-                  "predict_batch_end", "train_begin", "train_end", "test_begin", "test_end", "predict_begin",
-                  "predict_end"):  # fmt: skip
-    numbered = "batch" in hook_name or "epoch" in hook_name
-    setattr(CallbackList, f"on_{hook_name}", pass_on(f"on_{hook_name}", numbered))
+for phase in ("train", "test", "predict", "epoch", "test_batch", "predict_batch"):
+    for end in ("begin", "end"):
+        is_numbered = phase not in ("train", "test", "predict")
+        setattr(CallbackList, f"on_{phase}_{end}", pass_on(f"on_{phase}_{end}", is_numbered))

@@ -11,8 +11,8 @@ from framework.keras.callbacks.monitor import Monitor
 class EarlyStopping(Monitor):
     """Stops when `monitor` has not become better by more than min_delta for `patience` epochs.
 
-    baseline: what must be beaten at first. restore_best_weights: go back to those of the best epoch, at the end of
-    training too. start_from_epoch: epochs before it do not count.
+    baseline: what must be beaten at first. restore_best_weights: go back to those of the best
+    epoch, at the end of training too. start_from_epoch: epochs before it do not count.
     """
 
     def __init__(

@@ -9,7 +9,9 @@ from framework.keras.callbacks.callback import Callback
 
 
 class LambdaCallback(Callback):
-    """Hooks given as functions: LambdaCallback(on_epoch_end=lambda epoch, logs: ...); any hook by its name."""
+    """Hooks given as functions: LambdaCallback(on_epoch_end=lambda epoch, logs: ...); any hook by
+    its name.
+    """
 
     def __init__(
         self,

@@ -27,7 +27,8 @@ class LearningRateScheduler(Callback):
         rate = self.schedule(epoch, rate_of(self.model)) if takes_rate else self.schedule(epoch)
         if not isinstance(rate, (int, float)) and not hasattr(rate, "__float__"):
             raise ValueError(
-                f"LearningRateScheduler: the schedule gave {rate!r} for epoch {epoch}, wanted a number"
+                f"LearningRateScheduler: the schedule gave {rate!r} for epoch {epoch}, wanted a "
+                "number"
             )
         self.model.optimizer.learning_rate = float(rate)
         if self.verbose > 0 and distributed.is_root():
@@ -90,5 +91,6 @@ class ReduceLROnPlateau(Monitor):
                 self.cooldown_counter, self.wait = self.cooldown, 0
                 if self.verbose > 0 and distributed.is_root():
                     print(
-                        f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate_of(self.model)}."
+                        f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to "
+                        f"{rate_of(self.model)}."
                     )

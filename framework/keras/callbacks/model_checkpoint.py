@@ -12,8 +12,8 @@ from framework.keras.callbacks.monitor import LOG, Monitor
 class ModelCheckpoint(Monitor):
     """Writes the model, or its weights, to `filepath` after an epoch, or every `save_freq` batches.
 
-    filepath may name {epoch} and logs: "{epoch:02d}-{val_loss:.2f}.weights.h5". save_best_only: only when `monitor`
-    became better. A file appears whole or not at all.
+    filepath may name {epoch} and logs: "{epoch:02d}-{val_loss:.2f}.weights.h5". save_best_only:
+    only when `monitor` became better. A file appears whole or not at all.
     """
 
     def __init__(
@@ -38,12 +38,16 @@ class ModelCheckpoint(Monitor):
         self.best = self.worst if initial_value_threshold is None else initial_value_threshold
         if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
             raise ValueError(
-                f"ModelCheckpoint: save_freq is {save_freq!r}, wanted 'epoch' or a number of batches"
+                f"ModelCheckpoint: save_freq is {save_freq!r}, wanted 'epoch' or a number of "
+                "batches"
             )
         endings = (".weights.h5", ".safetensors") if save_weights_only else (".keras",)
         if not self.filepath.endswith(endings):
-            raise ValueError(f"ModelCheckpoint: filepath {self.filepath!r} must end in {' or '.join(endings)} with "
-                             f"save_weights_only={save_weights_only}")  # fmt: skip
+            raise ValueError(
+                f"ModelCheckpoint: filepath {self.filepath!r} must end in {' or '.join(endings)} "
+                "with "
+                f"save_weights_only={save_weights_only}"
+            )
         self._epoch = self._batches = 0
 
     def wants_batches(self, kind: str) -> bool:
@@ -96,5 +100,6 @@ class ModelCheckpoint(Monitor):
                 list(logs or {}),
             )
             raise KeyError(
-                f"ModelCheckpoint: filepath {self.filepath!r} names {error}, which is not in the logs"
+                f"ModelCheckpoint: filepath {self.filepath!r} names {error}, which is not in the "
+                "logs"
             ) from None

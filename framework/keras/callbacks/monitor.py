@@ -25,7 +25,9 @@ RISING = (
 
 
 class Monitor(Callback, register=False):
-    """Base: `monitor` names a log; mode "min", "max" or "auto" (by the name: accuracies rise, losses fall)."""
+    """Base: `monitor` names a log; mode "min", "max" or "auto" (by the name: accuracies rise,
+    losses fall).
+    """
 
     monitor: str
     mode: str
@@ -55,6 +57,10 @@ class Monitor(Callback, register=False):
         """The number in the logs; None, with a warning, if it is not there."""
         value: Any = (logs or {}).get(self.monitor)
         if value is None:
-            LOG.warning("%s: there is no '%s' in the logs: %s", type(self).__name__, self.monitor,
-                        ", ".join(logs or {}))  # fmt: skip
+            LOG.warning(
+                "%s: there is no '%s' in the logs: %s",
+                type(self).__name__,
+                self.monitor,
+                ", ".join(logs or {}),
+            )
         return value

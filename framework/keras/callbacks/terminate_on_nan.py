@@ -10,8 +10,8 @@ from framework.keras.callbacks.callback import Callback
 class TerminateOnNaN(Callback):
     """Stops training when the loss is NaN or infinite, at the end of the batch that shows it.
 
-    error=True: the step that gives it writes nothing, and fit raises a FloatingPointError naming epoch and step; that
-    check is part of the compiled step, so no Python comes back per batch.
+    error=True: the step that gives it writes nothing, and fit raises a FloatingPointError naming
+    epoch and step; that check is part of the compiled step, so no Python comes back per batch.
     """
 
     def __init__(self, error: bool = False):

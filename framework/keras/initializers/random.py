@@ -75,7 +75,8 @@ class TruncatedNormal(RandomInitializer):
 
 
 class VarianceScaling(RandomInitializer):
-    """Variance scale / n, n = fan_in, fan_out or their mean (He et al. 2015, Glorot and Bengio 2010).
+    """Variance scale / n, n = fan_in, fan_out or their mean (He et al. 2015, Glorot and Bengio
+    2010).
 
     distribution: "truncated_normal", "untruncated_normal" or "uniform".
     """
@@ -101,8 +102,11 @@ class VarianceScaling(RandomInitializer):
             distribution.lower(), distribution.lower()
         )
         if scale <= 0 or mode not in self.shares or distribution not in DISTRIBUTIONS:
-            raise ValueError(f"VarianceScaling: got scale {scale}, mode {mode!r}, distribution {distribution!r}; wanted "
-                             f"scale > 0, mode of {list(self.shares)}, distribution of {list(DISTRIBUTIONS)}")  # fmt: skip
+            raise ValueError(
+                f"VarianceScaling: got scale {scale}, mode {mode!r}, distribution "
+                f"{distribution!r}; wanted "
+                f"scale > 0, mode of {list(self.shares)}, distribution of {list(DISTRIBUTIONS)}"
+            )
         self.scale, self.mode, self.distribution = scale, mode, distribution
         self.input_axes, self.output_axes = input_axes, output_axes
 

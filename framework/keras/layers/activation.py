@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from framework.engine import ops
 from framework.engine.op import Sample
 from framework.keras import activations, constraints, initializers, regularizers
@@ -14,7 +16,7 @@ class Activation(Layer):
     """y = activation(x), elementwise unless it is a softmax."""
 
     samples = (Sample(((3, 4),), {"activation": "tanh"}),)
-    takes_floats = True
+    takes_floats = is_shapeless = True
 
     def __init__(self, activation: Any, **kwargs: Any):
         super().__init__(**kwargs)
@@ -32,7 +34,7 @@ class ReLU(Layer):
         Sample(((3, 4),)),
         Sample(((3, 4),), {"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.25}),
     )
-    takes_floats = True
+    takes_floats = is_shapeless = True
 
     def __init__(
         self,
@@ -60,7 +62,7 @@ class LeakyReLU(Layer):
     """x where x > 0, negative_slope x elsewhere."""
 
     samples = (Sample(((3, 4),)),)
-    takes_floats = True
+    takes_floats = is_shapeless = True
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
         super().__init__(**kwargs)
@@ -75,7 +77,7 @@ class ELU(Layer):
     """x where x > 0, alpha (exp(x) - 1) elsewhere."""
 
     samples = (Sample(((3, 4),), {"alpha": 0.5}),)
-    takes_floats = True
+    takes_floats = is_shapeless = True
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
@@ -112,8 +114,13 @@ class PReLU(Layer):
     def build(self, input_shape: tuple) -> None:
         """alpha has the shape of one sample, 1 along shared axes."""
         shape = [1 if i in (self.shared_axes or ()) else n for i, n in enumerate(input_shape)][1:]
-        self.alpha = self.add_weight(tuple(shape), self.alpha_initializer, name="alpha",
-                                     regularizer=self.alpha_regularizer, constraint=self.alpha_constraint)  # fmt: skip
+        self.alpha = self.add_weight(
+            tuple(shape),
+            self.alpha_initializer,
+            name="alpha",
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+        )
 
     def call(self, x: Any) -> Any:
         """relu(x) - alpha relu(-x)"""
@@ -124,12 +131,15 @@ class Softmax(Layer):
     """exp(x) / sum(exp(x)) along `axis`."""
 
     samples = (Sample(((3, 4),)), Sample(((2, 3, 4),), {"axis": 1}))
-    takes_floats = True
+    takes_floats = is_shapeless = True
 
     def __init__(self, axis: int = -1, **kwargs: Any):
         super().__init__(**kwargs)
         self.axis = axis
 
-    def call(self, x: Any) -> Any:
-        """softmax(x)"""
+    def call(self, x: Any, mask: Any = None) -> Any:
+        """softmax(x); elements where mask is False take no part."""
+        if mask is not None:
+            lowest = float(np.finfo(x.array.dtype).min) / 2
+            x = x + (1.0 - ops.cast(mask, dtype=x.array.dtype.name)) * lowest
         return activations.softmax(x, self.axis)

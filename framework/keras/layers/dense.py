@@ -32,9 +32,12 @@ class Dense(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        quantization_config: None = None,
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        if quantization_config is not None:
+            raise ValueError("Dense: quantization_config is not there")
         if not isinstance(units, int) or units <= 0:
             raise ValueError(f"Dense: units is {units!r}, wanted a positive integer")
         self.units, self.use_bias, self.activation = units, use_bias, activations.get(activation)
@@ -52,14 +55,25 @@ class Dense(Layer):
         n = input_shape[-1]
         if len(input_shape) < 2 or n is None:
             raise ValueError(
-                f"layer '{self.path}' (Dense): input shape is {tuple(input_shape)}, wanted (batch, ..., n)"
+                f"layer '{self.path}' (Dense): input shape is {tuple(input_shape)}, wanted "
+                "(batch, ..., n)"
             )
-        self.kernel = self.add_weight((n, self.units), self.kernel_initializer, name="kernel",
-                                      regularizer=self.kernel_regularizer, constraint=self.kernel_constraint)  # fmt: skip
+        self.kernel = self.add_weight(
+            (n, self.units),
+            self.kernel_initializer,
+            name="kernel",
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight((self.units,), self.bias_initializer, name="bias",
-                                        regularizer=self.bias_regularizer, constraint=self.bias_constraint)  # fmt: skip
+            self.bias = self.add_weight(
+                (self.units,),
+                self.bias_initializer,
+                name="bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: n})
 
     def call(self, x: Any) -> Any:

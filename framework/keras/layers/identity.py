@@ -13,6 +13,7 @@ class Identity(Layer):
     """y = x"""
 
     samples = (Sample(((3, 4),)),)
+    is_shapeless = True
 
     def call(self, x: Any) -> Any:
         """x"""
@@ -23,6 +24,7 @@ class ActivityRegularization(Layer):
     """y = x, and adds l1 sum |x| + l2 sum x^2 to the loss."""
 
     samples = (Sample(((3, 4),), {"l1": 0.01, "l2": 0.02}),)
+    is_shapeless = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any):
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)

@@ -10,7 +10,9 @@ from framework.keras.symbolic import KerasTensor, LayerCall
 
 
 class InputLayer(Layer):
-    """Holds the shape (None: unknown) and dtype of one input of a model; `output` is its KerasTensor."""
+    """Holds the shape (None: unknown) and dtype of one input of a model; `output` is its
+    KerasTensor.
+    """
 
     def __init__(
         self,

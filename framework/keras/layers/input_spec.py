@@ -6,7 +6,9 @@ from typing import Any
 
 
 class InputSpec:
-    """What a layer wants of an input: InputSpec(dtype=None, shape=None, ndim=None, min_ndim=None, axes=None)."""
+    """What a layer wants of an input: InputSpec(dtype=None, shape=None, ndim=None, min_ndim=None,
+    axes=None).
+    """
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ def check_inputs(layer: Any, inputs: list, specs: Any) -> None:
         if problem:
             which = f"input {i}" if len(specs) > 1 else "input"
             raise ValueError(
-                f"layer '{layer.path}' ({type(layer).__name__}): {which} of shape {tuple(x.shape)} does not fit "
+                f"layer '{layer.path}' ({type(layer).__name__}): {which} of shape "
+                f"{tuple(x.shape)} does not fit "
                 f"{spec}: {problem}"
             )

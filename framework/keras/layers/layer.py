@@ -9,21 +9,26 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from framework.engine import nest, ops
+from framework.engine import nest, ops, reduce
 from framework.engine.op import Sample
+from framework.engine.random import SeedGenerator
 from framework.engine.tensor import Tensor
 from framework.keras import configurable
 from framework.keras.calls import CALLS
 from framework.keras.configurable import Configurable
 from framework.keras.layers.input_spec import check_inputs
+from framework.keras.layers.structure import has_arrays, leaves, shapes_of, to_shape
 from framework.keras.naming import auto_name
 from framework.keras.policy import policy_of
 from framework.keras.symbolic import SymbolicMixin, call_symbolically, is_symbolic
+from framework.keras.training import shard
 from framework.keras.variable import Variable
 
 
 class NoVariables(list):
-    """The variables of a layer that is not built: an empty list that knows its layer, so that a tape can explain."""
+    """The variables of a layer that is not built: an empty list that knows its layer, so that a
+    tape can explain.
+    """
 
     def __init__(self, layer: Layer):
         super().__init__()
@@ -33,12 +38,16 @@ class NoVariables(list):
 class Layer(SymbolicMixin, Configurable, kind="layer"):
     """Base of all layers: subclasses write `__init__`, `build(input_shape)` and `call(x)`.
 
-    The first call builds: `build` makes the weights with `add_weight`. Variables and layers that are attributes, or
-    in lists and dicts that are, belong to the layer. Float inputs are cast to the layer's dtype (float32).
+    The first call builds: `build` makes the weights with `add_weight`. Variables and layers that
+    are attributes, or in lists and dicts that are, belong to the layer. Float inputs are cast to
+    the layer's dtype (float32).
     """
 
     samples: ClassVar[tuple[Sample, ...]] = ()
     takes_floats: ClassVar[bool] = False  # integer inputs become floats, too
+    is_shapeless: ClassVar[bool] = (
+        False  # nothing in it depends on the input's shape: none is written down
+    )
     input_spec: Any = None
     _losses: list
 
@@ -66,7 +75,8 @@ class Layer(SymbolicMixin, Configurable, kind="layer"):
         self.name = auto_name(type(self).__name__) if name is None else str(name)
         if "/" in self.name:
             raise ValueError(
-                f"{type(self).__name__}: name {self.name!r} holds a '/', which separates names in paths"
+                f"{type(self).__name__}: name {self.name!r} holds a '/', which separates names in "
+                "paths"
             )
         self.activity_regularizer = configurable.get("regularizer", activity_regularizer)
         self._trainable, self.autocast = bool(trainable), autocast
@@ -141,7 +151,9 @@ class Layer(SymbolicMixin, Configurable, kind="layer"):
 
     @property
     def weights(self) -> list[Variable]:
-        """The Variables of the layer and of those below: its own trainable ones, its others, then theirs."""
+        """The Variables of the layer and of those below: its own trainable ones, its others, then
+        theirs.
+        """
         own = list(self._own(Variable))
         found = [v for v in own if v.made_trainable] + [v for v in own if not v.made_trainable]
         for layer in self._layers:
@@ -150,9 +162,10 @@ class Layer(SymbolicMixin, Configurable, kind="layer"):
         return unique if unique or self.built else NoVariables(self)
 
     @property
-    def variables(self) -> list[Variable]:
-        """All Variables: the same as `weights`."""
-        return self.weights
+    def variables(self) -> list[Any]:
+        """The weights, and the states of the seed generators."""
+        generators = [g for layer in self._flatten_layers() for g in layer._own(SeedGenerator)]
+        return self.weights + [g.state for g in generators] if generators else self.weights
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -166,8 +179,17 @@ class Layer(SymbolicMixin, Configurable, kind="layer"):
         weights = self.weights
         return [v for v in weights if not (v.trainable and self._trainable)] if weights else weights
 
-    trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The same as `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Any]:
+        """The variables that training leaves alone."""
+        trained = {id(v) for v in self.trainable_weights}
+        variables = self.variables
+        return [v for v in variables if id(v) not in trained] if variables else variables
 
     @property
     def trainable(self) -> bool:
@@ -197,7 +219,8 @@ class Layer(SymbolicMixin, Configurable, kind="layer"):
             array = np.asarray(value)
             if array.shape != v.array.shape:
                 raise ValueError(
-                    f"layer '{self.path}': weight {v.path} got shape {array.shape}, wanted {tuple(v.shape)}"
+                    f"layer '{self.path}': weight {v.path} got shape {array.shape}, wanted "
+                    f"{tuple(v.shape)}"
                 )
             v.assign(array.astype(v.array.dtype, copy=False))
 
@@ -234,7 +257,7 @@ class Layer(SymbolicMixin, Configurable, kind="layer"):
             CALLS.leave(before)
         if self.activity_regularizer is not None:
             for out in nest.flatten(y):
-                self.add_loss(self.activity_regularizer(out))
+                self.add_loss(self.activity_regularizer(out) * per_sample(out))
         return y
 
     def _take(self, x: Any) -> Any:
@@ -254,7 +277,9 @@ class Layer(SymbolicMixin, Configurable, kind="layer"):
         return x
 
     def _build_for(self, args: tuple, kwargs: dict) -> None:
-        """Build from the shapes of a call's inputs; `build` may take one shape or x_shape for an argument x."""
+        """Build from the shapes of a call's inputs; `build` may take one shape or x_shape for an
+        argument x.
+        """
         names = list(inspect.signature(type(self).build).parameters)[1:]
         if len(names) <= 1 or not all(n.endswith("_shape") for n in names):
             self.build(shapes_of(args[0] if args else next(iter(kwargs.values()))))
@@ -282,7 +307,9 @@ class Layer(SymbolicMixin, Configurable, kind="layer"):
     # Losses.
 
     def add_loss(self, loss: Any) -> None:
-        """Add a scalar tensor to what training minimises; from inside `call`, so that it belongs to that call."""
+        """Add a scalar tensor to what training minimises; from inside `call`, so that it belongs to
+        that call.
+        """
         number = CALLS.number if CALLS.layers else self._call_number
         self._losses[:] = [(n, x) for n, x in self._losses if n == number]
         self._losses += [(number, x) for x in nest.flatten(loss)]
@@ -332,7 +359,9 @@ class Layer(SymbolicMixin, Configurable, kind="layer"):
 
 
 def building(build: Callable) -> Callable:
-    """`build` inside the layer's scope; afterwards the layer is built and remembers its path and shapes."""
+    """`build` inside the layer's scope; afterwards the layer is built and remembers its path and
+    shapes.
+    """
 
     @functools.wraps(build)
     def wrapped(self, *args, **kwargs):
@@ -346,8 +375,9 @@ def building(build: Callable) -> Callable:
         finally:
             self._is_building = False
             CALLS.leave(before)
-        names = list(inspect.signature(build).parameters)[1:]
-        self._build_config = dict(zip(names, args)) | kwargs
+        if not self.is_shapeless:
+            names = list(inspect.signature(build).parameters)[1:]
+            self._build_config = dict(zip(names, args)) | kwargs
         self.built = True
         if not self._trainable:
             self.trainable = False
@@ -359,39 +389,15 @@ def building(build: Callable) -> Callable:
 Layer.build = building(Layer.build)  # type: ignore[method-assign]
 
 
+def per_sample(out: Tensor) -> float:
+    """1 / rows, such that the mean over the ranks of what layers add divides by global rows."""
+    total = shard.current().total
+    rows = out.array.shape[0] if out.ndim else 1
+    return 1.0 / max(rows, 1) if total is None else reduce.world_size() / total
+
+
 @functools.cache
 def takes_training(layer: type) -> bool:
     """True if the layer's `call` has the argument `training`."""
     parameters = inspect.signature(layer.call).parameters.values()  # type: ignore[attr-defined]
     return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
-
-
-def leaves(value: Any) -> Iterator[Any]:
-    """What stands in nested lists, tuples and dicts, in their order."""
-    if isinstance(value, (list, tuple)):
-        for part in value:
-            yield from leaves(part)
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from leaves(part)
-    else:
-        yield value
-
-
-def has_arrays(structure: Any) -> bool:
-    """True if a tensor or an array is among the leaves (lists of plain numbers stay what they are)."""
-    return any(isinstance(x, (Tensor, np.ndarray)) for x in leaves(structure))
-
-
-def shapes_of(x: Any) -> Any:
-    """The shapes of the tensors in a structure, as tuples."""
-    return nest.map_structure(lambda t: tuple(t.shape), x)
-
-
-def to_shape(value: Any) -> Any:
-    """Lists of dimensions, from a file, as tuples."""
-    if not isinstance(value, (list, tuple)):
-        return value
-    if all(n is None or isinstance(n, int) for n in value):
-        return tuple(value)
-    return [to_shape(v) for v in value]

@@ -51,8 +51,11 @@ class Reshape(Layer):
             or size % known
             or (-1 not in self.target_shape and size != known)
         ):
-            raise ValueError(f"layer '{self.path}' (Reshape): a sample of shape {tuple(shape[1:])} has {size} elements, "
-                             f"wanted {self.target_shape}")  # fmt: skip
+            raise ValueError(
+                f"layer '{self.path}' (Reshape): a sample of shape {tuple(shape[1:])} has {size} "
+                "elements, "
+                f"wanted {self.target_shape}"
+            )
         return ops.reshape(
             x, shape=(shape[0], *[size // known if n == -1 else n for n in self.target_shape])
         )

@@ -32,7 +32,7 @@ def binary_crossentropy(
     if label_smoothing:
         y = y * (1.0 - label_smoothing) + 0.5 * label_smoothing
     if from_logits:
-        losses = ops.softplus(p) - p * y  # softplus(z) - z y: the same, without a logarithm of 0
+        losses = ops.sigmoid_cross_entropy(y, p)
     else:
         p = clipped(p)
         losses = -(y * ops.log(p) + (1.0 - y) * ops.log(1.0 - p))
@@ -46,13 +46,17 @@ def categorical_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Tensor:
-    """-sum(y log p) over `axis`, y one-hot or probabilities; label_smoothing s: y (1 - s) + s / classes."""
+    """-sum(y log p) over `axis`, y one-hot or probabilities; label_smoothing s: y (1 - s) + s /
+    classes.
+    """
     p = ops.as_tensor(y_pred)
     y = like(y_true, p)
     if y.array.shape[-1] != p.array.shape[-1]:
-        raise ValueError(f"categorical_crossentropy: y_true {tuple(y.shape)} and y_pred {tuple(p.shape)} have "
-                         f"{y.array.shape[-1]} and {p.array.shape[-1]} classes; integer labels want "
-                         "sparse_categorical_crossentropy")  # fmt: skip
+        raise ValueError(
+            f"categorical_crossentropy: y_true {tuple(y.shape)} and y_pred {tuple(p.shape)} have "
+            f"{y.array.shape[-1]} and {p.array.shape[-1]} classes; integer labels want "
+            "sparse_categorical_crossentropy"
+        )
     if label_smoothing:
         y = y * (1.0 - label_smoothing) + label_smoothing / y.array.shape[-1]
     if from_logits:
@@ -69,9 +73,11 @@ def sparse_categorical_crossentropy(
     ignore_class: int | None = None,
     axis: int = -1,
 ) -> Tensor:
-    """-log p[label], labels integers of the shape of y_pred without its last axis (or with 1 there).
+    """-log p[label], labels integers of the shape of y_pred without its last axis (or with 1
+    there).
 
-    ignore_class: rows with this label have loss 0. Probabilities are clipped and renormalised as in Keras.
+    ignore_class: rows with this label have loss 0. Probabilities are clipped and renormalised as in
+    Keras.
     """
     p = ops.as_tensor(y_pred)
     if axis not in (-1, p.ndim - 1):
@@ -93,8 +99,11 @@ def as_labels(y_true: Any, y_pred: Tensor) -> Tensor:
     if len(shape) == len(rows) + 1 and shape[-1] == 1:
         y, shape = ops.reshape(y, shape=shape[:-1]), shape[:-1]
     if shape != rows:
-        raise ValueError(f"sparse_categorical_crossentropy: y_true {tuple(shape)} and y_pred {tuple(y_pred.shape)} do "
-                         f"not fit: wanted integer labels of shape {tuple(rows)}")  # fmt: skip
+        raise ValueError(
+            f"sparse_categorical_crossentropy: y_true {tuple(shape)} and y_pred "
+            f"{tuple(y_pred.shape)} do "
+            f"not fit: wanted integer labels of shape {tuple(rows)}"
+        )
     return y if y.array.dtype.kind in "iu" else ops.cast(y, dtype="int64")
 
 

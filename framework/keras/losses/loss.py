@@ -18,8 +18,8 @@ from framework.keras.naming import auto_name
 class Loss(Configurable, kind="loss"):
     """Base: subclasses write `call(y_true, y_pred)`, one number per sample.
 
-    reduction: "sum_over_batch_size" (or "mean": divided by the element count), "sum", "mean_with_sample_weight"
-    (divided by the weights' sum) or "none".
+    reduction: "sum_over_batch_size" (or "mean": divided by the element count), "sum",
+    "mean_with_sample_weight" (divided by the weights' sum) or "none".
     """
 
     def __init__(
@@ -78,7 +78,9 @@ class LossFunctionWrapper(Loss, register=False):
 
 
 def to_tensor(x: Any, dtype: str) -> Tensor:
-    """`x` as a Tensor: floats in `dtype`; integers and bools keep theirs, functions cast them when they compute."""
+    """`x` as a Tensor: floats in `dtype`; integers and bools keep theirs, functions cast them when
+    they compute.
+    """
     if isinstance(x, Tensor):
         return (
             ops.cast(x, dtype=dtype)

@@ -1,4 +1,6 @@
-"""From a loss per sample to one number, over the global batch: each rank's number is its share of the sum."""
+"""From a loss per sample to one number, over the global batch: each rank's number is its share of
+the sum.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def check_reduction(reduction: Any) -> Any:
 
 
 def match_ranks(x: Tensor, y: Tensor, expands: bool = True) -> tuple[Tensor, Tensor]:
-    """(batch, 1) and (batch,) made alike: the vector gets the axis, or the trailing axis of 1 is taken away."""
+    """(batch, 1) and (batch,) made alike: the vector gets the axis, or the trailing axis of 1 is
+    taken away.
+    """
     a, b = x.array.shape, y.array.shape
     if len(a) == len(b) + 1 and a[-1] == 1:
         return (

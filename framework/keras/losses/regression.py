@@ -31,7 +31,9 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
 
 
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
-    """e^2 / 2 where |e| <= delta, delta |e| - delta^2 / 2 beyond; its mean over the last axis (Huber 1964)."""
+    """e^2 / 2 where |e| <= delta, delta |e| - delta^2 / 2 beyond; its mean over the last axis
+    (Huber 1964).
+    """
     y_true, y_pred = pair(y_true, y_pred)
     error = ops.abs(y_true - y_pred)
     near = ops.minimum(error, float(delta))  # near^2 / 2 + delta (|e| - near) is both cases in one

@@ -38,7 +38,9 @@ mae = MAE = mean_absolute_error
 
 
 def get(identifier: Any) -> Any:
-    """The metric of a name, a config, an object or a function; None stays None. Names of losses work, too."""
+    """The metric of a name, a config, an object or a function; None stays None. Names of losses
+    work, too.
+    """
     if isinstance(identifier, str) and identifier not in configurable.registry("metric"):
         try:
             return MeanMetricWrapper(configurable.get("loss", identifier).fn, identifier)
@@ -48,9 +50,11 @@ def get(identifier: Any) -> Any:
 
 
 def resolve(identifier: Any, y_true: Any, y_pred: Any, loss: Any = None) -> Metric:
-    """The Metric that a line of compile(metrics=...) means, for targets and predictions of these shapes.
+    """The Metric that a line of compile(metrics=...) means, for targets and predictions of these
+    shapes.
 
-    "accuracy" and "acc" are binary for one output, sparse for integer labels, else categorical, as in Keras.
+    "accuracy" and "acc" are binary for one output, sparse for integer labels, else categorical, as
+    in Keras.
     """
     if isinstance(identifier, Metric):
         return identifier

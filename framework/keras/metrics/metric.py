@@ -1,4 +1,6 @@
-"""Metric: a number about many batches; its state is Variables, updated with ops, so that it runs in compiled steps."""
+"""Metric: a number about many batches; its state is Variables, updated with ops, so that it runs in
+compiled steps.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ from framework.keras.variable import Variable
 class Metric(Configurable, kind="metric"):
     """Base: subclasses make their state with `add_variable` and write `update_state` and `result`.
 
-    Each state names how ranks combine it (aggregation, "sum" by default), so that a result over all ranks counts
-    each sample once.
+    Each state names how ranks combine it (aggregation, "sum" by default), so that a result over all
+    ranks counts each sample once.
     """
 
     def __init__(self, dtype: Any = None, name: str | None = None):

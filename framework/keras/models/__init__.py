@@ -9,6 +9,7 @@ from framework.keras import configurable
 from framework.keras.models.functional import Functional
 from framework.keras.models.model import Model
 from framework.keras.models.sequential import Sequential
+from framework.keras.saving.archive import load_model, save_model
 
 
 def model_from_json(json_string: str, custom_objects: dict | None = None) -> Any:

@@ -16,7 +16,9 @@ from framework.keras.symbolic import KerasTensor, LayerCall
 
 
 class Functional(Model):
-    """outputs as a function of inputs, both KerasTensors or lists or dicts of them: keras.Model(inputs, outputs)."""
+    """outputs as a function of inputs, both KerasTensors or lists or dicts of them:
+    keras.Model(inputs, outputs).
+    """
 
     def __init__(
         self,
@@ -32,7 +34,8 @@ class Functional(Model):
         for x in self._inputs + self._outputs:
             if not isinstance(x, KerasTensor):
                 raise ValueError(
-                    f"Model: got {x!r}, wanted KerasTensors: start from keras.Input and call layers on it"
+                    f"Model: got {x!r}, wanted KerasTensors: start from keras.Input and call "
+                    "layers on it"
                 )
         self._calls, self._layer_list = calls_between(self._inputs, self._outputs)
         names = [layer.name for layer in self._layer_list]
@@ -45,7 +48,7 @@ class Functional(Model):
         if not trainable:
             self.trainable = False
 
-    def call(self, inputs: Any, training: Any = None) -> Any:
+    def call(self, inputs: Any, training: Any = None, mask: None = None) -> Any:
         """The layer calls in order."""
         given = self._in_order(inputs)
         known = {id(k): match_input(self, x, k) for k, x in zip(self._inputs, given)}
@@ -151,7 +154,8 @@ class Functional(Model):
             ready = [t for t in todo if all((h[0], h[1]) in made for h in histories(t[2]))]
             if not ready:
                 raise ValueError(
-                    f"Functional.from_config: the calls of {sorted({t[0] for t in todo})} have no inputs"
+                    f"Functional.from_config: the calls of {sorted({t[0] for t in todo})} have no "
+                    "inputs"
                 )
             for name, i, call in ready:
                 args, kwargs = (
@@ -165,7 +169,9 @@ class Functional(Model):
 
 
 def calls_between(inputs: list, outputs: list) -> tuple[list[LayerCall], list[Layer]]:
-    """The calls that lead from inputs to outputs in an order to run them, and their layers in Keras' order."""
+    """The calls that lead from inputs to outputs in an order to run them, and their layers in
+    Keras' order.
+    """
     starts = {id(x) for x in inputs}
     ordered: list[LayerCall] = []
     seen: list[Layer] = []
@@ -183,7 +189,8 @@ def calls_between(inputs: list, outputs: list) -> tuple[list[LayerCall], list[La
         if id(tensor) not in starts:
             if isinstance(line.layer, InputLayer):
                 raise ValueError(
-                    f"Model: the outputs need input '{line.layer.name}', which is not among the inputs"
+                    f"Model: the outputs need input '{line.layer.name}', which is not among the "
+                    "inputs"
                 )
             for x in line.inputs:
                 visit(x)
@@ -225,9 +232,10 @@ def call_config(line: LayerCall, mine: set) -> dict:
         inner = {"shape": tuple(x.shape), "dtype": x.dtype.name, "keras_history": history(x, mine)}
         return {"class_name": "__keras_tensor__", "config": inner}
 
+    no_mask = {"mask": None} if isinstance(line.layer, Model) else {}  # Keras notes it for models
     return {
         "args": nest.map_structure(saved, list(line.args)),
-        "kwargs": {k: nest.map_structure(saved, v) for k, v in line.kwargs.items()},
+        "kwargs": no_mask | {k: nest.map_structure(saved, v) for k, v in line.kwargs.items()},
     }
 
 

@@ -12,7 +12,9 @@ from framework.keras.symbolic import KerasTensor
 
 
 def match_input(model: Any, x: Any, wanted: KerasTensor) -> Tensor:
-    """x in the dtype and rank of an Input; a ValueError names the model, both shapes and the axis that differs."""
+    """x in the dtype and rank of an Input; a ValueError names the model, both shapes and the axis
+    that differs.
+    """
     x = x if isinstance(x, Tensor) else Tensor(np.asarray(x))
     if x.array.dtype.name != wanted.dtype.name:
         x = ops.cast(x, dtype=wanted.dtype.name)
@@ -31,5 +33,6 @@ def match_input(model: Any, x: Any, wanted: KerasTensor) -> Tensor:
         return x
     text = ", ".join("any" if n is None else str(n) for n in goal)
     raise ValueError(
-        f"model '{model.name}': input '{wanted.name}' of shape {tuple(shape)} does not fit ({text}): {why}"
+        f"model '{model.name}': input '{wanted.name}' of shape {tuple(shape)} does not fit "
+        f"({text}): {why}"
     )

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 from collections.abc import Callable
 from typing import Any
 
-from framework.keras.configurable import REGISTRIES, did_you_mean
+from framework.keras import configurable
+from framework.keras.configurable import REGISTRIES, Given, did_you_mean
 from framework.keras.layers.layer import Layer
+from framework.keras.layers.structure import to_shape
 from framework.keras.models.summary import summary_lines
-from framework.keras.saving import objects, weights
-from framework.keras.symbolic import is_symbolic
+from framework.keras.saving import archive, objects, weights
+from framework.keras.symbolic import infer, is_symbolic, symbols
 from framework.keras.training.trainer import Trainer
 
 
 class Model(Trainer, Layer, kind="model"):
-    """Base of models: Model(inputs, outputs) of KerasTensors is functional; or subclass and write `call(x)`."""
+    """Base of models: Model(inputs, outputs) of KerasTensors is functional; or subclass and write
+    `call(x)`.
+    """
 
     inputs: Any = None
     outputs: Any = None
@@ -31,9 +37,23 @@ class Model(Trainer, Layer, kind="model"):
             return
         if args:
             raise TypeError(
-                f"{type(self).__name__}: got {args[0]!r}, wanted KerasTensors (see keras.Input) or keywords"
+                f"{type(self).__name__}: got {args[0]!r}, wanted KerasTensors (see keras.Input) "
+                "or keywords"
             )
         super().__init__(**kwargs)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Build all layers for inputs of that shape, by tracing `call`."""
+        if input_shape is not None and not self.__dict__.get("_is_called"):
+            infer(self, (symbols(to_shape(input_shape), self.compute_dtype),), {})
+
+    def _build_for(self, args: tuple, kwargs: dict) -> None:
+        """A call is under way: it builds the layers itself."""
+        self._is_called = True
+        try:
+            super()._build_for(args, kwargs)
+        finally:
+            self._is_called = False
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The outputs for inputs; written by subclasses."""
@@ -51,14 +71,16 @@ class Model(Trainer, Layer, kind="model"):
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
                 raise ValueError(
-                    f"get_layer: index is {index}, model '{self.name}' has {len(self.layers)} layers"
+                    f"get_layer: index is {index}, model '{self.name}' has {len(self.layers)} "
+                    "layers"
                 )
             return self.layers[index]
         for layer in self.layers:
             if layer.name == name:
                 return layer
         raise ValueError(
-            f"model '{self.name}' has no layer {name!r}{did_you_mean(name, [x.name for x in self.layers])}"
+            f"model '{self.name}' has no layer "
+            f"{name!r}{did_you_mean(name, [x.name for x in self.layers])}"
         )
 
     def summary(
@@ -91,13 +113,41 @@ class Model(Trainer, Layer, kind="model"):
         """The architecture, without weights, as Keras' JSON."""
         return json.dumps(objects.serialize_keras_object(self), **kwargs)
 
-    def get_compile_config(self) -> dict:
-        """The arguments of compile(), serialised; {} before it."""
-        return objects.compile_config(self)
+    def save(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write architecture, weights, optimizer and compile arguments to a .keras file."""
+        archive.save_model(self, filepath, overwrite)
+
+    @functools.wraps(Trainer.compile)
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Trainer.compile, whose arguments are kept for files."""
+        super().compile(*args, **kwargs)
+        bound = inspect.signature(Trainer.compile).bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        self._compile_given = Given((), {k: v for k, v in bound.arguments.items() if k != "self"})
+
+    def get_compile_config(self) -> dict | None:
+        """The arguments of compile(), serialised; None before it."""
+        given = self.__dict__.get("_compile_given")
+        if given is None:
+            return None
+        config = {"steps_per_execution": 1, **configurable.serialize(given.kwargs)}
+        return config | {"optimizer": configurable.serialize(self.optimizer)}
+
+    def compile_from_config(self, config: dict) -> None:
+        """compile() with what get_compile_config gave."""
+        known = inspect.signature(Trainer.compile).parameters
+        config = {k: v for k, v in config.items() if k in known and k != "optimizer"} | {
+            "optimizer": configurable.deserialize(config["optimizer"], "optimizer")
+        }
+        kinds = {"loss": "loss", "metrics": "metric", "weighted_metrics": "metric"}
+        made = {k: configurable.deserialize(v, kinds.get(k)) for k, v in config.items()}
+        self.compile(**made)
 
 
 def with_functional(cls: type, functional: type) -> type:
-    """A subclass of Model that was given inputs and outputs: the same class, with Functional behind it."""
+    """A subclass of Model that was given inputs and outputs: the same class, with Functional behind
+    it.
+    """
     return type(
         cls.__name__, (cls, functional), {"__module__": cls.__module__, "__doc__": cls.__doc__}
     )

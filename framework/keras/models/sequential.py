@@ -9,7 +9,8 @@ from framework.engine.op import Sample
 from framework.keras import configurable
 from framework.keras.calls import CALLS
 from framework.keras.layers.input_layer import InputLayer
-from framework.keras.layers.layer import Layer, to_shape
+from framework.keras.layers.layer import Layer
+from framework.keras.layers.structure import to_shape
 from framework.keras.models.inputs import match_input
 from framework.keras.models.model import Model
 from framework.keras.saving import objects
@@ -97,7 +98,7 @@ class Sequential(Model):
         self._input, self._tip = start, x
         self._build_config = {"input_shape": tuple(start.shape)}
 
-    def call(self, inputs: Any, training: Any = None) -> Any:
+    def call(self, inputs: Any, training: Any = None, mask: None = None) -> Any:
         """The layers in turn."""
         x = match_input(self, inputs, self._input) if self._input is not None else inputs
         for layer in self._stack:

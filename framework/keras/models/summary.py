@@ -44,7 +44,7 @@ def summary_lines(
 
 
 def is_chain(model: Any) -> bool:
-    """True if every layer has one input and is called once: then there is no column of connections."""
+    """True if every layer has one input and is called once: no column of connections then."""
     calls = getattr(model, "_calls", None)
     if calls is None:
         return True
@@ -109,7 +109,9 @@ def connections(model: Any, layer: Any) -> str:
 
 
 def bounds(layers: list, layer_range: list | None) -> tuple[int, int]:
-    """The part of the layers from the first that matches one pattern to the last that matches the other."""
+    """The part of the layers from the first that matches one pattern to the last that matches the
+    other.
+    """
     if layer_range is None:
         return 0, len(layers)
     found = [

@@ -13,8 +13,8 @@ from framework.keras.variable import Variable
 class Adam(Optimizer):
     """Steps by the mean m and the mean square v of past gradients (Kingma and Ba 2015, section 2).
 
-    m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= rate sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon)
-    amsgrad: with the largest v so far (Reddi et al. 2018).
+    m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= rate sqrt(1 - b2^t) / (1 - b1^t) m /
+    (sqrt(v) + epsilon) amsgrad: with the largest v so far (Reddi et al. 2018).
     """
 
     aliases = ("adam",)

@@ -16,7 +16,7 @@ from framework.keras.naming import auto_name
 from framework.keras.optimizers.schedules import LearningRateSchedule
 from framework.keras.variable import Variable
 
-# Arguments of Keras that are not here yet: they stand in configs, so they are taken with these values only.
+# Arguments of Keras that are not here yet: configs hold them, so these values are taken.
 NOT_YET = {
     "use_ema": False,
     "ema_momentum": 0.99,
@@ -27,11 +27,12 @@ NOT_YET = {
 
 
 class Optimizer(Configurable, kind="optimizer"):
-    """Base: subclasses name their `slots` and write `update(p, g, rate, *slots)`, one parameter at a time.
+    """Base: subclasses name their `slots` and write `update(p, g, rate, *slots)`, one parameter at
+    a time.
 
-    learning_rate: a number, a LearningRateSchedule or a function without arguments. weight_decay w: p -= w rate p
-    before each update. clipnorm, clipvalue, global_clipnorm: at most one; limits of each gradient's norm, of
-    each element, of the norm of all gradients.
+    learning_rate: a number, a LearningRateSchedule or a function without arguments. weight_decay w:
+    p -= w rate p before each update. clipnorm, clipvalue, global_clipnorm: at most one; limits of
+    each gradient's norm, of each element, of the norm of all gradients.
     """
 
     slots: ClassVar[
@@ -51,7 +52,8 @@ class Optimizer(Configurable, kind="optimizer"):
         for key, value in not_yet.items():
             if key not in NOT_YET:
                 raise TypeError(
-                    f"{type(self).__name__}: unknown argument {key!r}{configurable.did_you_mean(key, self.knows())}"
+                    f"{type(self).__name__}: unknown argument "
+                    f"{key!r}{configurable.did_you_mean(key, self.knows())}"
                 )
             if value not in (NOT_YET[key], None):
                 raise ValueError(f"{type(self).__name__}: {key}={value!r} is not there yet")
@@ -60,7 +62,8 @@ class Optimizer(Configurable, kind="optimizer"):
         self.clipvalue, self.global_clipnorm = clipvalue, global_clipnorm
         if sum(limit is not None for limit in (clipnorm, clipvalue, global_clipnorm)) > 1:
             raise ValueError(
-                f"{type(self).__name__}: only one of clipnorm, clipvalue and global_clipnorm can be set"
+                f"{type(self).__name__}: only one of clipnorm, clipvalue and global_clipnorm can "
+                "be set"
             )
         self.iterations = self._state("iteration", np.int64(0))
         self._schedule: Any = None
@@ -163,7 +166,9 @@ class Optimizer(Configurable, kind="optimizer"):
     def exclude_from_weight_decay(
         self, var_list: list | None = None, var_names: list | None = None
     ) -> None:
-        """Leave these Variables, or those whose name holds one of var_names, out of weight_decay; before `build`."""
+        """Leave these Variables, or those whose name holds one of var_names, out of weight_decay;
+        before `build`.
+        """
         self._excluded += [f"id:{id(v)}" for v in var_list or []] + list(var_names or [])
 
     def _decays(self, v: Any) -> bool:
@@ -172,7 +177,9 @@ class Optimizer(Configurable, kind="optimizer"):
     # Updates.
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple]) -> Tensor:
-        """Update the variables of (gradient, variable) pairs; a None gradient is left out with a warning."""
+        """Update the variables of (gradient, variable) pairs; a None gradient is left out with a
+        warning.
+        """
         pairs = list(grads_and_vars)
         self.apply([g for g, _ in pairs], [v for _, v in pairs])
         return self.iterations
@@ -191,7 +198,8 @@ class Optimizer(Configurable, kind="optimizer"):
         unknown = [v for v in variables if id(v) not in self._states]
         if unknown:
             raise ValueError(
-                f"{self.name}: variable {unknown[0].name!r} was not among those the optimizer was built with"
+                f"{self.name}: variable {unknown[0].name!r} was not among those the optimizer was "
+                "built with"
             )
         rate = self.learning_rate
         grads = self._clip([g for g, _ in pairs])
@@ -215,8 +223,11 @@ class Optimizer(Configurable, kind="optimizer"):
             missing = ", ".join(
                 getattr(v, "path", v.name) for g, v in zip(grads, variables) if g is None
             )
-            warnings.warn(f"Gradients do not exist for variables {missing} when minimizing the loss: "
-                          "they are left as they are", stacklevel=4)  # fmt: skip
+            warnings.warn(
+                f"Gradients do not exist for variables {missing} when minimizing the loss: "
+                "they are left as they are",
+                stacklevel=4,
+            )
         return pairs
 
     def _clip(self, grads: list) -> list:
@@ -229,6 +240,15 @@ class Optimizer(Configurable, kind="optimizer"):
             low, high = -float(self.clipvalue), float(self.clipvalue)
             return [ops.minimum(ops.maximum(g, low), high) for g in grads]
         return grads
+
+    def save_own_variables(self, store: dict) -> None:
+        """Put the states into `store` under "0", "1" ..."""
+        store.update({str(i): np.array(v.array) for i, v in enumerate(self.variables)})
+
+    def load_own_variables(self, store: dict) -> None:
+        """Take the states from what save_own_variables made."""
+        for i, v in enumerate(self.variables):
+            v.assign(np.asarray(store[str(i)], v.array.dtype))
 
     def get_config(self) -> dict:
         """The constructor's arguments; the learning rate as it is now."""

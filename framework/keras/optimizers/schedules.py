@@ -1,4 +1,6 @@
-"""Learning rates that change with the step; computed with ops, so that they run inside compiled steps."""
+"""Learning rates that change with the step; computed with ops, so that they run inside compiled
+steps.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from framework.keras.configurable import Configurable
 
 
 class LearningRateSchedule(Configurable, kind="schedule"):
-    """Base: subclasses write `__call__(step)`, which gives the rate as a float32 tensor of shape ()."""
+    """Base: subclasses write `__call__(step)`, which gives the rate as a float32 tensor of shape
+    ().
+    """
 
     def __call__(self, step: Any) -> Tensor:
         """The rate at `step`, a number or a tensor."""
@@ -83,8 +87,10 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def __init__(self, boundaries: list, values: list, name: str = "PiecewiseConstant"):
         if len(boundaries) != len(values) - 1:
-            raise ValueError(f"PiecewiseConstantDecay: {len(values)} values want {len(values) - 1} boundaries, "
-                             f"got {len(boundaries)}")  # fmt: skip
+            raise ValueError(
+                f"PiecewiseConstantDecay: {len(values)} values want {len(values) - 1} boundaries, "
+                f"got {len(boundaries)}"
+            )
         self.boundaries, self.values, self.name = boundaries, values, name
 
     def __call__(self, step: Any) -> Tensor:
@@ -96,7 +102,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
 
 class PolynomialDecay(LearningRateSchedule):
-    """(initial - end) (1 - step / decay_steps)^power + end; cycle: with the next multiple of decay_steps."""
+    """(initial - end) (1 - step / decay_steps)^power + end; cycle: with the next multiple of
+    decay_steps.
+    """
 
     def __init__(
         self,
@@ -130,7 +138,8 @@ class PolynomialDecay(LearningRateSchedule):
 class CosineDecay(LearningRateSchedule):
     """Half a cosine from the initial rate to alpha times it (Loshchilov and Hutter 2017).
 
-    warmup_target: first a straight line from the initial rate to it in warmup_steps, then the cosine from there.
+    warmup_target: first a straight line from the initial rate to it in warmup_steps, then the
+    cosine from there.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ from framework.keras.variable import Variable
 
 
 class SGD(Optimizer):
-    """p -= rate g; with momentum m = momentum m - rate g, p += m (Nesterov: Sutskever et al. 2013)."""
+    """p -= rate g; with momentum m = momentum m - rate g, p += m (Sutskever et al. 2013)."""
 
     aliases = ("sgd",)
 

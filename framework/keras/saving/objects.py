@@ -1,4 +1,6 @@
-"""Objects as Keras writes them: dicts with module, class_name, config, registered_name, build_config."""
+"""Objects as Keras writes them: dicts with module, class_name, config, registered_name,
+build_config.
+"""
 
 from __future__ import annotations
 
@@ -40,15 +42,10 @@ def serialize_keras_object(thing: Any) -> Any:
     if build is not None and getattr(thing, "built", False):
         saved["build_config"] = configurable.serialize(build)
     if hasattr(thing, "get_compile_config"):
-        saved["compile_config"] = thing.get_compile_config()
+        saved["compile_config"] = thing.get_compile_config() or {}
     return saved
 
 
 def deserialize_keras_object(config: Any, custom_objects: dict | None = None) -> Any:
     """What serialize_keras_object wrote, as an object; only registered classes are made."""
     return configurable.deserialize(config, None, custom_objects)
-
-
-def compile_config(model: Any) -> dict:
-    """What compile() was given, serialised; {} before it."""
-    return {}

@@ -1,6 +1,7 @@
 """Weights in files: .safetensors, and .weights.h5 in Keras 3's layout (h5py).
 
-Both name a weight by its place in the model: the attribute that holds its layer, inside lists the layer's class.
+Both name a weight by its place in the model: the attribute that holds its layer, inside lists the
+layer's class.
 """
 
 from __future__ import annotations
@@ -26,22 +27,31 @@ def save(model: Any, filepath: Any, overwrite: bool = True) -> None:
         raise FileExistsError(f"save_weights: {path} exists; pass overwrite=True to replace it")
     if not model.built:
         raise ValueError(
-            f"save_weights: model '{model.name}' is not built, so it has no weights yet: call it once"
+            f"save_weights: model '{model.name}' is not built, so it has no weights yet: call it "
+            "once"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     (save_safetensors if path.name.endswith(".safetensors") else save_h5)(path, list(groups(model)))
 
 
 def load(model: Any, filepath: Any) -> None:
-    """Read weights into a built model of the same architecture; nothing is assigned unless all fits."""
+    """Read weights into a built model of the same architecture; nothing is assigned unless all
+    fits.
+    """
     path = checked(filepath)
     if not path.exists():
         raise FileNotFoundError(f"load_weights: there is no file {path}")
     if not model.built:
         raise ValueError(
-            f"load_weights: model '{model.name}' is not built: call it once, or start it with keras.Input"
+            f"load_weights: model '{model.name}' is not built: call it once, or start it with "
+            "keras.Input"
         )
-    found = load_safetensors(path) if path.name.endswith(".safetensors") else load_h5(path)
+    is_safe = path.name.endswith(".safetensors")
+    assign(model, load_safetensors(path) if is_safe else load_h5(path), path)
+
+
+def assign(model: Any, found: dict[str, list[np.ndarray]], path: Any) -> None:
+    """Give the model the arrays of a file."""
     if (
         model.optimizer is not None
         and any(key.startswith("optimizer") for key in found)
@@ -55,12 +65,14 @@ def load(model: Any, filepath: Any) -> None:
             continue  # saved before, or compiled otherwise: the optimizer starts anew
         if len(values) != len(variables):
             raise ValueError(
-                f"load_weights: {path} has {len(values)} arrays at '{group}', the model wants {len(variables)}"
+                f"load_weights: {path} has {len(values)} arrays at '{group}', the model wants "
+                f"{len(variables)}"
             )
         for v, value in zip(variables, values):
             if tuple(value.shape) != tuple(v.shape):
                 raise ValueError(
-                    f"load_weights: {path} has shape {tuple(value.shape)} for {v.path}, wanted {tuple(v.shape)}"
+                    f"load_weights: {path} has shape {tuple(value.shape)} for {v.path}, wanted "
+                    f"{tuple(v.shape)}"
                 )
             pairs.append((v, value))
     for v, value in pairs:
@@ -129,22 +141,16 @@ def direct(container: Any) -> list[Variable]:
 
 
 def save_safetensors(path: Path, parts: list) -> None:
-    """One tensor per weight, named place/name."""
+    """One tensor per weight, named place/vars/number."""
     from safetensors.numpy import save_file
 
     arrays = {}
     for place, variables in parts:
-        for key, v in named(place, variables):
-            arrays[key] = np.array(v.array)
+        for i, v in enumerate(variables):
+            arrays[f"{place}/vars/{i}".lstrip("/")] = np.array(v.array)
     temporary = path.with_name(path.name + ".part")
     save_file(arrays, temporary, metadata={"format": "framework"})
     temporary.replace(path)
-
-
-def named(place: str, variables: list[Variable]) -> Iterator[tuple[str, Variable]]:
-    """(name in the file, variable): the number stands in front, so that the order can be read back."""
-    for i, v in enumerate(variables):
-        yield f"{place}/vars/{i}".lstrip("/"), v
 
 
 def load_safetensors(path: Path) -> dict[str, list[np.ndarray]]:
@@ -179,23 +185,26 @@ def import_h5py() -> Any:
     return h5py
 
 
-def save_h5(path: Path, parts: list) -> None:
-    """Groups and numbered datasets, as Keras 3 lays them out."""
+def save_h5(target: Any, parts: list) -> None:
+    """Groups and numbered datasets, as Keras 3 lays them out; to a path, whole or not at all, or a
+    buffer.
+    """
     h5py = import_h5py()
-    temporary = path.with_name(path.name + ".part")
+    temporary = target.with_name(target.name + ".part") if isinstance(target, Path) else target
     with h5py.File(temporary, "w") as file:
         for place, variables in parts:
             group = file.create_group(f"{place}/vars".lstrip("/"))
             for i, v in enumerate(variables):
                 group.create_dataset(str(i), data=np.array(v.array))
-    temporary.replace(path)
+    if temporary is not target:
+        temporary.replace(target)
 
 
-def load_h5(path: Path) -> dict[str, list[np.ndarray]]:
+def load_h5(source: Any) -> dict[str, list[np.ndarray]]:
     """place -> arrays"""
     h5py = import_h5py()
     arrays: dict[str, np.ndarray] = {}
-    with h5py.File(path, "r") as file:
+    with h5py.File(source, "r") as file:
         file.visititems(
             lambda name, item: (
                 arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None

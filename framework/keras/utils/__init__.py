@@ -17,7 +17,9 @@ from framework.keras.saving.objects import (
 
 
 def set_random_seed(seed: int) -> None:
-    """Seed everything that draws: initializers, shuffling, dropout, Python's and NumPy's generators."""
+    """Seed everything that draws: initializers, shuffling, dropout, Python's and NumPy's
+    generators.
+    """
     if not isinstance(seed, (int, np.integer)):
         raise ValueError(f"set_random_seed: got {seed!r}, wanted an integer")
     random.seed(int(seed))
@@ -26,16 +28,17 @@ def set_random_seed(seed: int) -> None:
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
-    """Integer labels as one-hot rows of float32; a trailing axis of 1 is dropped."""
+    """Integer labels as one-hot rows of float64; a trailing axis of 1 is dropped."""
     labels = np.asarray(x).astype(np.int64)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     classes = int(labels.max()) + 1 if num_classes is None else num_classes
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
         raise ValueError(
-            f"to_categorical: labels go from {labels.min()} to {labels.max()}, num_classes is {classes}"
+            f"to_categorical: labels go from {labels.min()} to {labels.max()}, num_classes is "
+            f"{classes}"
         )
-    return np.eye(classes, dtype=np.float32)[labels]
+    return np.eye(classes)[labels]
 
 
 def clear_session(free_memory: bool = True) -> None:
