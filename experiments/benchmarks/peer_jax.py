@@ -7,9 +7,14 @@ START = time.perf_counter()
 import sys  # noqa: E402
 
 name, mode, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
-os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'} intra_op_parallelism_threads={threads}"
+os.environ["XLA_FLAGS"] = (
+    f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'} "
+    f"intra_op_parallelism_threads={threads}"
+)
 if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])  # the flag alone does not hold XLA back
+    os.sched_setaffinity(
+        0, sorted(os.sched_getaffinity(0))[:threads]
+    )  # the flag alone does not hold XLA back
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
@@ -18,7 +23,10 @@ from workloads import WORKLOADS, batches, measure, report  # noqa: E402
 sizes, _, _ = WORKLOADS[name]
 rng = np.random.default_rng(0)
 limits = [np.sqrt(6 / (a + b)) for a, b in zip(sizes, sizes[1:], strict=False)]
-params = [(jnp.asarray(rng.uniform(-lim, lim, (a, b)), jnp.float32), jnp.zeros(b)) for a, b, lim in zip(sizes, sizes[1:], limits, strict=False)]
+params = [
+    (jnp.asarray(rng.uniform(-lim, lim, (a, b)), jnp.float32), jnp.zeros(b))
+    for a, b, lim in zip(sizes, sizes[1:], limits, strict=False)
+]
 zeros = jax.tree.map(jnp.zeros_like, params)
 state = (params, zeros, jax.tree.map(jnp.zeros_like, params), jnp.zeros((), jnp.int32))
 

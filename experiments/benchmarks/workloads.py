@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-# name: (layer sizes, batch, batches of data); W1 is a regression, W2 a classification; both train with Adam
+# name: (layer sizes, batch, batches of data); W1 is a regression, W2 a classification; both train
+# with Adam
 WORKLOADS = {"W1": ([16, 64, 64, 1], 32, 64), "W2": ([784, 512, 512, 10], 128, 40)}
 
 
@@ -32,7 +33,8 @@ def batches(name: str) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def measure(run: Callable[[int], None], seconds: float = 2.0) -> list[float]:
-    """Milliseconds per step of `run(steps)` (which must finish its work), one figure per chunk of about 30 ms."""
+    """Milliseconds per step of `run(steps)` (which must finish its work), one figure per chunk of
+    about 30 ms."""
     run(10)
     start = time.perf_counter()
     run(10)
@@ -46,10 +48,11 @@ def measure(run: Callable[[int], None], seconds: float = 2.0) -> list[float]:
 
 
 def report(times: list[float], start: float, first: float) -> None:
-    """Print the result line that compare.py reads: milliseconds, seconds to the first step, MB of memory."""
+    """Print the result line that compare.py reads: milliseconds, seconds to the first step, MB of
+    memory."""
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     result = {
-        "ms": float(np.median(times)), "ms_min": min(times), "first_s": first - start, "rss_mb": rss,
-        "load": os.getloadavg()[0],
+        "ms": float(np.median(times)), "ms_min": min(times), "first_s": first - start,
+        "rss_mb": rss, "load": os.getloadavg()[0],
     }  # fmt: skip
     print("RESULT " + json.dumps(result), flush=True)

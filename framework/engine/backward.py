@@ -12,12 +12,19 @@ from framework.engine.program import Line
 from framework.engine.tensor import Spec, Tensor
 
 
-def pullback(lines: list[Line], cotangents: dict[int, Tensor], sources: set[int]) -> dict[int, Tensor]:
-    """Carry cotangents {slot: g} from the outputs of `lines` (in the order they ran) to the slots in `sources`."""
+def pullback(
+    lines: list[Line], cotangents: dict[int, Tensor], sources: set[int]
+) -> dict[int, Tensor]:
+    """Carry cotangents {slot: g} from the outputs of `lines` (in the order they ran) to the slots
+    in `sources`."""
     reached = reachable(lines, sources)
     for line, wants in reversed(reached):
         if len(line.outs) == 1:
-            g = cotangents.pop(line.outs[0], None) if line.outs[0] not in sources else cotangents.get(line.outs[0])
+            g = (
+                cotangents.pop(line.outs[0], None)
+                if line.outs[0] not in sources
+                else cotangents.get(line.outs[0])
+            )
             if g is None:
                 continue
         else:

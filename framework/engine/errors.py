@@ -2,7 +2,8 @@
 
 
 class InvalidArgumentError(ValueError):
-    """Values that do not fit together: dtypes that differ, labels out of range, indices out of bounds."""
+    """Values that do not fit together: dtypes that differ, labels out of range, indices out of
+    bounds."""
 
 
 class TraceError(TypeError):

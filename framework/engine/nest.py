@@ -49,4 +49,6 @@ def map_structure(function: Callable, *structures: Any) -> Any:
     leaves = [flatten(s) for s in structures]
     if len({len(flat) for flat in leaves}) > 1:
         raise ValueError(f"map_structure: structures have {[len(flat) for flat in leaves]} leaves")
-    return pack_sequence_as(structures[0], [function(*parts) for parts in zip(*leaves, strict=True)])
+    return pack_sequence_as(
+        structures[0], [function(*parts) for parts in zip(*leaves, strict=True)]
+    )

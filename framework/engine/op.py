@@ -19,9 +19,11 @@ ndarray = np.ndarray
 
 @dataclass(frozen=True)
 class Sample:
-    """Example inputs of an op: read by the gradient check, replay, golden, documentation and benchmarks.
+    """Example inputs of an op: read by the gradient check, replay, golden, documentation and
+    benchmarks.
 
-    shapes: one per input; low, high: range of the floats; dtypes: per input, None is the float of the test;
+    shapes: one per input; low, high: range of the floats; dtypes: per input, None is the float of
+    the test;
     top: integers lie in [0, top).
     """
 
@@ -33,10 +35,14 @@ class Sample:
     top: int = 3
 
     def arrays(self, seed: int = 0, dtype: Any = np.float64) -> list[ndarray]:
-        """Random inputs, the same for the same seed; no two floats closer than 1e-3 (ties have tests of their own)."""
+        """Random inputs, the same for the same seed; no two floats closer than 1e-3 (ties have
+        tests of their own)."""
         rng = np.random.default_rng(seed)
         dtypes = [d or dtype for d in self.dtypes] + [dtype] * (len(self.shapes) - len(self.dtypes))
-        return [self._array(rng, shape, np.dtype(d)) for shape, d in zip(self.shapes, dtypes, strict=True)]
+        return [
+            self._array(rng, shape, np.dtype(d))
+            for shape, d in zip(self.shapes, dtypes, strict=True)
+        ]
 
     def _array(self, rng, shape, dtype):
         if dtype.kind in "iu":
@@ -44,8 +50,14 @@ class Sample:
         if dtype.kind == "b":
             return rng.integers(0, 2, shape).astype(bool)
         count = int(np.prod(shape))
-        steps = (np.arange(count) + 0.2 + 0.6 * rng.random(count)) / max(count, 1)  # spread, then shuffled
-        return (self.low + (self.high - self.low) * rng.permutation(steps)).reshape(shape).astype(dtype)
+        steps = (np.arange(count) + 0.2 + 0.6 * rng.random(count)) / max(
+            count, 1
+        )  # spread, then shuffled
+        return (
+            (self.low + (self.high - self.low) * rng.permutation(steps))
+            .reshape(shape)
+            .astype(dtype)
+        )
 
 
 class Op:
@@ -54,9 +66,11 @@ class Op:
     forward   on NumPy arrays: the eager path, and the reference for every other way to run it
     infer     (*specs, **attrs) -> Spec or tuple of Specs; default: runs forward on zeros
     rule      the vjp, written with ops: (g, out, *inputs, **attrs) -> a cotangent or None per input
-    needs     which of out and inputs the rule reads the values of; of the others it may use shape and dtype
+    needs     which of out and inputs the rule reads the values of; of the others it may use shape
+    and dtype
     scalar    elementwise ops: the scalar function, compiled alone or fused into a chain
-    body      other ops: the kernel, a function on C-contiguous arrays; None: a host op, the VM calls forward
+    body      other ops: the kernel, a function on C-contiguous arrays; None: a host op, the VM
+    calls forward
     writes    positions of the inputs (Variables) that are overwritten
     """
 
@@ -86,7 +100,9 @@ class Op:
         self.is_random = is_random  # never merged with an equal call
         self.same_dtype = same_dtype
         self.view_start = view_start  # (attrs) -> the element of the input where the view begins
-        self.places = places  # inputs may be computed right inside the output, at these elements (pack)
+        self.places = (
+            places  # inputs may be computed right inside the output, at these elements (pack)
+        )
         self.is_differentiable = is_differentiable and not writes
         self.rule: Callable | None = None
         self.needs: tuple = ()
@@ -98,9 +114,11 @@ class Op:
             OPS[self.name] = self
 
     def vjp(self, needs: str = "") -> Callable:
-        """Decorator of the gradient rule.  needs: names of the rule's parameters whose values it reads.
+        """Decorator of the gradient rule.  needs: names of the rule's parameters whose values it
+        reads.
 
-        A rule with a parameter `wants` is told which inputs need a gradient (for rules with costly parts).
+        A rule with a parameter `wants` is told which inputs need a gradient (for rules with costly
+        parts).
         """
 
         def declare(rule):
@@ -109,14 +127,17 @@ class Op:
             wanted = set(needs.split())
             unknown = wanted - set(names)
             if unknown:
-                raise TypeError(f"{self.name}.vjp: needs names {sorted(unknown)}, the rule has {names}")
+                raise TypeError(
+                    f"{self.name}.vjp: needs names {sorted(unknown)}, the rule has {names}"
+                )
             self.rule, self.needs = rule, self._places_of(rule, wanted)
             return rule
 
         return declare
 
     def _places_of(self, rule: Callable, wanted: set) -> tuple:
-        """Positions in a Line's values (inputs, then outs) that must be kept; "*" in front: all inputs."""
+        """Positions in a Line's values (inputs, then outs) that must be kept; "*" in front: all
+        inputs."""
         parameters = list(inspect.signature(rule).parameters.values())
         positional = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
         places: list = ["outs"] if positional[1].name in wanted else []
@@ -126,9 +147,11 @@ class Op:
         return tuple(places)
 
     def kernel(self, views: Callable | None = None) -> Callable:
-        """Decorator: body(*outs, *inputs, **scalars) on C-contiguous arrays, compiled for programs, never run by Python.
+        """Decorator: body(*outs, *inputs, **scalars) on C-contiguous arrays, compiled for
+        programs, never run by Python.
 
-        views(outs, inputs, attrs) -> (out shapes, input shapes, scalar attrs) says how the body wants to see the
+        views(outs, inputs, attrs) -> (out shapes, input shapes, scalar attrs) says how the body
+        wants to see the
         memory; None: this case is left to the NumPy forward.
         """
 
@@ -141,7 +164,10 @@ class Op:
     def _infer_by_running(self, *specs, **attrs):
         with np.errstate(all="ignore"):
             result = self.forward(*[np.zeros(s.shape, s.dtype) for s in specs], **attrs)
-        specs = [Spec(np.shape(r), np.asarray(r).dtype) for r in (result if isinstance(result, tuple) else (result,))]
+        specs = [
+            Spec(np.shape(r), np.asarray(r).dtype)
+            for r in (result if isinstance(result, tuple) else (result,))
+        ]
         return tuple(specs) if self.outs != 1 else specs[0]
 
     def values(self, inputs: tuple, outs: tuple) -> tuple:
@@ -152,7 +178,10 @@ class Op:
         if "inputs" in needs:
             kept = [x.array for x in inputs]
         else:
-            kept = [x.array if i in needs else Spec(x.array.shape, x.array.dtype) for i, x in enumerate(inputs)]
+            kept = [
+                x.array if i in needs else Spec(x.array.shape, x.array.dtype)
+                for i, x in enumerate(inputs)
+            ]
         for x in outs:
             kept.append(x.array if needs[0] == "outs" else Spec(x.array.shape, x.array.dtype))
         return tuple(kept)
@@ -192,10 +221,19 @@ class Op:
             check_dtypes(self, [x.array for x in inputs])
         for i, x in enumerate(inputs):
             if i in self.writes and not x.is_variable:
-                raise TypeError(f"{self.name}: input {i} is written, so it must be a Variable, got {x!r}")
+                raise TypeError(
+                    f"{self.name}: input {i} is written, so it must be a Variable, got {x!r}"
+                )
         if self is not READ[0]:
-            inputs = tuple([READ[0](x) if x.is_variable and i not in self.writes else x for i, x in enumerate(inputs)])
-        specs = self.infer(*[x.array for x in inputs], **attrs) if self.outs or not self.writes else ()
+            inputs = tuple(
+                [
+                    READ[0](x) if x.is_variable and i not in self.writes else x
+                    for i, x in enumerate(inputs)
+                ]
+            )
+        specs = (
+            self.infer(*[x.array for x in inputs], **attrs) if self.outs or not self.writes else ()
+        )
         outs = tuple([Tensor(s) for s in (specs if isinstance(specs, tuple) else (specs,))])
         ACTIVE.trace.record(self, inputs, attrs, outs)
         for tape in ACTIVE.tapes:
@@ -206,7 +244,9 @@ class Op:
         return f"<op {self.name}>"
 
 
-READ: list = [None]  # the op `read`: puts a Variable's value at this moment into a trace (set in ops/create.py)
+READ: list = [
+    None
+]  # the op `read`: puts a Variable's value at this moment into a trace (set in ops/create.py)
 
 
 def as_tensors(inputs: tuple) -> tuple:
@@ -223,7 +263,8 @@ def check_dtypes(op: Op, arrays: list) -> None:
     for i, a in enumerate(arrays):
         if a.dtype is not first and a.dtype != first:
             raise InvalidArgumentError(
-                f"{op.name}: cannot compute with inputs of different dtypes: input 0 is {first.name}, "
+                f"{op.name}: cannot compute with inputs of different dtypes: input 0 is "
+                f"{first.name}, "
                 f"input {i} is {a.dtype.name}; cast one of them"
             )
 
@@ -232,7 +273,9 @@ def writable(op: Op, inputs: tuple, arrays: list) -> list:
     """The arrays, with the memory of the Variables that the op overwrites."""
     for i in op.writes:
         if not inputs[i].is_variable:
-            raise TypeError(f"{op.name}: input {i} is written, so it must be a Variable, got {inputs[i]!r}")
+            raise TypeError(
+                f"{op.name}: input {i} is written, so it must be a Variable, got {inputs[i]!r}"
+            )
         arrays[i] = None  # the read-only view: do not count as a holder of the old value
         arrays[i] = inputs[i].writable()
     return arrays
@@ -241,7 +284,8 @@ def writable(op: Op, inputs: tuple, arrays: list) -> list:
 def elementwise(numpy: Callable, *samples: Sample, dtype: Any = None, **options) -> Callable:
     """Declare an op by its scalar function (the kernel) and its NumPy function (the eager forward).
 
-    A float literal in the scalar function takes the dtype of the kernel: write 1.0, not 1.  Attrs are keyword-only
+    A float literal in the scalar function takes the dtype of the kernel: write 1.0, not 1.  Attrs
+    are keyword-only
     numbers.  dtype: of the output where it differs from the inputs' (bool for comparisons).
     """
     out_dtype = None if dtype is None else np.dtype(dtype)

@@ -1,4 +1,5 @@
-"""Line: one op call. Program: Lines with static shapes that can be run again. ACTIVE: who records now."""
+"""Line: one op call. Program: Lines with static shapes that can be run again. ACTIVE: who records
+now."""
 
 from __future__ import annotations
 
@@ -26,8 +27,10 @@ ACTIVE = Active()
 class Line:
     """outs = op(*inputs, **attrs), by slot numbers.
 
-    `values` holds, for inputs then outs, the array if the op's vjp needs it, else its Spec. A Line never holds
-    Tensors, so a kept loss does not keep the chain behind it and an assignment cannot change history.
+    `values` holds, for inputs then outs, the array if the op's vjp needs it, else its Spec. A Line
+    never holds
+    Tensors, so a kept loss does not keep the chain behind it and an assignment cannot change
+    history.
     """
 
     __slots__ = ("attrs", "inputs", "op", "outs", "values")
@@ -46,7 +49,8 @@ class Line:
 class Program:
     """inputs -> lines -> outputs, by slot. A pass is a function from Program to Program.
 
-    specs: slot -> Spec of every slot; constants: slot -> array; variables: slot -> Variable (read and written in place).
+    specs: slot -> Spec of every slot; constants: slot -> array; variables: slot -> Variable (read
+    and written in place).
     """
 
     def __init__(self, inputs=(), lines=(), outputs=(), specs=None, constants=None, variables=None):
@@ -67,7 +71,9 @@ class Program:
                 if x.is_variable:
                     self.variables[x.id] = x
                 elif type(x.array) is Spec:
-                    raise RuntimeError(f"{op.name}: an input of shape {x.array.shape} comes from another trace")
+                    raise RuntimeError(
+                        f"{op.name}: an input of shape {x.array.shape} comes from another trace"
+                    )
                 else:
                     self.constants[x.id] = x.array
                 self.specs[x.id] = Spec(x.array.shape, x.array.dtype)
@@ -86,21 +92,28 @@ class Program:
         return users
 
     def run(self, *feeds: np.ndarray) -> list[np.ndarray]:
-        """The reference: every line's NumPy forward, one after the other; writes Variables like the VM."""
+        """The reference: every line's NumPy forward, one after the other; writes Variables like
+        the VM."""
         values = dict(zip(self.inputs, feeds, strict=True)) | self.constants
 
         def read(line, position, slot):
             if slot in self.variables:
                 variable = self.variables[slot]
-                return variable.writable() if position in line.op.writes else np.array(variable.array)
+                return (
+                    variable.writable() if position in line.op.writes else np.array(variable.array)
+                )
             return values[slot]
 
         for line in self.lines:
-            result = line.op.forward(*[read(line, i, s) for i, s in enumerate(line.inputs)], **line.attrs)
+            result = line.op.forward(
+                *[read(line, i, s) for i, s in enumerate(line.inputs)], **line.attrs
+            )
             if line.outs:
                 results = result if isinstance(result, tuple) else (result,)
                 values.update(zip(line.outs, map(np.asarray, results), strict=True))
-        return [np.array(read(None, -1, s) if s in self.variables else values[s]) for s in self.outputs]
+        return [
+            np.array(read(None, -1, s) if s in self.variables else values[s]) for s in self.outputs
+        ]
 
     def __str__(self) -> str:
         names = {slot: f"in{i}" for i, slot in enumerate(self.inputs)}
@@ -112,11 +125,16 @@ class Program:
                 return f"{value:.6g}" if value.ndim == 0 else f"constant{value.shape}"
             return names.setdefault(slot, f"%{len(names)}")
 
-        rows = [f"program({', '.join(f'in{i}:{spec_text(self.specs[s])}' for i, s in enumerate(self.inputs))})"]
+        inputs = [f"in{i}:{spec_text(self.specs[s])}" for i, s in enumerate(self.inputs)]
+        rows = [f"program({', '.join(inputs)})"]
         for line in self.lines:
-            attrs = "".join(f", {k}={v}" for k, v in line.attrs.items() if v is not None and v is not False)
+            attrs = "".join(
+                f", {k}={v}" for k, v in line.attrs.items() if v is not None and v is not False
+            )
             outs = ", ".join(f"{show(o)}:{spec_text(self.specs[o])}" for o in line.outs)
-            rows.append(f"{outs or 'write':28} = {line.op.name}({', '.join(map(show, line.inputs))}{attrs})")
+            rows.append(
+                f"{outs or 'write':28} = {line.op.name}({', '.join(map(show, line.inputs))}{attrs})"
+            )
         return "\n".join([*rows, f"return {', '.join(map(show, self.outputs))}"])
 
 

@@ -1,8 +1,9 @@
 """Seeds: which random numbers come next.
 
-Every SeedGenerator has a seed and a counter in one int64 Variable [seed, counter]; each `next()` counts on. Without a
-seed of its own a generator takes one from the global seed and the number of generators made before it, so a program
-that makes its layers in the same order draws the same numbers, on any number of processes.
+Every SeedGenerator has a seed and a counter in one int64 Variable [seed, counter]; each `next()`
+counts on. Without a seed of its own a generator takes one from the global seed and the number of
+generators made before it, so a program that makes its layers in the same order draws the same
+numbers, on any number of processes.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def as_int64(value: int) -> int:
 
 
 def set_seed(seed: int) -> None:
-    """Start again from `seed`: generators made from now on repeat those made after the last set_seed(seed)."""
+    """Start again from `seed`: generators made from now on repeat those made after the last
+    set_seed(seed).
+    """
     STATE.update(seed=int(seed), made=0, default=None)
 
 
@@ -76,7 +79,9 @@ class SeedGenerator:
         self.state = Variable(value, trainable=False, name=name or "seed_generator_state")
 
     def next(self) -> Tensor:
-        """The next state [seed, counter]; works in a trace, where every run of the program counts on."""
+        """The next state [seed, counter]; works in a trace,
+        where every run of the program counts on.
+        """
         self.state.assign_add(STEP)
         return self.state.read_value()
 
@@ -92,7 +97,9 @@ def default_generator() -> SeedGenerator:
 
 
 def state_of(seed: int | SeedGenerator | Tensor | None) -> Tensor:
-    """A state for one draw: of a generator its next one, of None the default generator's, of an int always the same."""
+    """A state for one draw: of a generator its next one, of None the default generator's,
+    of an int always the same.
+    """
     if isinstance(seed, Tensor):
         return seed
     if seed is None or isinstance(seed, SeedGenerator):
@@ -111,23 +118,37 @@ def rows_from(first_row: int) -> Iterator[None]:
 
 
 def first_row() -> int:
-    """The row of the global batch at which this thread's batch starts: for random numbers that belong to samples."""
+    """The row of the global batch at which this thread's batch starts:
+    for random numbers that belong to samples.
+    """
     return GLOBAL.first_row
 
 
 def uniform(shape, *, low=0.0, high=1.0, dtype="float32", seed=None, first_row: int = 0) -> Tensor:
     """Uniform numbers in [low, high); seed: an int, a SeedGenerator or None."""
-    return ops.random_between(state_of(seed), shape=tuple(shape), low=low, high=high, dtype=dtype, first_row=first_row)
+    return ops.random_between(
+        state_of(seed), shape=tuple(shape), low=low, high=high, dtype=dtype, first_row=first_row
+    )
 
 
-def normal(shape, *, mean=0.0, stddev=1.0, dtype="float32", seed=None, first_row: int = 0) -> Tensor:
+def normal(
+    shape, *, mean=0.0, stddev=1.0, dtype="float32", seed=None, first_row: int = 0
+) -> Tensor:
     """Normal numbers; seed: an int, a SeedGenerator or None."""
-    return scaled(ops.random_normal(state_of(seed), shape=tuple(shape), dtype=dtype, first_row=first_row), mean, stddev)
+    return scaled(
+        ops.random_normal(state_of(seed), shape=tuple(shape), dtype=dtype, first_row=first_row),
+        mean,
+        stddev,
+    )
 
 
-def truncated_normal(shape, *, mean=0.0, stddev=1.0, dtype="float32", seed=None, first_row: int = 0) -> Tensor:
+def truncated_normal(
+    shape, *, mean=0.0, stddev=1.0, dtype="float32", seed=None, first_row: int = 0
+) -> Tensor:
     """Normal numbers within two standard deviations; seed: an int, a SeedGenerator or None."""
-    z = ops.random_truncated_normal(state_of(seed), shape=tuple(shape), dtype=dtype, first_row=first_row)
+    z = ops.random_truncated_normal(
+        state_of(seed), shape=tuple(shape), dtype=dtype, first_row=first_row
+    )
     return scaled(z, mean, stddev)
 
 

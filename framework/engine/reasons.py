@@ -11,8 +11,10 @@ def watched_too_early(layers: list) -> str:
     """The pitfall of lazily built layers: watch(layer.variables) before there were any."""
     names = ", ".join(f"'{layer.name}'" for layer in layers)
     return (
-        f"tape.watch got the variables of layer {names} before the layer was built, when it had none: nothing was "
-        f"watched. Call the layer once (or layer.build(input_shape)) before tape.watch(layer.variables)"
+        f"tape.watch got the variables of layer {names} before the layer was built, when it "
+        "had none: nothing was "
+        "watched. Call the layer once (or layer.build(input_shape)) before "
+        "tape.watch(layer.variables)"
     )
 
 
@@ -20,10 +22,15 @@ def explain(tape: Any, target: Any, source: Any) -> str:
     """One sentence: why d target / d source is None, or that it is not."""
     name = getattr(source, "name", None) or f"the source of shape {tuple(source.shape)}"
     if tape._is_spent:
-        return "The tape is spent: gradient() was called already and freed what it had recorded; use persistent=True."
+        return (
+            "The tape is spent: gradient() was called already and freed what it had recorded; "
+            "use persistent=True."
+        )
     for role, x in (("target", target), ("source", source)):
         if not x.dtype.is_floating:
-            return f"The {role} has dtype {x.dtype.name}: only floating point tensors have gradients."
+            return (
+                f"The {role} has dtype {x.dtype.name}: only floating point tensors have gradients."
+            )
     if target.id == source.id:
         return "The gradient is not None: the target is the source."
     if source.id not in tape._slots:
@@ -31,10 +38,15 @@ def explain(tape: Any, target: Any, source: Any) -> str:
         if mine:
             return f"{watched_too_early(mine)}."
         if source.is_variable and not source.trainable:
-            return f"{name} was never watched: it is not trainable, so call tape.watch(it) inside the block."
+            return (
+                f"{name} was never watched: it is not trainable, so call tape.watch(it) "
+                "inside the block."
+            )
         if source.is_variable and tape._watches_variables:
             return f"{name} was never watched: nothing inside the tape's block read it."
-        return f"{name} was never watched: call tape.watch on it inside the block, before it is used."
+        return (
+            f"{name} was never watched: call tape.watch on it inside the block, before it is used."
+        )
     if target.id not in tape._slots:
         return "The target was not computed inside the tape's block from anything that is watched."
     outs = {slot for line, _ in reachable(tape._lines, {source.id}) for slot in line.outs}

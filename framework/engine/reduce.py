@@ -1,4 +1,6 @@
-"""The processes that train together, as the engine sees them: something that sums an array over all of them."""
+"""The processes that train together, as the engine sees them: something that sums an array over all
+of them.
+"""
 
 from __future__ import annotations
 

@@ -12,13 +12,17 @@ from framework.engine.program import ACTIVE, Line
 from framework.engine.tensor import Tensor, as_tensor
 
 LOG = logging.getLogger("framework")
-SPENT = "A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians)"
+SPENT = (
+    "A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians)"
+)
 
 
 class GradientTape:
-    """Records the op calls that watched tensors flow through: GradientTape(persistent=False, watch_accessed_variables=True).
+    """Records the op calls that watched tensors flow through: GradientTape(persistent=False,
+    watch_accessed_variables=True).
 
-    Trainable Variables watch themselves when they are read. Nest tapes for higher orders. `gradient` of a
+    Trainable Variables watch themselves when they are read. Nest tapes for higher orders.
+    `gradient` of a
     non-persistent tape works once and frees what was recorded.
     """
 
@@ -32,7 +36,9 @@ class GradientTape:
         self._lines: list[Line] = []
         self._slots: set[int] = set()  # what is watched, or computed from it
         self._variables: dict[int, Any] = {}
-        self._kept: list[Tensor] = []  # watched tensors: kept, so that their slots keep their meaning
+        self._kept: list[
+            Tensor
+        ] = []  # watched tensors: kept, so that their slots keep their meaning
         self._unbuilt: list[Any] = []  # layers whose empty variables were watched
         self._is_spent = False
 
@@ -67,9 +73,15 @@ class GradientTape:
             self._unbuilt.append(layer)
         for x in nest.flatten(tensor):
             if not isinstance(x, Tensor):
-                raise ValueError(f"Passed in object {x!r} of type {type(x).__name__!r}, not tf.Tensor or tf.Variable")
+                raise ValueError(
+                    f"Passed in object {x!r} of type {type(x).__name__!r}, not tf.Tensor or "
+                    "tf.Variable"
+                )
             if x.array.dtype.kind != "f":
-                LOG.warning("The dtype of the watched tensor must be floating (e.g. tf.float32), got %r", x.dtype)
+                LOG.warning(
+                    "The dtype of the watched tensor must be floating (e.g. tf.float32), got %r",
+                    x.dtype,
+                )
                 continue
             self._slots.add(x.id)
             self._kept.append(x)
@@ -116,19 +128,24 @@ class GradientTape:
     ) -> Any:
         """d target / d sources, in the structure of `sources`; several targets are summed.
 
-        output_gradients: cotangents of the targets instead of ones. unconnected_gradients: "none" or "zero", what
+        output_gradients: cotangents of the targets instead of ones. unconnected_gradients: "none"
+        or "zero", what
         a source gets that the target does not depend on; `explain` says why it does not.
         """
         if self._is_spent:
             raise RuntimeError(SPENT)
         if not self._was_entered:
-            raise RuntimeError("gradient() of a GradientTape that was never entered: use it in a `with` block")
+            raise RuntimeError(
+                "gradient() of a GradientTape that was never entered: use it in a `with` block"
+            )
         unconnected = getattr(unconnected_gradients, "value", unconnected_gradients)
         if unconnected not in ("none", "zero"):
             raise ValueError(f"Unknown value for unconnected_gradients: {unconnected_gradients!r}")
         targets = [check_target(t) for t in nest.flatten(target)]
         flat = [check_source(s) for s in nest.flatten(sources)]
-        cotangents = start(targets, nest.flatten(output_gradients) if output_gradients is not None else [])
+        cotangents = start(
+            targets, nest.flatten(output_gradients) if output_gradients is not None else []
+        )
         was_recording = self._is_recording
         if was_recording and not self._persistent:
             self._stop()
@@ -154,13 +171,15 @@ class GradientTape:
         """A None that has a reason worth a word is logged; the others wait for `explain`."""
         for source, g in zip(sources, gradients, strict=True):
             if g is None and source.array.dtype.kind != "f":
-                LOG.warning("The dtype of the source tensor must be floating (e.g. tf.float32) when calling "
+                LOG.warning("The dtype of the source tensor must be floating (e.g. "
+                            "tf.float32) when calling "
                             "GradientTape.gradient, got %r", source.dtype)  # fmt: skip
         if self._unbuilt and any(g is None for g in gradients):
             LOG.warning("%s", reasons.watched_too_early(self._unbuilt))
 
     def explain(self, target: Any, source: Any) -> str:
-        """One sentence: why d target / d source is None, or that it is not. Ask before gradient() or of a persistent tape."""
+        """One sentence: why d target / d source is None, or that it is not. Ask before gradient()
+        or of a persistent tape."""
         return reasons.explain(self, target, source)
 
 
@@ -169,9 +188,12 @@ def check_target(target: Any) -> Tensor:
     if target is None:
         raise TypeError("Target for gradient() is None")
     if not isinstance(target, Tensor):
-        raise TypeError(f"Target for gradient() must be a tensor, got {type(target).__name__} {target!r}")
+        raise TypeError(
+            f"Target for gradient() must be a tensor, got {type(target).__name__} {target!r}"
+        )
     if target.array.dtype.kind != "f":
-        LOG.warning("The dtype of the target tensor must be floating (e.g. tf.float32) when calling "
+        LOG.warning("The dtype of the target tensor must be floating (e.g. tf.float32) when "
+                    "calling "
                     "GradientTape.gradient, got %r", target.dtype)  # fmt: skip
     return target
 
@@ -179,12 +201,16 @@ def check_target(target: Any) -> Tensor:
 def check_source(source: Any) -> Tensor:
     """A source must be a tensor or a variable."""
     if not isinstance(source, Tensor):
-        raise ValueError(f"Source for gradient() must be a tensor or variable, got {type(source).__name__} {source!r}")
+        raise ValueError(
+            "Source for gradient() must be a tensor or variable, got "
+            f"{type(source).__name__} {source!r}"
+        )
     return source
 
 
 def start(targets: list, output_gradients: list) -> dict[int, Tensor]:
-    """The first cotangents: ones, or what the caller gives; summed where a target is named twice."""
+    """The first cotangents: ones, or what the caller gives; summed where a target is named
+    twice."""
     cotangents: dict[int, Tensor] = {}
     for i, t in enumerate(targets):
         given = output_gradients[i] if i < len(output_gradients) else None
@@ -196,7 +222,8 @@ def start(targets: list, output_gradients: list) -> dict[int, Tensor]:
                 g = ops.broadcast_to(g, shape=t.array.shape)
             except ValueError:
                 raise ValueError(
-                    f"output_gradients: number {i} has shape {tuple(g.shape)}, its target {tuple(t.shape)}"
+                    f"output_gradients: number {i} has shape {tuple(g.shape)}, its target "
+                    f"{tuple(t.shape)}"
                 ) from None
         cotangents[t.id] = cotangents[t.id] + g if t.id in cotangents else g
     return cotangents

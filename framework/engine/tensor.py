@@ -234,7 +234,8 @@ def check_kinds(array: np.ndarray, first: Any, wanted: np.dtype | None) -> None:
 
 
 def default_dtype(array: np.ndarray, first: Any) -> np.dtype:
-    """The dtype of Python numbers; a list that starts with an array or NumPy float has its dtype."""
+    """The dtype of Python numbers; a list that starts with an array or NumPy float has its
+    dtype."""
     if isinstance(first, (np.floating, np.ndarray)):
         return first.dtype
     if isinstance(first, Tensor):

@@ -27,22 +27,34 @@ def aligned(shape: tuple, dtype: Any) -> np.ndarray:
 class Variable(Tensor):
     """A value that may be assigned: Variable(initial_value, trainable=True, name=None, dtype=None).
 
-    `array` is a read-only view of memory that programs, eager ops and all-reduces share. While someone (a tape, a
+    `array` is a read-only view of memory that programs, eager ops and all-reduces share. While
+    someone (a tape, a
     tensor) still holds the old value, an assignment takes new memory; otherwise it writes in place.
     """
 
     __slots__ = ("__dict__", "_free", "_memory", "_raw", "name", "trainable")
     is_variable = True
-    moves = 0  # counts over all Variables how often memory changed: programs then look addresses up again
+    # counts over all Variables how often memory changed: programs then look addresses up again
+    moves = 0
 
-    def __init__(self, initial_value: Any = None, trainable: bool = True, name: str | None = None, dtype: Any = None, **_shape):
+    def __init__(
+        self,
+        initial_value: Any = None,
+        trainable: bool = True,
+        name: str | None = None,
+        dtype: Any = None,
+        **_shape,
+    ):
         shape = _shape.pop("shape", None)
         if _shape:
             raise TypeError(f"Variable: unknown arguments {sorted(_shape)}")
         if initial_value is None:
             raise ValueError("Variable: initial_value is missing")
         if shape is not None and tuple(shape) != np.shape(initial_value):
-            raise ValueError(f"Variable: initial_value has shape {np.shape(initial_value)}, wanted {tuple(shape)}")
+            raise ValueError(
+                f"Variable: initial_value has shape {np.shape(initial_value)}, wanted "
+                f"{tuple(shape)}"
+            )
         trace, tapes, ACTIVE.trace, ACTIVE.tapes = ACTIVE.trace, ACTIVE.tapes, None, ()
         try:  # the value is computed now, even inside a trace
             value = as_array(initial_value() if callable(initial_value) else initial_value, dtype)
@@ -65,12 +77,14 @@ class Variable(Tensor):
 
     def is_held(self) -> bool:
         """True while someone else refers to the present value."""
-        return (sys.getrefcount(self._raw), sys.getrefcount(self.array)) > self._free or sys.getrefcount(
-            self.array
-        ) > self._free[1]
+        return (
+            sys.getrefcount(self._raw),
+            sys.getrefcount(self.array),
+        ) > self._free or sys.getrefcount(self.array) > self._free[1]
 
     def writable(self) -> np.ndarray:
-        """The memory, for an op that overwrites it in place; a copy takes its place if the value is held."""
+        """The memory, for an op that overwrites it in place; a copy takes its place if the value
+        is held."""
         if self.is_held():
             self._take(self._memory)
         return self._memory
@@ -96,7 +110,9 @@ class Variable(Tensor):
         return repr(self)
 
     def __repr__(self) -> str:
-        head = f"<tf.Variable '{self.name}' shape={tuple(self.array.shape)} dtype={self.array.dtype}"
+        head = (
+            f"<tf.Variable '{self.name}' shape={tuple(self.array.shape)} dtype={self.array.dtype}"
+        )
         return f"{head}, numpy={value_text(self.array)}>"
 
 

@@ -16,7 +16,10 @@ class Network:
     def __init__(self, dtype=np.float32):
         rng = np.random.default_rng(0)
         shapes = (6, 8), (8,), (8, 3), (3,)
-        self.parameters = [Variable(rng.normal(0, 0.4, s).astype(dtype), name=f"p{i}") for i, s in enumerate(shapes)]
+        self.parameters = [
+            Variable(rng.normal(0, 0.4, s).astype(dtype), name=f"p{i}")
+            for i, s in enumerate(shapes)
+        ]
         self.m = [Variable(np.zeros(s, dtype), trainable=False) for s in shapes]
         self.v = [Variable(np.zeros(s, dtype), trainable=False) for s in shapes]
         self.rate, self.steps = Variable(np.asarray(0.01, dtype)), Variable(np.asarray(0, np.int64))

@@ -28,7 +28,13 @@ print(len(cache.COMPILED), "numba" in sys.modules)
 def start(folder: Path) -> subprocess.Popen:
     """A process that needs two kernels (the chain and the VM) with this cache folder."""
     env = os.environ | {"FRAMEWORK_CACHE": str(folder), "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([sys.executable, "-c", PROGRAM], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def finish(process: subprocess.Popen) -> tuple[str, str]:
@@ -88,11 +94,26 @@ def test_a_read_only_folder_costs_only_time(tmp_path):
 
 
 def test_kernels_of_two_processes_do_not_share_symbols(tmp_path):
-    """Numba numbers symbols by process: the first kernel of one and the first of another once had one name."""
-    other = PROGRAM.replace("ops.tanh(x * 2.0 + 1.0)", "ops.exp(x - 3.0)").replace("np.tanh(x.array * 2 + 1)", "np.exp(x.array - 3)")
-    both = PROGRAM.replace("ops.tanh(x * 2.0 + 1.0)", "ops.matmul(ops.tanh(x * 2.0 + 1.0), ops.transpose(ops.exp(x - 3.0)))")
-    both = both.replace("np.tanh(x.array * 2 + 1)", "np.tanh(x.array * 2 + 1) @ np.exp(x.array - 3).T")
+    """Numba numbers symbols by process: the first kernel of one and the first of another once had
+    one name."""
+    other = PROGRAM.replace("ops.tanh(x * 2.0 + 1.0)", "ops.exp(x - 3.0)").replace(
+        "np.tanh(x.array * 2 + 1)", "np.exp(x.array - 3)"
+    )
+    both = PROGRAM.replace(
+        "ops.tanh(x * 2.0 + 1.0)",
+        "ops.matmul(ops.tanh(x * 2.0 + 1.0), ops.transpose(ops.exp(x - 3.0)))",
+    )
+    both = both.replace(
+        "np.tanh(x.array * 2 + 1)", "np.tanh(x.array * 2 + 1) @ np.exp(x.array - 3).T"
+    )
     for program in (PROGRAM, other, both):
         env = os.environ | {"FRAMEWORK_CACHE": str(tmp_path / "kernels"), "PYTHONPATH": str(ROOT)}
-        done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr

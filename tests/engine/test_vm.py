@@ -81,7 +81,9 @@ def test_a_new_shape_needs_no_new_kernel():
     before = len(cache.LOADED)
     x, y = network.x.array[:4], network.y.array[:4]
     smaller = Executable(trace(lambda x, y: network.loss(x, y), Tensor(x), Tensor(y)))
-    np.testing.assert_allclose(smaller(x, y)[0], network.loss(Tensor(x), Tensor(y)).numpy(), rtol=1e-6)
+    np.testing.assert_allclose(
+        smaller(x, y)[0], network.loss(Tensor(x), Tensor(y)).numpy(), rtol=1e-6
+    )
     assert len(cache.LOADED) == before
 
 
@@ -196,7 +198,9 @@ def test_second_order_in_a_program():
             dx = ops.sum(inner.gradient(y, x))
         return outer.gradient(dx, x)
 
-    np.testing.assert_allclose(Executable(trace(second, x))(x.array)[0], second(x).numpy(), rtol=1e-12)
+    np.testing.assert_allclose(
+        Executable(trace(second, x))(x.array)[0], second(x).numpy(), rtol=1e-12
+    )
 
 
 def test_pack_is_computed_in_place():
@@ -204,7 +208,9 @@ def test_pack_is_computed_in_place():
     program = trace(lambda a, b: ops.pack(a * 2.0, b * 3.0), a, b)
     run = Executable(program)
     np.testing.assert_array_equal(run(a.array, b.array)[0], ops.pack(a * 2.0, b * 3.0).numpy())
-    assert not any(line.op.name == "pack" and len(run.code) for line, pc in run.lines if pc in run.callouts)
+    assert not any(
+        line.op.name == "pack" and len(run.code) for line, pc in run.lines if pc in run.callouts
+    )
 
 
 def test_the_profile_names_every_line():

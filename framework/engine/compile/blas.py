@@ -1,4 +1,5 @@
-"""The BLAS that compiled programs call: numpy's own OpenBLAS, by pointer, and its number of threads."""
+"""The BLAS that compiled programs call: numpy's own OpenBLAS, by pointer, and its number of
+threads."""
 
 from __future__ import annotations
 
@@ -12,9 +13,14 @@ import numpy as np
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """The OpenBLAS inside numpy's wheel (64-bit sizes); None where numpy was built against another BLAS."""
-    pattern = os.path.join(os.path.dirname(np.__file__), "..", "numpy.libs", "libscipy_openblas64_*")
-    found = glob.glob(pattern) + glob.glob(os.path.join(os.path.dirname(np.__file__), ".dylibs", "libscipy_openblas64_*"))
+    """The OpenBLAS inside numpy's wheel (64-bit sizes); None where numpy was built against another
+    BLAS."""
+    pattern = os.path.join(
+        os.path.dirname(np.__file__), "..", "numpy.libs", "libscipy_openblas64_*"
+    )
+    found = glob.glob(pattern) + glob.glob(
+        os.path.join(os.path.dirname(np.__file__), ".dylibs", "libscipy_openblas64_*")
+    )
     return ctypes.CDLL(found[0]) if found else None
 
 
@@ -23,13 +29,20 @@ def symbols() -> dict[str, int]:
     blas = library()
     if blas is None:
         return fallback()
-    return {f"framework_{n}": ctypes.cast(getattr(blas, f"scipy_cblas_{n}64_"), ctypes.c_void_p).value for n in ("sgemm", "dgemm")}
+    return {
+        f"framework_{n}": ctypes.cast(getattr(blas, f"scipy_cblas_{n}64_"), ctypes.c_void_p).value
+        for n in ("sgemm", "dgemm")
+    }
 
 
 def fallback() -> dict[str, int]:
-    """np.matmul behind cblas' signature, for a NumPy without a bundled OpenBLAS: right, and slower for small matrices."""
+    """np.matmul behind cblas' signature, for a NumPy without a bundled OpenBLAS: right, and slower
+    for small matrices."""
     made = {}
-    for name, real, dtype in (("sgemm", ctypes.c_float, np.float32), ("dgemm", ctypes.c_double, np.float64)):
+    for name, real, dtype in (
+        ("sgemm", ctypes.c_float, np.float32),
+        ("dgemm", ctypes.c_double, np.float64),
+    ):
         KEPT.append(matmul_callback(real, dtype))
         made[f"framework_{name}"] = ctypes.cast(KEPT[-1], ctypes.c_void_p).value
     return made
@@ -41,7 +54,9 @@ KEPT: list = []
 def matmul_callback(real, dtype):
     """A C function with cblas_?gemm's arguments that calls np.matmul (row major, beta = 0)."""
     i32, i64 = ctypes.c_int32, ctypes.c_int64
-    kind = ctypes.CFUNCTYPE(None, i32, i32, i32, i64, i64, i64, real, i64, i64, i64, i64, real, i64, i64)
+    kind = ctypes.CFUNCTYPE(
+        None, i32, i32, i32, i64, i64, i64, real, i64, i64, i64, i64, real, i64, i64
+    )
 
     def view(address, rows, columns):
         flat = (real * (rows * columns)).from_address(address)

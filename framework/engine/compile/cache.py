@@ -1,4 +1,5 @@
-"""Compiled kernels on disk, loaded by llvmlite alone. Numba is imported only to make one that is missing."""
+"""Compiled kernels on disk, loaded by llvmlite alone. Numba is imported only to make one that is
+missing."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ COMPILED: list[str] = []  # keys that this process had to compile
 
 
 def folder() -> Path | None:
-    """The cache folder, made if missing (mode 0700); None if it cannot be used or belongs to somebody else."""
+    """The cache folder, made if missing (mode 0700); None if it cannot be used or belongs to
+    somebody else."""
     given = os.environ.get("FRAMEWORK_CACHE")
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     path = Path(given) if given else base / "framework" / "kernels"
@@ -36,8 +38,12 @@ def folder() -> Path | None:
         status = path.stat()
     except OSError:
         return None
-    if status.st_uid != os.getuid() or status.st_mode & 0o022:  # objects are executed: never another user's
-        warn_once(f"kernel cache {path} is ignored: it belongs to or can be written by somebody else")
+    if (
+        status.st_uid != os.getuid() or status.st_mode & 0o022
+    ):  # objects are executed: never another user's
+        warn_once(
+            f"kernel cache {path} is ignored: it belongs to or can be written by somebody else"
+        )
         return None
     return path
 
@@ -64,11 +70,21 @@ def llvm():
 def stamp() -> str:
     """What, besides its own text, a compiled object depends on."""
     binding, here = llvm(), Path(__file__)
-    numba = Path(find_spec("numba").origin)  # found, not imported; importlib.metadata would cost 50 ms
-    sources = [here.with_name("jit.py"), here.with_name("language.py"), here.with_name("entry.py"), here.parents[1] / "kernels" / "gemm.py", numba.with_name("_version.py")]
+    numba = Path(
+        find_spec("numba").origin
+    )  # found, not imported; importlib.metadata would cost 50 ms
+    sources = [
+        here.with_name("jit.py"),
+        here.with_name("language.py"),
+        here.with_name("entry.py"),
+        here.parents[1] / "kernels" / "gemm.py",
+        numba.with_name("_version.py"),
+    ]
     texts = b"".join([path.read_bytes() for path in sources])
     machine = binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
-    return "|".join([*machine, sys.version, str(binding.llvm_version_info), hashlib.sha256(texts).hexdigest()])
+    return "|".join(
+        [*machine, sys.version, str(binding.llvm_version_info), hashlib.sha256(texts).hexdigest()]
+    )
 
 
 def target_machine():
@@ -84,13 +100,18 @@ def target_machine():
 
 
 def addresses(entries: list[Entry]) -> list[int]:
-    """The address of each entry's compiled function; missing ones are compiled and kept for the next process."""
+    """The address of each entry's compiled function; missing ones are compiled and kept for the
+    next process."""
     keys = [entry.key(stamp()) for entry in entries]
     missing = {k: e for k, e in zip(keys, entries, strict=True) if k not in LOADED}
     if missing:
         where = folder()
         objects = {key: stored(where, key) for key in missing}
-        absent = {key: missing[key].task(f"framework_{key}") for key, found in objects.items() if found is None}
+        absent = {
+            key: missing[key].task(f"framework_{key}")
+            for key, found in objects.items()
+            if found is None
+        }
         made = make(absent)
         for key in absent:
             COMPILED.append(key)
@@ -102,7 +123,9 @@ def addresses(entries: list[Entry]) -> list[int]:
 def stored(where: Path | None, key: str) -> tuple[dict, bytes] | None:
     """(head, object) from the disk; None if missing or torn (the checksum tells)."""
     try:
-        head, _, body = (where / f"{key}.o").read_bytes().partition(b"\n") if where else (b"", b"", b"")
+        head, _, body = (
+            (where / f"{key}.o").read_bytes().partition(b"\n") if where else (b"", b"", b"")
+        )
         parsed = json.loads(head)
         return (parsed, body) if parsed["sha256"] == hashlib.sha256(body).hexdigest() else None
     except (OSError, ValueError, KeyError):
@@ -127,13 +150,19 @@ def make(tasks: dict[str, Task]) -> dict[str, tuple[dict, bytes]]:
 def start_helper(tasks: list[Task]) -> tuple[subprocess.Popen, IO[bytes]]:
     """A process that compiles `tasks`, and the file of its answers; see jit.main."""
     env = os.environ | {"PYTHONPATH": os.pathsep.join([p for p in sys.path if p])}
-    env = {k: v for k, v in env.items() if not k.startswith(("OMPI_", "PMIX_", "PMI_", "SLURM_"))}  # it is no rank
+    env = {
+        k: v for k, v in env.items() if not k.startswith(("OMPI_", "PMIX_", "PMI_", "SLURM_"))
+    }  # it is no rank
     answers = tempfile.TemporaryFile()  # a file, not a pipe: it must not wait for us
     with tempfile.TemporaryFile() as questions:
-        questions.write("".join([json.dumps(dataclasses.asdict(task)) + "\n" for task in tasks]).encode())
+        questions.write(
+            "".join([json.dumps(dataclasses.asdict(task)) + "\n" for task in tasks]).encode()
+        )
         questions.seek(0)
         command = [sys.executable, "-m", "framework.engine.compile.jit"]
-        process = subprocess.Popen(command, env=env, stdin=questions, stdout=answers, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, env=env, stdin=questions, stdout=answers, stderr=subprocess.DEVNULL
+        )
     return process, answers
 
 
@@ -150,7 +179,9 @@ def answers_of(process: subprocess.Popen, answers: IO[bytes]) -> list[tuple[dict
 def free_cores() -> int:
     """Cores of this process, shared with the other ranks of this machine."""
     ranks = os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE") or os.environ.get("MPI_LOCALNRANKS") or "1"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     return max(1, cores // max(1, int(ranks)))
 
 
@@ -163,15 +194,20 @@ def store(where: Path | None, key: str, head: dict, body: bytes) -> None:
         temporary.write_bytes(json.dumps(head).encode() + b"\n" + body)
         temporary.replace(where / f"{key}.o")
     except OSError as error:
-        warn_once(f"kernel cache {where} cannot be written ({error.strerror}): kernels are compiled anew in every process")
+        warn_once(
+            f"kernel cache {where} cannot be written ({error.strerror}): kernels are "
+            "compiled anew in every process"
+        )
         temporary.unlink(missing_ok=True)
 
 
 def load(objects: dict[str, tuple[dict, bytes]]) -> None:
     """Link object files into the process.
 
-    Note [Externals]  One unresolved symbol makes MCJIT resolve all to 0. What neither the process nor we have belongs to
-    Numba's error paths, which our kernels never take: they get an address that ends the process with a message.
+    Note [Externals]  One unresolved symbol makes MCJIT resolve all to 0. What neither the process
+    nor we have belongs to
+    Numba's error paths, which our kernels never take: they get an address that ends the process
+    with a message.
     """
     binding = llvm()
     engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target_machine())
@@ -182,7 +218,9 @@ def load(objects: dict[str, tuple[dict, bytes]]) -> None:
         engine.add_object_file(binding.ObjectFileRef.from_data(body))
     engine.finalize_object()
     KEPT.append(engine)
-    LOADED.update({key: engine.get_function_address(head["symbol"]) for key, (head, _) in objects.items()})
+    LOADED.update(
+        {key: engine.get_function_address(head["symbol"]) for key, (head, _) in objects.items()}
+    )
 
 
 @functools.cache

@@ -1,7 +1,10 @@
-"""Entry: what a Line needs from the compiler, as source text, and its argument words. No Numba here.
+"""Entry: what a Line needs from the compiler, as source text, and its argument words. No Numba
+here.
 
-Note [Argument block]  A compiled kernel is `void entry(int64 *a)`: a[0] its own address, a[1] the block's length in
-words, then the words this file lists: addresses, sizes, attrs. Shapes are words, never text: a new batch size
+Note [Argument block]  A compiled kernel is `void entry(int64 *a)`: a[0] its own address, a[1] the
+block's length in
+words, then the words this file lists: addresses, sizes, attrs. Shapes are words, never text: a new
+batch size
 compiles nothing.
 """
 
@@ -41,19 +44,25 @@ class Entry:
 
     source: str
     functions: dict[str, Callable]
-    dtype: np.dtype = field(default_factory=lambda: np.dtype(np.float32))  # of float literals, and of real()
+    dtype: np.dtype = field(
+        default_factory=lambda: np.dtype(np.float32)
+    )  # of float literals, and of real()
     words: list = field(default_factory=list)
     signature: str = "kernel"
 
     def key(self, stamp: str) -> str:
-        """Content hash: same text, same bytecode, same dtype, same machine and versions -> same compiled object."""
-        codes = [(n, f.__code__.co_code, f.__code__.co_consts, f.__code__.co_names) for n, f in self.functions.items()]
+        """Content hash: same text, same bytecode, same dtype, same machine and versions -> same
+        compiled object."""
+        codes = [
+            (n, f.__code__.co_code, f.__code__.co_consts, f.__code__.co_names)
+            for n, f in self.functions.items()
+        ]
         text = repr((stamp, self.source, codes, self.dtype.name, self.signature))
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
-
     def task(self, symbol: str) -> Task:
-        """What the compiler needs of this entry, as text; `symbol` is how the compiled function will be called."""
+        """What the compiler needs of this entry, as text; `symbol` is how the compiled function
+        will be called."""
         texts = {n: textwrap.dedent(inspect.getsource(f)) for n, f in self.functions.items()}
         return Task(symbol, self.source, texts, self.dtype.name, self.signature)
 
@@ -83,7 +92,8 @@ def steps_of(line: Line) -> tuple:
 
 
 def elementwise_entry(program: Program, line: Line) -> Entry:
-    """One loop nest over the output; the text knows which inputs broadcast along which axes, not the sizes."""
+    """One loop nest over the output; the text knows which inputs broadcast along which axes, not
+    the sizes."""
     out, inputs = program.specs[line.outs[0]], [program.specs[slot] for slot in line.inputs]
     sizes, varies = collapse(out.shape, [s.shape for s in inputs])
     steps = steps_of(line)
@@ -91,7 +101,9 @@ def elementwise_entry(program: Program, line: Line) -> Entry:
     words: list = [Address(line.outs[0]), *[Address(slot) for slot in line.inputs], *sizes]
     first_size = HEADER + 1 + len(inputs)
     text = ["def entry(a):", f"    out = pointer_{stored_as(out)}(a[{HEADER}])"]
-    text += [f"    x{i} = pointer_{stored_as(s)}(a[{HEADER + 1 + i}])" for i, s in enumerate(inputs)]
+    text += [
+        f"    x{i} = pointer_{stored_as(s)}(a[{HEADER + 1 + i}])" for i, s in enumerate(inputs)
+    ]
     text += [f"    n{d} = a[{first_size + d}]" for d in range(len(sizes))]
     calls = []
     for s, (op, attrs, dtype, places) in enumerate(steps):
@@ -106,12 +118,15 @@ def elementwise_entry(program: Program, line: Line) -> Entry:
         for i in range(len(inputs)):  # load as far out as the input still changes
             if max([d for d in range(len(sizes)) if varies[d][i]], default=-1) == depth - 1:
                 value = f"x{i}[{flat_index([d for d in range(depth) if varies[d][i]])}]"
-                text.append(f"{indent}v{i} = {value}{' != 0' if inputs[i].dtype.kind == 'b' else ''}")
+                text.append(
+                    f"{indent}v{i} = {value}{' != 0' if inputs[i].dtype.kind == 'b' else ''}"
+                )
         if depth < len(sizes):
             text.append(f"{indent}for i{depth} in range(n{depth}):")
             indent += "    "
     text += [indent + call for call in calls]
-    text.append(f"{indent}out[{flat_index(range(len(sizes)))}] = to_{stored_as(out)}(v{len(inputs) + len(steps) - 1})")
+    result = f"to_{stored_as(out)}(v{len(inputs) + len(steps) - 1})"
+    text.append(f"{indent}out[{flat_index(range(len(sizes)))}] = {result}")
     floats = [s.dtype for s in (out, *inputs) if s.dtype.kind == "f"]
     dtype = floats[0] if floats else np.dtype(np.float32)
     return Entry("\n".join(text), {name: op.scalar for op, name in names.items()}, dtype, words)
@@ -129,10 +144,13 @@ def scalar_attrs(op, attrs: dict) -> dict:
 
 @functools.cache
 def used_attrs(scalar: Callable) -> tuple:
-    """(name, default) of the keyword-only parameters that the function's body reads; the others are for shapes."""
+    """(name, default) of the keyword-only parameters that the function's body reads; the others
+    are for shapes."""
     read = {i.argval for i in dis.get_instructions(scalar)}
     parameters = inspect.signature(scalar).parameters.values()
-    return tuple([(p.name, p.default) for p in parameters if p.kind is p.KEYWORD_ONLY and p.name in read])
+    return tuple(
+        [(p.name, p.default) for p in parameters if p.kind is p.KEYWORD_ONLY and p.name in read]
+    )
 
 
 def attr_text(word: int, value) -> str:
@@ -149,7 +167,8 @@ def flat_index(axes) -> str:
 
 
 def collapse(shape: tuple, input_shapes: list) -> tuple[list, list]:
-    """Join neighbouring axes along which the same inputs vary: (sizes, per size which inputs vary)."""
+    """Join neighbouring axes along which the same inputs vary: (sizes, per size which inputs
+    vary)."""
     sizes, varies = [], []
     for axis in range(-len(shape), 0):
         if shape[axis] == 1:
@@ -166,7 +185,11 @@ def collapse(shape: tuple, input_shapes: list) -> tuple[list, list]:
 def kernel_entry(program: Program, line: Line) -> Entry | None:
     """Unpack the block into C-contiguous arrays and scalars, call the op's body."""
     outs, inputs = [program.specs[o] for o in line.outs], [program.specs[i] for i in line.inputs]
-    defaults = {p.name: p.default for p in line.op.__signature__.parameters.values() if p.kind is p.KEYWORD_ONLY}
+    defaults = {
+        p.name: p.default
+        for p in line.op.__signature__.parameters.values()
+        if p.kind is p.KEYWORD_ONLY
+    }
     attrs = defaults | line.attrs
     seen = [o.shape for o in outs], [x.shape for x in inputs], attrs
     if line.op.views is not None:
@@ -189,7 +212,12 @@ def kernel_entry(program: Program, line: Line) -> Entry | None:
         arguments.append(attr_text(at, value).replace("real_of", "double_of"))
         words.append(value if isinstance(value, (float, str)) else int(value))
         at += 1
-    return Entry("def entry(a):\n    body(" + ", ".join(arguments) + ")", {"body": line.op.body}, main_dtype(outs + inputs), words)
+    return Entry(
+        "def entry(a):\n    body(" + ", ".join(arguments) + ")",
+        {"body": line.op.body},
+        main_dtype(outs + inputs),
+        words,
+    )
 
 
 def main_dtype(specs: list[Spec]) -> np.dtype:
@@ -200,14 +228,15 @@ def main_dtype(specs: list[Spec]) -> np.dtype:
 def dispatch(code, pc, end, control):
     """The VM: runs blocks from `pc` on, control[0] times to the end.
 
-    Returns -1 when done, -2 when a kernel asked to stop (control[1] == 2), -3 when the user did, or the pc of a line that Python must run.
+    Returns -1 when done, -2 when a kernel asked to stop (control[1] == 2), -3 when the user did,
+    or the pc of a line that Python must run.
     """
     while control[0] > 0:
         while pc < end:
-            block = after(code, pc)  # noqa: F821
+            block = after(code, pc)
             if block[0] == 0:
                 return pc
-            call(block[0], block)  # noqa: F821
+            call(block[0], block)
             if control[1] == 2:
                 control[2] = pc
                 return -2
@@ -220,4 +249,8 @@ def dispatch(code, pc, end, control):
     return -1
 
 
-VM = Entry("def entry(code, pc, end, control):\n    return dispatch(code, pc, end, control)", {"dispatch": dispatch}, signature="vm")
+VM = Entry(
+    "def entry(code, pc, end, control):\n    return dispatch(code, pc, end, control)",
+    {"dispatch": dispatch},
+    signature="vm",
+)

@@ -1,4 +1,5 @@
-"""Compiles an Entry to an object file, through public means of Numba and llvmlite only. Runs on a cache miss."""
+"""Compiles an Entry to an object file, through public means of Numba and llvmlite only. Runs on a
+cache miss."""
 
 from __future__ import annotations
 
@@ -22,11 +23,16 @@ SIGNATURES = {"kernel": types.void(WORDS), "vm": INT64(WORDS, INT64, INT64, WORD
 
 
 class Retype(ast.NodeTransformer):
-    """Float literals become real(...), else `1.0` makes a float32 kernel run in double; math.tanh becomes `tanh`."""
+    """Float literals become real(...), else `1.0` makes a float32 kernel run in double; math.tanh
+    becomes `tanh`."""
 
     def visit_Constant(self, node):
         """1.0 -> real(1.0)"""
-        return ast.Call(ast.Name("real", ast.Load()), [node], []) if isinstance(node.value, float) else node
+        return (
+            ast.Call(ast.Name("real", ast.Load()), [node], [])
+            if isinstance(node.value, float)
+            else node
+        )
 
     def visit_Attribute(self, node):
         """math.tanh -> tanh"""
@@ -41,7 +47,9 @@ def retyped(text: str, name: str, namespace: dict) -> Callable:
     definition = tree.body[0]
     definition.decorator_list, definition.name, definition.returns = [], name, None
     arguments = definition.args
-    read = {node.id for part in definition.body for node in ast.walk(part) if isinstance(node, ast.Name)}
+    read = {
+        node.id for part in definition.body for node in ast.walk(part) if isinstance(node, ast.Name)
+    }
     kept = [a for a in arguments.kwonlyargs if a.arg in read]  # the others are for shapes
     arguments.args, arguments.kwonlyargs = arguments.args + kept, []
     arguments.kw_defaults, arguments.defaults = [], []
@@ -62,8 +70,10 @@ def llvm_text(task: Task) -> tuple[str, str]:
 def compile_task(task: Task) -> tuple[dict, bytes]:
     """(head, object file): the head names the symbol and the externals it calls.
 
-    Note [Symbols]  Numba numbers its symbols by process, so objects of two processes may use one name for different code,
-    and the linker would take the first. So the entry is named after its content hash and all else is internal.
+    Note [Symbols]  Numba numbers its symbols by process, so objects of two processes may use one
+    name for different code,
+    and the linker would take the first. So the entry is named after its content hash and all else
+    is internal.
     """
     symbol, text = llvm_text(task)
     module = cache.llvm().parse_assembly(text)
@@ -77,11 +87,16 @@ def compile_task(task: Task) -> tuple[dict, bytes]:
         else:
             value.linkage = "internal"
     body = cache.target_machine().emit_object(module)
-    return {"symbol": task.symbol, "externals": externals, "sha256": hashlib.sha256(body).hexdigest()}, body
+    return {
+        "symbol": task.symbol,
+        "externals": externals,
+        "sha256": hashlib.sha256(body).hexdigest(),
+    }, body
 
 
 def main() -> None:
-    """A helper process of `cache.make`: tasks as JSON lines on stdin, {head, object} as JSON lines on stdout."""
+    """A helper process of `cache.make`: tasks as JSON lines on stdin, {head, object} as JSON lines
+    on stdout."""
     for line in sys.stdin:
         head, body = compile_task(Task(**json.loads(line)))
         print(json.dumps({"head": head, "body": base64.b64encode(body).decode()}), flush=True)

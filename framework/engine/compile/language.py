@@ -1,4 +1,5 @@
-"""The words that kernel bodies and scalar functions may use. With jit.py the only module that imports Numba."""
+"""The words that kernel bodies and scalar functions may use. With jit.py the only module that
+imports Numba."""
 
 from __future__ import annotations
 
@@ -12,7 +13,11 @@ from numba.extending import intrinsic
 from framework.engine.kernels.gemm import STACK, floats_at, scratch, small_gemm, turn
 
 # No nnan, no ninf: NaN and infinity stay what they are, and a diverging loss is seen.
-FAST = {"error_model": "numpy", "boundscheck": False, "fastmath": {"reassoc", "nsz", "arcp", "contract", "afn"}}
+FAST = {
+    "error_model": "numpy",
+    "boundscheck": False,
+    "fastmath": {"reassoc", "nsz", "arcp", "contract", "afn"},
+}
 INT64 = types.int64
 WORDS = types.CPointer(INT64)
 DTYPES = "float32 float64 int64 int32 int16 int8 uint8 uint16 uint32 uint64".split()
@@ -24,7 +29,9 @@ def pointer_to(dtype):
 
     @intrinsic
     def pointer(context, address):
-        return result(INT64), lambda ctx, b, sig, args: b.inttoptr(args[0], ctx.get_value_type(result))
+        return result(INT64), lambda ctx, b, sig, args: b.inttoptr(
+            args[0], ctx.get_value_type(result)
+        )
 
     return pointer
 
@@ -55,7 +62,8 @@ def double_of_bits(context, word):
 
 @intrinsic
 def power_of_two(context, n):
-    """2^n for an integral float32 n, written into the exponent bits; through int32: AVX2 has no packed float -> int64."""
+    """2^n for an integral float32 n, written into the exponent bits; through int32: AVX2 has no
+    packed float -> int64."""
 
     def codegen(ctx, b, sig, args):
         i32 = ir.IntType(32)
@@ -70,7 +78,8 @@ F = np.float32
 
 @njit(**FAST)
 def exp_float32(x):
-    """Cephes expf: |relative error| < 3e-7 for -87 < x < 88, vectorises. Beyond: 0 or inf; NaN stays NaN."""
+    """Cephes expf: |relative error| < 3e-7 for -87 < x < 88, vectorises. Beyond: 0 or inf; NaN
+    stays NaN."""
     t = F(-87.0) if not x > F(-87.0) else F(88.0) if x > F(88.0) else x
     n = np.floor(t * F(1.44269504) + F(0.5))
     r = (t - n * F(0.693359375)) - n * F(-2.12194440e-4)
@@ -87,7 +96,8 @@ def exp_float32(x):
 
 @njit(**FAST)
 def tanh_float32(x):
-    """Eigen's rational tanh: odd polynomial of degree 13 over even one of degree 6 on [-7.9, 7.9]; error < 3e-7."""
+    """Eigen's rational tanh: odd polynomial of degree 13 over even one of degree 6 on [-7.9, 7.9];
+    error < 3e-7."""
     t = F(7.90531110763549805) if x > F(7.90531110763549805) else x
     t = F(-7.90531110763549805) if t < F(-7.90531110763549805) else t
     s = t * t
@@ -102,7 +112,9 @@ def tanh_float32(x):
     q = q * s + F(1.18534705686654e-04)
     q = q * s + F(2.26843463243900e-03)
     q = q * s + F(4.89352518554385e-03)
-    y = F(1.0) if x > F(7.90531110763549805) else t * p / q  # exactly 1: gelu multiplies 1 + tanh by a large x
+    y = (
+        F(1.0) if x > F(7.90531110763549805) else t * p / q
+    )  # exactly 1: gelu multiplies 1 + tanh by a large x
     y = F(-1.0) if x < F(-7.90531110763549805) else y
     return y if x == x else x
 
@@ -158,25 +170,31 @@ SMALL = 128**3  # multiply-adds up to which our own tile is faster than BLAS, wh
 
 
 def gemm_of(name: str, real):
-    """gemm(transpose_x, transpose_y, out, x, y): out = x @ y by BLAS (cblas with 64-bit sizes) or, if small, by our tile."""
+    """gemm(transpose_x, transpose_y, out, x, y): out = x @ y by BLAS (cblas with 64-bit sizes) or,
+    if small, by our tile."""
     i32 = types.int32
     cblas = types.ExternalFunction(
         f"framework_{name}",
-        types.void(i32, i32, i32, INT64, INT64, INT64, real, INT64, INT64, INT64, INT64, real, INT64, INT64),
+        types.void(
+            i32, i32, i32, INT64, INT64, INT64, real, INT64, INT64, INT64, INT64, real, INT64, INT64
+        ),
     )
 
     @njit(**FAST)
     def blas(transpose_x, transpose_y, out, x, y, m, n, k):
         cblas(
-            i32(101), i32(112 if transpose_x else 111), i32(112 if transpose_y else 111), m, n, k, real(1.0),
-            x.ctypes.data, max(x.shape[1], 1), y.ctypes.data, max(y.shape[1], 1), real(0.0), out.ctypes.data, n,
+            i32(101), i32(112 if transpose_x else 111), i32(112 if transpose_y else 111),
+            m, n, k, real(1.0), x.ctypes.data, max(x.shape[1], 1),
+            y.ctypes.data, max(y.shape[1], 1), real(0.0), out.ctypes.data, n,
         )  # fmt: skip
 
     @njit(**FAST)
     def double(transpose_x, transpose_y, out, x, y):
         m, n = out.shape
         if m > 0 and n > 0:
-            blas(transpose_x, transpose_y, out, x, y, m, n, x.shape[0] if transpose_x else x.shape[1])
+            blas(
+                transpose_x, transpose_y, out, x, y, m, n, x.shape[0] if transpose_x else x.shape[1]
+            )
 
     @njit(**FAST)
     def single(transpose_x, transpose_y, out, x, y):
@@ -184,7 +202,11 @@ def gemm_of(name: str, real):
         k = x.shape[0] if transpose_x else x.shape[1]
         if n >= 8 and m * n * k <= SMALL and (not transpose_y or n * k <= STACK):
             row_stride, k_stride = (1, m) if transpose_x else (k, 1)
-            left, right, place = floats_at(x.ctypes.data), floats_at(y.ctypes.data), floats_at(out.ctypes.data)
+            left, right, place = (
+                floats_at(x.ctypes.data),
+                floats_at(y.ctypes.data),
+                floats_at(out.ctypes.data),
+            )
             if transpose_y:
                 right = scratch()
                 turn(floats_at(y.ctypes.data), right, n, k)
@@ -196,24 +218,39 @@ def gemm_of(name: str, real):
 
 
 MATH = (
-    "sin cos tan asin acos atan sinh cosh asinh acosh atanh floor ceil log1p expm1 log2 log10 lgamma erfc "
+    "sin cos tan asin acos atan sinh cosh asinh acosh atanh floor ceil log1p expm1 log2 "
+    "log10 lgamma erfc "
     "sqrt log pow atan2 fabs fmod isnan isinf isfinite gamma hypot trunc copysign"
 ).split()
 
 
 def language(dtype: np.dtype) -> dict:
-    """The words, for float literals of `dtype`: float32 gets vector polynomials, float64 the C library."""
+    """The words, for float literals of `dtype`: float32 gets vector polynomials, float64 the C
+    library."""
     single = dtype.name == "float32"
     real = getattr(types, dtype.name)
     words = {name: getattr(math, name) for name in MATH}
     words |= {f"pointer_{name}": pointer_to(getattr(types, name)) for name in DTYPES}
     words |= {f"to_{name}": getattr(types, name) for name in DTYPES}
     words |= {name: getattr(types, name) for name in DTYPES}
-    words |= {"pointer_bool": pointer_to(types.boolean), "to_bool": bool, "sqrt": np.sqrt, "log": np.log}
-    words |= {"isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "floor": np.floor, "ceil": np.ceil}
+    words |= {
+        "pointer_bool": pointer_to(types.boolean),
+        "to_bool": bool,
+        "sqrt": np.sqrt,
+        "log": np.log,
+    }
+    words |= {
+        "isnan": np.isnan,
+        "isinf": np.isinf,
+        "isfinite": np.isfinite,
+        "floor": np.floor,
+        "ceil": np.ceil,
+    }
     return words | {
-        "real": real, "carray": carray, "after": after, "call": call, "copy_into": copy_into, "add_into": add_into,
-        "zero": zero, "nan": nan, "max": max, "min": min, "range": range, "abs": abs, "int": int, "rint": np.rint,
+        "real": real, "carray": carray, "after": after, "call": call,
+        "copy_into": copy_into, "add_into": add_into,
+        "zero": zero, "nan": nan, "max": max, "min": min, "range": range, "abs": abs,
+        "int": int, "rint": np.rint,
         "round_even": np.rint, "double_of_bits": double_of_bits, "inf": real(np.inf), "pi": math.pi,
         "real_of_bits": njit(**FAST)(lambda word: real(double_of_bits(word))),
         "gemm": gemm_of("sgemm" if single else "dgemm", real),

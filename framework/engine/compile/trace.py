@@ -15,14 +15,18 @@ from framework.engine.tensor import Spec, Tensor, as_tensor
 def trace(function: Callable, *likes: Any) -> Program:
     """The Program of function(*inputs) for inputs of the shape and dtype of `likes`.
 
-    Only shapes and dtypes flow: nothing is computed, written or drawn. Reading a value raises TraceError.
+    Only shapes and dtypes flow: nothing is computed, written or drawn. Reading a value raises
+    TraceError.
     """
     return trace_structure(function, *likes)[0]
 
 
 def trace_structure(function: Callable, *likes: Any) -> tuple[Program, Any]:
-    """trace, and the structure that `function` returned (its leaves are abstract tensors or None)."""
-    inputs = [Tensor(Spec(tuple(x.shape), np.dtype(getattr(x.dtype, "dtype", x.dtype)))) for x in likes]
+    """trace, and the structure that `function` returned (its leaves are abstract tensors or
+    None)."""
+    inputs = [
+        Tensor(Spec(tuple(x.shape), np.dtype(getattr(x.dtype, "dtype", x.dtype)))) for x in likes
+    ]
     program = Program([x.id for x in inputs])
     program.specs.update({x.id: x.array for x in inputs})
     outer, tapes = ACTIVE.trace, ACTIVE.tapes

@@ -1,4 +1,5 @@
-"""Executable: a Program assembled for the VM. One arena, one block of words per line, one call into compiled code."""
+"""Executable: a Program assembled for the VM. One arena, one block of words per line, one call
+into compiled code."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ DONE, NOT_FINITE, INTERRUPTED = -1, -2, -3
 
 
 class NotFinite(FloatingPointError):
-    """A checked value was NaN or infinite: `steps` steps were finished before; nothing of the failing one was written."""
+    """A checked value was NaN or infinite: `steps` steps were finished before; nothing of the
+    failing one was written."""
 
     def __init__(self, steps: int):
         super().__init__(f"a value is NaN or infinite in step {steps + 1}")
@@ -41,7 +43,8 @@ def copy(out, x):
 
 
 class Executable:
-    """Runs a Program: executable(*arrays) -> list of arrays; `repeat(n)` for programs that fetch their own batches."""
+    """Runs a Program: executable(*arrays) -> list of arrays; `repeat(n)` for programs that fetch
+    their own batches."""
 
     def __init__(self, program: Program, passes: tuple = PASSES):
         for pass_ in passes:
@@ -70,10 +73,30 @@ class Executable:
         size, item = self.program.specs[out].size, specs[0].dtype.itemsize
         ends = [*starts[1:], size]
         for slot, spec, start, stop in zip(line.inputs, specs, starts, ends, strict=True):
-            if self.plan.resolve(slot) != self._shifted(out, start * item):  # copy what is not computed in place
-                parts.append((line, move(copy, spec.dtype, [(Address(out, start * item), spec.size), (Address(slot), spec.size)])))
+            if self.plan.resolve(slot) != self._shifted(
+                out, start * item
+            ):  # copy what is not computed in place
+                parts.append(
+                    (
+                        line,
+                        move(
+                            copy,
+                            spec.dtype,
+                            [(Address(out, start * item), spec.size), (Address(slot), spec.size)],
+                        ),
+                    )
+                )
             if start + spec.size < stop:  # and clear the gap behind it
-                parts.append((line, move(fill_zero, spec.dtype, [(Address(out, (start + spec.size) * item), stop - start - spec.size)])))
+                parts.append(
+                    (
+                        line,
+                        move(
+                            fill_zero,
+                            spec.dtype,
+                            [(Address(out, (start + spec.size) * item), stop - start - spec.size)],
+                        ),
+                    )
+                )
         return parts
 
     def _shifted(self, slot: int, offset: int) -> tuple[int, int]:
@@ -91,7 +114,10 @@ class Executable:
             words = entry.words if entry else []
             code += [next(rest) if entry else 0, HEADER + len(words)]
             for word in words:
-                if isinstance(word, Address) and self.plan.resolve(word.slot)[0] in self.program.variables:
+                if (
+                    isinstance(word, Address)
+                    and self.plan.resolve(word.slot)[0] in self.program.variables
+                ):
                     self._moving.append((len(code), word))
                 code.append(self._word(word))
         self.code = np.array(code, np.int64)
@@ -126,7 +152,8 @@ class Executable:
         return memory[start : start + spec.nbytes].view(spec.dtype).reshape(spec.shape)
 
     def _prepare(self) -> None:
-        """Give held Variables new memory before they are overwritten, and look addresses up again if any moved."""
+        """Give held Variables new memory before they are overwritten, and look addresses up again
+        if any moved."""
         for variable in self._written.values():
             variable.writable()
         if self._moves != Variable.moves:
@@ -146,9 +173,11 @@ class Executable:
         return [self._array(slot).copy() for slot in self.program.outputs]
 
     def repeat(self, steps: int) -> int:
-        """Run the whole program `steps` times without coming back to Python, except for ops that have no kernel.
+        """Run the whole program `steps` times without coming back to Python, except for ops that
+        have no kernel.
 
-        Returns the number of steps that were finished: less than `steps` after `stop()`. Raises NotFinite.
+        Returns the number of steps that were finished: less than `steps` after `stop()`. Raises
+        NotFinite.
         """
         self._prepare()
         control, code = self.control, self.code.ctypes.data
@@ -170,11 +199,14 @@ class Executable:
     def _call_out(self, line: Line) -> None:
         """Run a line's NumPy forward on views of the arena."""
         result = line.op.forward(*[self._array(slot) for slot in line.inputs], **line.attrs)
-        for slot, value in zip(line.outs, result if isinstance(result, tuple) else (result,), strict=False):
+        for slot, value in zip(
+            line.outs, result if isinstance(result, tuple) else (result,), strict=False
+        ):
             self._array(slot)[...] = value
 
     def profile(self, steps: int = 100) -> list[tuple[float, Line]]:
-        """[(microseconds per step, line)] of real steps, one block at a time, less the cost of entering the VM."""
+        """[(microseconds per step, line)] of real steps, one block at a time, less the cost of
+        entering the VM."""
         self._prepare()
         seconds, end = np.zeros(len(self.lines)), len(self.code)
         control = self.control.ctypes.data
@@ -192,12 +224,18 @@ class Executable:
             self.control[0] = 1
             self._vm(self.code.ctypes.data, end, end, control)
         entering = (time.perf_counter() - start) / 1000
-        return [(1e6 * max(0.0, s / steps - entering), line) for s, (line, _) in zip(seconds, self.lines, strict=True)]
+        return [
+            (1e6 * max(0.0, s / steps - entering), line)
+            for s, (line, _) in zip(seconds, self.lines, strict=True)
+        ]
 
 
 def move(body: Callable, dtype: np.dtype, operands: list[tuple[Address, int]]) -> Entry:
     """An Entry for `body` on vectors given by address and length."""
-    views = [f"carray(pointer_{dtype.name}(a[{HEADER + 2 * i}]), (a[{HEADER + 2 * i + 1}],))" for i in range(len(operands))]
+    views = [
+        f"carray(pointer_{dtype.name}(a[{HEADER + 2 * i}]), (a[{HEADER + 2 * i + 1}],))"
+        for i in range(len(operands))
+    ]
     words = [word for operand in operands for word in operand]
     return Entry(f"def entry(a):\n    body({', '.join(views)})", {"body": body}, dtype, words)
 

@@ -1,1 +1,2 @@
-"""Kernels too long to stand beside their op. Imported by the compiler's language alone: they need Numba."""
+"""Kernels too long to stand beside their op. Imported by the compiler's language alone: they need
+Numba."""

@@ -1,6 +1,8 @@
-"""Products of small float32 matrices: a register tile of fused multiply-adds, straight on the operands.
+"""Products of small float32 matrices: a register tile of fused multiply-adds, straight on the
+operands.
 
-BLAS packs its operands first, which costs more than the product below about 128^3 (measured: 32x64x64 87 GFLOP/s here,
+BLAS packs its operands first, which costs more than the product below about 128^3 (measured:
+32x64x64 87 GFLOP/s here,
 45 there). A row of the result does not depend on how many rows there are.
 """
 
@@ -20,7 +22,8 @@ FAST = {"error_model": "numpy", "boundscheck": False}
 def tile_of(rows: int, vectors: int):
     """tile(x, row_stride, k_stride, y, y_stride, out, out_stride, k):
 
-    out[i, 0 : 8 vectors] = sum_k x[i row_stride + k k_stride] y[k y_stride + 0 : 8 vectors] for i < rows.
+    out[i, 0 : 8 vectors] = sum_k x[i row_stride + k k_stride] y[k y_stride + 0 : 8 vectors] for i
+    < rows.
     """
     i64, vector = ir.IntType(64), ir.VectorType(ir.FloatType(), WIDTH)
 
@@ -29,11 +32,17 @@ def tile_of(rows: int, vectors: int):
 
     def codegen(ctx, b, sig, args):
         x, row_stride, k_stride, y, y_stride, out, out_stride, count = args
-        fma = cgutils.get_or_insert_function(b.module, ir.FunctionType(vector, [vector] * 3), "llvm.fma.v8f32")
+        fma = cgutils.get_or_insert_function(
+            b.module, ir.FunctionType(vector, [vector] * 3), "llvm.fma.v8f32"
+        )
         undefined, zero = ir.Constant(vector, ir.Undefined), ir.Constant(vector, [0.0] * WIDTH)
         first_lane = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
         offsets = [b.mul(row_stride, i64(i)) for i in range(rows)]
-        before, loop, done = b.block, b.function.append_basic_block("k"), b.function.append_basic_block("store")
+        before, loop, done = (
+            b.block,
+            b.function.append_basic_block("k"),
+            b.function.append_basic_block("store"),
+        )
         b.cbranch(b.icmp_signed(">", count, i64(0)), loop, done)
         b.position_at_end(loop)
         k, px, py = b.phi(i64), b.phi(x.type), b.phi(y.type)
@@ -45,7 +54,11 @@ def tile_of(rows: int, vectors: int):
             left = b.shuffle_vector(lane, undefined, first_lane)
             news += [b.call(fma, [left, right[v], sums[i * vectors + v]]) for v in range(vectors)]
         following = b.add(k, i64(1))
-        steps = [(k, i64(0), following), (px, x, b.gep(px, [k_stride])), (py, y, b.gep(py, [y_stride]))]
+        steps = [
+            (k, i64(0), following),
+            (px, x, b.gep(px, [k_stride])),
+            (py, y, b.gep(py, [y_stride])),
+        ]
         steps += [(old, zero, new) for old, new in zip(sums, news, strict=True)]
         for phi, start, step in steps:
             phi.add_incoming(start, before)
@@ -106,12 +119,18 @@ def turn(y, out, n, k):
             row[j] = y[j * k + i]
 
 
-TILE_4X16, TILE_1X16, TILE_4X8, TILE_1X8 = tile_of(4, 2), tile_of(1, 2), tile_of(4, 1), tile_of(1, 1)
+TILE_4X16, TILE_1X16, TILE_4X8, TILE_1X8 = (
+    tile_of(4, 2),
+    tile_of(1, 2),
+    tile_of(4, 1),
+    tile_of(1, 1),
+)
 
 
 @njit(**FAST)
 def small_gemm(x, row_stride, k_stride, y, out, m, n, k):
-    """out (m, n) = x y for y (k, n) and out in C order; x[i, j] stands at x[i row_stride + j k_stride]."""
+    """out (m, n) = x y for y (k, n) and out in C order; x[i, j] stands at x[i row_stride + j
+    k_stride]."""
     column = 0
     while column + 16 <= n:
         row = 0

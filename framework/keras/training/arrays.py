@@ -1,4 +1,5 @@
-"""What fit, evaluate and predict are given, as arrays that programs can read: checked once, at the border."""
+"""What fit, evaluate and predict are given, as arrays that programs can read: checked once, at the
+border."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ class Rows:
     @property
     def leaves(self) -> list[np.ndarray]:
         """All arrays, in a fixed order."""
-        return [leaf for leaf in nest.flatten((self.x, self.y, self.sample_weight)) if leaf is not None]
+        return [
+            leaf for leaf in nest.flatten((self.x, self.y, self.sample_weight)) if leaf is not None
+        ]
 
     @property
     def count(self) -> int:
@@ -43,15 +46,24 @@ class Rows:
 
 
 def as_rows(x: Any, y: Any = None, sample_weight: Any = None, caller: str = "fit") -> Rows:
-    """Check and convert: floats to float32, everything C-contiguous, all of the same length, at least one row."""
+    """Check and convert: floats to float32, everything C-contiguous, all of the same length, at
+    least one row."""
     named = {"x": x, "y": y, "sample_weight": sample_weight}
-    made = {name: nest.map_structure(lambda leaf, n=name: as_leaf(leaf, n, caller), part) for name, part in named.items()}
+    made = {
+        name: nest.map_structure(lambda leaf, n=name: as_leaf(leaf, n, caller), part)
+        for name, part in named.items()
+    }
     rows = Rows(**made)
     if not rows.leaves:
         raise ValueError(f"{caller}: x is missing")
-    counts = {name: [len(leaf) for leaf in nest.flatten(part) if leaf is not None] for name, part in made.items()}
+    counts = {
+        name: [len(leaf) for leaf in nest.flatten(part) if leaf is not None]
+        for name, part in made.items()
+    }
     if len({count for lengths in counts.values() for count in lengths}) > 1:
-        text = ", ".join(f"{name} {' '.join(map(str, lengths))}" for name, lengths in counts.items() if lengths)
+        text = ", ".join(
+            f"{name} {' '.join(map(str, lengths))}" for name, lengths in counts.items() if lengths
+        )
         raise ValueError(f"{caller}: arrays differ in their number of rows: {text}")
     if rows.count == 0:
         raise ValueError(f"{caller}: the data set is empty: x has 0 rows")
@@ -64,8 +76,13 @@ def as_leaf(value: Any, name: str, caller: str) -> np.ndarray | None:
         return None
     if not isinstance(value, (np.ndarray, Tensor)) and not hasattr(value, "__array__"):
         if isinstance(value, (int, float)):
-            raise ValueError(f"{caller}: {name} is the number {value!r}, wanted arrays with one row per sample")
-        raise TypeError(f"{caller}: {name} is a {type(value).__name__}; wanted a NumPy array, a tensor or a structure of them")
+            raise ValueError(
+                f"{caller}: {name} is the number {value!r}, wanted arrays with one row per sample"
+            )
+        raise TypeError(
+            f"{caller}: {name} is a {type(value).__name__}; wanted a NumPy array, a tensor "
+            "or a structure of them"
+        )
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{caller}: {name} has dtype {array.dtype}, wanted numbers")
@@ -87,17 +104,24 @@ def split_validation(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
         raise ValueError(f"fit: validation_split must lie between 0 and 1, got {fraction!r}")
     at = int(rows.count * (1.0 - fraction))
     if at == 0 or at == rows.count:
-        raise ValueError(f"fit: validation_split={fraction} of {rows.count} rows leaves a part without rows")
+        raise ValueError(
+            f"fit: validation_split={fraction} of {rows.count} rows leaves a part without rows"
+        )
     return rows.part(0, at), rows.part(at, rows.count)
 
 
 def weights_of_classes(rows: Rows, class_weight: dict) -> np.ndarray:
-    """A weight per sample from {class: weight}; targets are integer labels or one-hot rows; classes left out weigh 1."""
+    """A weight per sample from {class: weight}; targets are integer labels or one-hot rows;
+    classes left out weigh 1."""
     if rows.sample_weight is not None:
         raise ValueError("fit: give class_weight or sample_weight, not both")
     if not isinstance(rows.y, np.ndarray):
         raise ValueError("fit: class_weight is for models with one output")
     is_one_hot = rows.y.ndim > 1 and rows.y.shape[-1] > 1
-    labels = rows.y.argmax(-1) if is_one_hot else np.rint(rows.y.reshape(rows.count, -1)[:, 0]).astype(np.int64)
+    labels = (
+        rows.y.argmax(-1)
+        if is_one_hot
+        else np.rint(rows.y.reshape(rows.count, -1)[:, 0]).astype(np.int64)
+    )
     table = {int(label): float(weight) for label, weight in class_weight.items()}
     return np.asarray([table.get(int(label), 1.0) for label in labels.ravel()], np.float32)

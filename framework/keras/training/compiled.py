@@ -10,13 +10,16 @@ from framework.keras import losses, metrics
 
 
 class CompiledLoss:
-    """One loss for one output, or a list of losses for a list of outputs, summed with `loss_weights`."""
+    """One loss for one output, or a list of losses for a list of outputs, summed with
+    `loss_weights`."""
 
     def __init__(self, loss: Any, weights: list | None):
         self.losses = [None if part is None else losses.get(part) for part in nest.flatten(loss)]
         self.weights = list(weights) if weights is not None else [1.0] * len(self.losses)
         if len(self.weights) != len(self.losses):
-            raise ValueError(f"compile: {len(self.losses)} losses and {len(self.weights)} loss_weights")
+            raise ValueError(
+                f"compile: {len(self.losses)} losses and {len(self.weights)} loss_weights"
+            )
 
     @property
     def is_given(self) -> bool:
@@ -26,10 +29,19 @@ class CompiledLoss:
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any) -> Tensor:
         targets, outputs = nest.flatten(y), nest.flatten(y_pred)
         if len(self.losses) != len(outputs) or len(targets) != len(outputs):
-            raise ValueError(f"the model has {len(outputs)} outputs, got {len(targets)} targets and {len(self.losses)} losses")
-        weights = nest.flatten(sample_weight) if isinstance(sample_weight, (list, tuple, dict)) else [sample_weight] * len(outputs)
+            raise ValueError(
+                f"the model has {len(outputs)} outputs, got {len(targets)} targets and "
+                f"{len(self.losses)} losses"
+            )
+        weights = (
+            nest.flatten(sample_weight)
+            if isinstance(sample_weight, (list, tuple, dict))
+            else [sample_weight] * len(outputs)
+        )
         total = None
-        for loss, factor, target, output, weight in zip(self.losses, self.weights, targets, outputs, weights, strict=True):
+        for loss, factor, target, output, weight in zip(
+            self.losses, self.weights, targets, outputs, weights, strict=True
+        ):
             if loss is not None:
                 value = loss(target, output, sample_weight=weight)
                 value = value if factor == 1.0 else value * factor
@@ -38,14 +50,17 @@ class CompiledLoss:
 
     def classes_of(self, model: Any) -> int | None:
         """The number of classes, if the loss is sparse and the model knows its output shape."""
-        if len(self.losses) != 1 or not isinstance(self.losses[0], losses.SparseCategoricalCrossentropy):
+        if len(self.losses) != 1 or not isinstance(
+            self.losses[0], losses.SparseCategoricalCrossentropy
+        ):
             return None
         shape = getattr(model, "output_shape", None) if getattr(model, "built", False) else None
         return shape[-1] if isinstance(shape, tuple) and shape else None
 
 
 class CompiledMetrics:
-    """Metrics of compile(): names are resolved when the first batch shows the shapes ("accuracy" has three meanings)."""
+    """Metrics of compile(): names are resolved when the first batch shows the shapes ("accuracy"
+    has three meanings)."""
 
     def __init__(self, given: Any, weighted: Any, loss: Any):
         self._given = [(m, False) for m in nest.flatten(given) if m is not None]
@@ -76,4 +91,6 @@ class CompiledMetrics:
                     metric.name = f"weighted_{metric.name}"
                 self._made.append((metric, is_weighted))
         for metric, is_weighted in self._made:
-            metric.update_state(target, output, sample_weight=sample_weight if is_weighted else None)
+            metric.update_state(
+                target, output, sample_weight=sample_weight if is_weighted else None
+            )

@@ -11,7 +11,13 @@ from framework import distributed
 from framework.engine import random as engine_random
 from framework.engine.compile.vm import NotFinite
 from framework.keras import callbacks as callbacks_module
-from framework.keras.training.arrays import Rows, as_rows, listed, split_validation, weights_of_classes
+from framework.keras.training.arrays import (
+    Rows,
+    as_rows,
+    listed,
+    split_validation,
+    weights_of_classes,
+)
 from framework.keras.training.runner import Runner
 
 
@@ -33,12 +39,16 @@ def fit(
     validation_batch_size: int | None = None,
     validation_freq: int = 1,
 ) -> Any:
-    """Train for `epochs` epochs over x, y in batches of `batch_size` (global: ranks share each batch); returns a History.
+    """Train for `epochs` epochs over x, y in batches of `batch_size` (global: ranks share each
+    batch); returns a History.
 
-    shuffle: a new order each epoch, a function of (seed, epoch) alone. validation_split: that part of the end of the
-    data, or validation_data=(x, y[, sample_weight]), is evaluated every `validation_freq` epochs. Under a launcher
+    shuffle: a new order each epoch, a function of (seed, epoch) alone. validation_split: that part
+    of the end of the
+    data, or validation_data=(x, y[, sample_weight]), is evaluated every `validation_freq` epochs.
+    Under a launcher
     class_weight: {class: weight}, for unbalanced classes. Under a launcher
-    all ranks must call fit with the same arguments. Raises FloatingPointError if a callback asks to stop at NaN.
+    all ranks must call fit with the same arguments. Raises FloatingPointError if a callback asks
+    to stop at NaN.
     """
     rows = as_rows(x, listed(y), listed(sample_weight))
     held_out = None
@@ -53,7 +63,9 @@ def fit(
     listeners = make_callbacks(model, callbacks, verbose, epochs, rows, batch_size)
     model.checks_finite = any(getattr(c, "error", False) for c in listeners.callbacks)
     runner = model.runner("train", rows, batch_size)
-    validation = model.runner("test", held_out, validation_batch_size or batch_size) if held_out else None
+    validation = (
+        model.runner("test", held_out, validation_batch_size or batch_size) if held_out else None
+    )
     seed = shuffle_seed() if shuffle else None
     start_together(model)
     model.stop_training = False
@@ -67,7 +79,10 @@ def fit(
             run_epoch(model, runner, listeners, "train", epoch)
             logs = model.results()
             if validation is not None and (epoch + 1) % validation_freq == 0:
-                logs |= {f"val_{name}": value for name, value in evaluate(model, validation, listeners).items()}
+                logs |= {
+                    f"val_{name}": value
+                    for name, value in evaluate(model, validation, listeners).items()
+                }
             listeners.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
@@ -77,20 +92,34 @@ def fit(
     return model.history
 
 
-def make_callbacks(model: Any, callbacks: Any, verbose: Any, epochs: int, rows: Rows, batch_size: int | None) -> Any:
-    """The CallbackList of a fit: the user's callbacks, History, and a progress line if asked for."""
+def make_callbacks(
+    model: Any, callbacks: Any, verbose: Any, epochs: int, rows: Rows, batch_size: int | None
+) -> Any:
+    """The CallbackList of a fit: the user's callbacks, History, and a progress line if asked
+    for."""
     if isinstance(callbacks, callbacks_module.CallbackList):
         return callbacks
     shown = verbose not in (0, False)
     steps = -(-rows.count // (batch_size or 32))
     return callbacks_module.CallbackList(
-        callbacks, add_history=True, add_progbar=shown, model=model, verbose=verbose, epochs=epochs, steps=steps
+        callbacks,
+        add_history=True,
+        add_progbar=shown,
+        model=model,
+        verbose=verbose,
+        epochs=epochs,
+        steps=steps,
     )
 
 
-def run_epoch(model: Any, runner: Runner, listeners: Any, kind: str, epoch: int | None = None) -> None:
+def run_epoch(
+    model: Any, runner: Runner, listeners: Any, kind: str, epoch: int | None = None
+) -> None:
     """All batches of an epoch: in one go, or one by one if a callback wants to see them."""
-    begin, end = getattr(listeners, f"on_{kind}_batch_begin"), getattr(listeners, f"on_{kind}_batch_end")
+    begin, end = (
+        getattr(listeners, f"on_{kind}_batch_begin"),
+        getattr(listeners, f"on_{kind}_batch_end"),
+    )
 
     def tick() -> None:
         distributed.beat()
@@ -113,7 +142,8 @@ def run_epoch(model: Any, runner: Runner, listeners: Any, kind: str, epoch: int 
     except (NotFinite, FloatingPointError):
         where = "" if epoch is None else f"epoch {epoch + 1}, "
         raise FloatingPointError(
-            f"the loss is NaN or infinite in {where}step {runner.cursor + 1} of {runner.steps}; the weights are those "
+            f"the loss is NaN or infinite in {where}step {runner.cursor + 1} of "
+            f"{runner.steps}; the weights are those "
             "before that step. A smaller learning rate, scaled inputs or clipnorm= usually help"
         ) from None
 
@@ -161,7 +191,9 @@ def start_together(model: Any) -> None:
     if distributed.size() == 1:
         return
     variables = list(model.variables) + list(model.optimizer.variables)
-    distributed.check_same("model", [(v.path, tuple(v.shape), v.dtype.name) for v in model.variables])
+    distributed.check_same(
+        "model", [(v.path, tuple(v.shape), v.dtype.name) for v in model.variables]
+    )
     distributed.broadcast_variables(variables)
 
 
@@ -174,4 +206,7 @@ def check_labels(model: Any, rows: Rows) -> None:
     if low < 0 or high >= classes:
         bad = low if low < 0 else high
         row = int(np.argwhere(rows.y.reshape(len(rows.y), -1) == bad)[0][0])
-        raise ValueError(f"labels out of range: y[{row}] is {bad}, the model's output has {classes} classes (0 to {classes - 1})")
+        raise ValueError(
+            f"labels out of range: y[{row}] is {bad}, the model's output has {classes} "
+            f"classes (0 to {classes - 1})"
+        )

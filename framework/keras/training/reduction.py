@@ -12,16 +12,22 @@ from framework.engine import ops, reduce
 
 
 def all_reduce_step(gradients: list, loss: Any) -> tuple[list, Any]:
-    """Sums over the ranks of the gradients (None stays None) and the loss, in one collective on one flat buffer."""
+    """Sums over the ranks of the gradients (None stays None) and the loss, in one collective on
+    one flat buffer."""
     if reduce.world_size() == 1:
         return gradients, loss
     present = [g for g in gradients if g is not None]
     tensors = [*present, ops.reshape(loss, shape=(1,))]
     flat = ops.all_reduce(ops.pack(*tensors))
     starts = ops.pack.places([t.array for t in tensors])
-    parts = [ops.part(flat, start=s, shape=tuple(t.array.shape)) for s, t in zip(starts, tensors, strict=True)]
+    parts = [
+        ops.part(flat, start=s, shape=tuple(t.array.shape))
+        for s, t in zip(starts, tensors, strict=True)
+    ]
     summed = iter(parts[:-1])
-    return [None if g is None else next(summed) for g in gradients], ops.reshape(parts[-1], shape=())
+    return [None if g is None else next(summed) for g in gradients], ops.reshape(
+        parts[-1], shape=()
+    )
 
 
 @contextlib.contextmanager

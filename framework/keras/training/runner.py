@@ -22,13 +22,24 @@ POLL_SECONDS = 0.05  # how often the main thread looks at a running program: Ctr
 
 
 class Runner:
-    """Steps of one kind over `rows`: step((x, y, sample_weight)) for batch after batch in a given order.
+    """Steps of one kind over `rows`: step((x, y, sample_weight)) for batch after batch in a given
+    order.
 
-    In compiled mode the step is traced once for whole batches and once for the last, smaller one; whole epochs run
-    without coming back to Python. is_split: ranks share each batch (else every rank computes all of it).
+    In compiled mode the step is traced once for whole batches and once for the last, smaller one;
+    whole epochs run
+    without coming back to Python. is_split: ranks share each batch (else every rank computes all
+    of it).
     """
 
-    def __init__(self, step: Callable, rows: Rows, batch_size: int, *, is_compiled: bool, is_split: bool = True):
+    def __init__(
+        self,
+        step: Callable,
+        rows: Rows,
+        batch_size: int,
+        *,
+        is_compiled: bool,
+        is_split: bool = True,
+    ):
         self.step, self.rows, self.batch_size = step, rows, int(batch_size)
         self.is_compiled = is_compiled
         self.rank, self.ranks = (rank(), size()) if is_split else (0, 1)
@@ -57,7 +68,8 @@ class Runner:
         return min(self.batch_size, self.rows.count - batch * self.batch_size)
 
     def run(self, count: int, tick: Callable | None = None) -> list[np.ndarray]:
-        """Run the next `count` batches; returns the step's outputs for the last of them. tick(): called now and then."""
+        """Run the next `count` batches; returns the step's outputs for the last of them. tick():
+        called now and then."""
         while count > 0:
             rows, done = self.batch_rows(self.cursor), self.cursor
             whole = self.rows.count // self.batch_size - done if rows == self.batch_size else 1
@@ -91,7 +103,9 @@ class Runner:
                 self._executables[rows] = Executable(trace(lambda: self._call(rows)))
             except TraceError as error:
                 self.is_compiled = False
-                LOG.warning("this step cannot be compiled and runs eagerly: %s%s", error, place_of(error))
+                LOG.warning(
+                    "this step cannot be compiled and runs eagerly: %s%s", error, place_of(error)
+                )
                 return None
         return self._executables[rows]
 
@@ -100,7 +114,14 @@ class Runner:
         start, stop = part(rows, self.rank, self.ranks)
         with shard.using(shard.Shard(start, stop - start, rows)):
             taken = [
-                ops.take_batch(leaf, self._order, self._cursor, size=stop - start, batch=self.batch_size, first=start)
+                ops.take_batch(
+                    leaf,
+                    self._order,
+                    self._cursor,
+                    size=stop - start,
+                    batch=self.batch_size,
+                    first=start,
+                )
                 for leaf in self._leaves
             ]
             outputs = self.step(self.rows.packed(taken))
@@ -109,7 +130,8 @@ class Runner:
 
 
 def run_watched(executable: Any, count: int, tick: Callable) -> None:
-    """Run on a worker thread; this thread wakes every 50 ms for `tick` and so takes Ctrl-C at once."""
+    """Run on a worker thread; this thread wakes every 50 ms for `tick` and so takes Ctrl-C at
+    once."""
     from concurrent.futures import ThreadPoolExecutor
     from concurrent.futures import TimeoutError as NotYet
 

@@ -1,6 +1,7 @@
 """Which rows of the global batch this process works on.
 
-Losses divide by the count of the *global* batch and random ops number their rows by it, so a sum over the ranks is what
+Losses divide by the count of the *global* batch and random ops number their rows by it, so a sum
+over the ranks is what
 one process would have computed. Outside of a step a batch is whole.
 """
 
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Shard:
-    """Rows start ... start + local of a global batch of `total` rows; total None: the batch is whole."""
+    """Rows start ... start + local of a global batch of `total` rows; total None: the batch is
+    whole."""
 
     start: int = 0
     local: int | None = None

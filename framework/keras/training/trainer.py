@@ -22,7 +22,8 @@ from framework.keras.training.runner import Runner
 
 
 class Trainer:
-    """compile / fit / evaluate / predict / train_on_batch of a Model; steps run compiled unless run_eagerly."""
+    """compile / fit / evaluate / predict / train_on_batch of a Model; steps run compiled unless
+    run_eagerly."""
 
     optimizer: Any = None
     stop_training = False
@@ -44,10 +45,13 @@ class Trainer:
     ) -> None:
         """Set what `fit` minimises and reports.
 
-        jit_compile: "auto" and True run steps as compiled programs, False runs them eagerly, as run_eagerly=True does.
+        jit_compile: "auto" and True run steps as compiled programs, False runs them eagerly, as
+        run_eagerly=True does.
         """
         if jit_compile not in ("auto", True, False):
-            raise ValueError(f"compile: jit_compile must be 'auto', True or False, got {jit_compile!r}")
+            raise ValueError(
+                f"compile: jit_compile must be 'auto', True or False, got {jit_compile!r}"
+            )
         self.optimizer = optimizers.get(optimizer)
         self.run_eagerly = bool(run_eagerly) or jit_compile is False
         self._compiled_loss = CompiledLoss(loss, loss_weights)
@@ -68,22 +72,33 @@ class Trainer:
     @property
     def metrics_names(self) -> list[str]:
         """Keras' groups: "loss", and "compile_metrics" if compile() got metrics."""
-        return ["loss"] + (["compile_metrics"] if self._compiled_metrics.is_given else []) if self.compiled else []
+        return (
+            ["loss"] + (["compile_metrics"] if self._compiled_metrics.is_given else [])
+            if self.compiled
+            else []
+        )
 
     def reset_metrics(self) -> None:
         """Start counting again."""
         for metric in self.metrics:
             metric.reset_state()
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Tensor:
-        """The compiled loss plus the losses of the layers (regularizers, add_loss); on several ranks this rank's share."""
-        total = self._compiled_loss(y, y_pred, sample_weight) if self._compiled_loss.is_given else None
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ) -> Tensor:
+        """The compiled loss plus the losses of the layers (regularizers, add_loss); on several
+        ranks this rank's share."""
+        total = (
+            self._compiled_loss(y, y_pred, sample_weight) if self._compiled_loss.is_given else None
+        )
         extra = [ops.sum(ops.cast(loss, dtype="float32")) for loss in self.losses]
         for loss in extra:
             loss = loss if reduce.world_size() == 1 else loss * (1.0 / reduce.world_size())
             total = loss if total is None else total + loss
         if total is None:
-            raise ValueError("No loss to compute: give compile() a loss, or call add_loss in a layer")
+            raise ValueError(
+                "No loss to compute: give compile() a loss, or call add_loss in a layer"
+            )
         return total
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
@@ -120,7 +135,9 @@ class Trainer:
         x, y, sample_weight = unpack(data)
         y_pred = self(x, training=False)
         if self._compiled_loss.is_given or self.losses:
-            loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
+            loss = self.compute_loss(
+                x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False
+            )
             self._track(all_reduce_step([], loss)[1], x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -129,7 +146,8 @@ class Trainer:
         return self(unpack(data)[0], training=False)
 
     def _track(self, loss: Tensor, x: Any) -> None:
-        """The epoch's loss is the mean of the batches' losses weighted by the (global) batch size."""
+        """The epoch's loss is the mean of the batches' losses weighted by the (global) batch
+        size."""
         rows = shard.current().total or nest.flatten(x)[0].array.shape[0]
         self._loss_tracker.update_state(loss, sample_weight=np.float32(rows))
 
@@ -168,7 +186,11 @@ class Trainer:
         size = 32 if batch_size is None else batch_size
         if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
             raise ValueError(f"batch_size must be a positive integer, got {batch_size!r}")
-        steps: dict[str, Callable] = {"train": self._train, "test": self._test, "predict": self._predict}
+        steps: dict[str, Callable] = {
+            "train": self._train,
+            "test": self._test,
+            "predict": self._predict,
+        }
         is_compiled = not self.run_eagerly
         return Runner(steps[kind], rows, size, is_compiled=is_compiled, is_split=kind != "predict")
 
@@ -185,22 +207,35 @@ class Trainer:
     def train_on_batch(self, x, y=None, sample_weight=None, return_dict: bool = False) -> Any:
         """One update on one batch; returns its loss and metrics."""
         self._need_compile("train_on_batch")
-        return self._on_batch("train", as_rows(x, listed(y), listed(sample_weight), "train_on_batch"), return_dict)
+        return self._on_batch(
+            "train", as_rows(x, listed(y), listed(sample_weight), "train_on_batch"), return_dict
+        )
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch."""
         self._need_compile("test_on_batch")
-        return self._on_batch("test", as_rows(x, listed(y), listed(sample_weight), "test_on_batch"), return_dict)
+        return self._on_batch(
+            "test", as_rows(x, listed(y), listed(sample_weight), "test_on_batch"), return_dict
+        )
 
     def predict_on_batch(self, x) -> Any:
         """The model's outputs for one batch, as arrays."""
-        return nest.map_structure(lambda t: t.numpy(), self(nest.map_structure(lambda a: as_leaf(a, "x", "predict"), x)))
+        return nest.map_structure(
+            lambda t: t.numpy(), self(nest.map_structure(lambda a: as_leaf(a, "x", "predict"), x))
+        )
 
     def _on_batch(self, kind: str, rows: Rows, return_dict: bool) -> Any:
-        """A Runner whose data are a batch of this shape; the next batch of the shape is copied into it."""
-        key = kind, repr([(a.shape, a.dtype.str) for a in rows.leaves]), tuple(v.trainable for v in self.variables)
+        """A Runner whose data are a batch of this shape; the next batch of the shape is copied
+        into it."""
+        key = (
+            kind,
+            repr([(a.shape, a.dtype.str) for a in rows.leaves]),
+            tuple(v.trainable for v in self.variables),
+        )
         if key not in self._programs:
-            self._programs[key] = self.runner(kind, Rows(*rows.packed([np.array(a) for a in rows.leaves])), rows.count)
+            self._programs[key] = self.runner(
+                kind, Rows(*rows.packed([np.array(a) for a in rows.leaves])), rows.count
+            )
         runner = self._programs[key]
         for place, leaf in zip(runner.rows.leaves, rows.leaves, strict=True):
             place[...] = leaf
@@ -212,7 +247,9 @@ class Trainer:
 
     def results(self) -> dict[str, float]:
         """The metrics over all ranks as floats, names sorted as in Keras' logs."""
-        with summed_over_ranks(self.metrics[1:]):  # the loss is the global one on every rank already
+        with summed_over_ranks(
+            self.metrics[1:]
+        ):  # the loss is the global one on every rank already
             found = {metric.name: metric.result() for metric in self.metrics if metric.variables}
         flat: dict[str, float] = {}
         for name, value in found.items():

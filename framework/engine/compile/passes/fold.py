@@ -21,23 +21,29 @@ def replaced(line: Line, same: dict[int, int]) -> Line:
 
 
 def fold(program: Program) -> Program:
-    """Compute now what depends on constants only, unless that makes a larger constant (broadcast_to)."""
+    """Compute now what depends on constants only, unless that makes a larger constant
+    (broadcast_to)."""
     lines = []
     for line in program.lines:
         constants = [program.constants.get(slot) for slot in line.inputs]
-        grows = sum([program.specs[o].nbytes for o in line.outs]) > sum([c.nbytes for c in constants if c is not None])
+        grows = sum([program.specs[o].nbytes for o in line.outs]) > sum(
+            [c.nbytes for c in constants if c is not None]
+        )
         if grows or has_effect(line.op) or line.op.is_random or any([c is None for c in constants]):
             lines.append(line)
             continue
         result = line.op.forward(*constants, **line.attrs)
-        for slot, value in zip(line.outs, result if isinstance(result, tuple) else (result,), strict=True):
+        for slot, value in zip(
+            line.outs, result if isinstance(result, tuple) else (result,), strict=True
+        ):
             program.constants[slot] = np.asarray(value, order="C")
             program.specs[slot] = Spec(np.shape(value), np.asarray(value).dtype)
     return program.with_lines(lines)
 
 
 def deduplicate(program: Program) -> Program:
-    """One line for calls with the same op, attrs and inputs, unless a Variable among them was written in between."""
+    """One line for calls with the same op, attrs and inputs, unless a Variable among them was
+    written in between."""
     same: dict[int, int] = {}
     seen: dict[tuple, Line] = {}
     version: dict[int, int] = {}

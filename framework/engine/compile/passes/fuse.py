@@ -8,7 +8,8 @@ from framework.engine.program import Line, Program
 
 
 class Chain(Op):
-    """Elementwise ops run in one loop. steps: (op, attrs, out dtype, places of its inputs); a place counts inputs first."""
+    """Elementwise ops run in one loop. steps: (op, attrs, out dtype, places of its inputs); a
+    place counts inputs first."""
 
     def __init__(self, steps: tuple):
         self.steps = steps
@@ -26,7 +27,8 @@ class Chain(Op):
 def fuse(program: Program) -> Program:
     """A producer joins its readers' group when ALL its readers are in one group of its shape.
 
-    The group stands at its last line, so no Variable that a producer reads may be written in between. One output
+    The group stands at its last line, so no Variable that a producer reads may be written in
+    between. One output
     per group, nothing is computed twice.
     """
     users, owner = program.users(), variable_of(program)
@@ -54,13 +56,16 @@ def fuse(program: Program) -> Program:
 
 
 def can_join(program: Program, line: Line, head: Line, position: dict, owner: dict) -> bool:
-    """Same output shape, one float dtype, and no Variable read by `line` is written before `head`."""
+    """Same output shape, one float dtype, and no Variable read by `line` is written before
+    `head`."""
     mine, its = program.specs[line.outs[0]], program.specs[head.outs[0]]
     if mine.shape != its.shape or len(floats(program, line) | floats(program, head)) > 1:
         return False
     read = {owner[slot] for slot in line.inputs if slot in owner}
     between = program.lines[position[id(line)] : position[id(head)]]
-    return not read or not any([other.inputs[i] in read for other in between for i in other.op.writes])
+    return not read or not any(
+        [other.inputs[i] in read for other in between for i in other.op.writes]
+    )
 
 
 def floats(program: Program, line: Line) -> set:
@@ -72,12 +77,21 @@ def floats(program: Program, line: Line) -> set:
 def join(program: Program, group: list[Line]) -> Line:
     """One Line for a group, in the order of its lines."""
     made = {line.outs[0] for line in group}
-    inputs = list(dict.fromkeys([slot for line in group for slot in line.inputs if slot not in made]))
+    inputs = list(
+        dict.fromkeys([slot for line in group for slot in line.inputs if slot not in made])
+    )
     place = {slot: i for i, slot in enumerate(inputs)}
     steps = []
     for line in group:
         out = line.outs[0]
-        steps.append((line.op, line.attrs, program.specs[out].dtype, tuple([place[slot] for slot in line.inputs])))
+        steps.append(
+            (
+                line.op,
+                line.attrs,
+                program.specs[out].dtype,
+                tuple([place[slot] for slot in line.inputs]),
+            )
+        )
         place[out] = len(place)
     last = group[-1]
     values = tuple([program.specs[slot] for slot in (*inputs, *last.outs)])

@@ -12,7 +12,8 @@ ALIGN = 64
 
 @dataclass
 class Plan:
-    """home: slot -> (slot that owns its memory, byte offset); offset: owner -> bytes into the arena; size of the arena."""
+    """home: slot -> (slot that owns its memory, byte offset); offset: owner -> bytes into the
+    arena; size of the arena."""
 
     home: dict[int, tuple[int, int]] = field(default_factory=dict)
     offset: dict[int, int] = field(default_factory=dict)
@@ -29,12 +30,16 @@ class Plan:
 
 
 def plan(program: Program) -> Plan:
-    """First fit by liveness; views share memory, inputs of `pack` are computed inside its output."""
+    """First fit by liveness; views share memory, inputs of `pack` are computed inside its
+    output."""
     made = Plan()
     for line in program.lines:
         if line.op.is_view:
             start = line.op.view_start(line.attrs) if line.op.view_start else 0
-            made.home[line.outs[0]] = line.inputs[0], start * program.specs[line.outs[0]].dtype.itemsize
+            made.home[line.outs[0]] = (
+                line.inputs[0],
+                start * program.specs[line.outs[0]].dtype.itemsize,
+            )
     place_packed(program, made)
     first, last = lifetimes(program, made)
     live: list[tuple[int, int, int]] = []
