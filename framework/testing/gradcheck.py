@@ -4,8 +4,8 @@ For y = f(x), a random direction v of the inputs and a random weight u of the ou
 
     <u, (f(x + h v) - f(x - h v)) / 2h>  must equal  <vjp(u), v>
 
-Two evaluations, whatever the size. Shapes and dtypes are compared first: an inner product broadcasts, so it would
-not notice a gradient of the wrong shape.
+Two evaluations, whatever the size. Shapes and dtypes are compared first: an inner product
+broadcasts, so it would not notice a gradient of the wrong shape.
 """
 
 from __future__ import annotations
@@ -31,24 +31,30 @@ def check_gradients(
     seed: int = 0,
     name: str | None = None,
 ) -> None:
-    """Check the gradients of function(*tensors) -> Tensor or tuple of Tensors at the given float64 arrays.
+    """Check the gradients of function(*tensors) -> Tensor or tuple of Tensors at the given float64
+    arrays.
 
-    order: 2 checks the gradient of the gradient, too. Integer and bool arrays are passed on and not differentiated;
-    outputs that are not floats are ignored. A gradient of None must have a numerical derivative of 0. The function
-    should be smooth within 1e-5 of the arrays. Raises AssertionError that names the order and the input.
+    order: 2 checks the gradient of the gradient, too. Integer and bool arrays are passed on and not
+    differentiated; outputs that are not floats are ignored. A gradient of None must have a
+    numerical derivative of 0. The function should be smooth within 1e-5 of the arrays. Raises
+    AssertionError that names the order and the input.
     """
     arrays = [np.asarray(a) for a in arrays]
     name = name or getattr(function, "__name__", "function")
     for i, a in enumerate(arrays):
         if a.dtype.kind == "f" and a.dtype != np.float64:
-            raise TypeError(f"check_gradients: array {i} is {a.dtype.name}, differences need float64")
+            raise TypeError(
+                f"check_gradients: array {i} is {a.dtype.name}, differences need float64"
+            )
     rng = np.random.default_rng(seed)
     for n in range(1, order + 1):
         function, arrays = check_once(function, arrays, rng, f"{name}, order {n}", rtol, atol)
 
 
 def check_once(function: Callable, arrays: list, rng, name: str, rtol: float, atol: float) -> tuple:
-    """Check the first order; returns the gradient as a function of the inputs and output weights, and those."""
+    """Check the first order; returns the gradient as a function of the inputs and output weights,
+    and those.
+    """
     floats = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
     weights = [rng.standard_normal(y.shape) for y in float_outputs(function(*map(Tensor, arrays)))]
 
@@ -64,7 +70,9 @@ def check_once(function: Callable, arrays: list, rng, name: str, rtol: float, at
         actual = 0.0 if g is None else float(np.sum(g.numpy() * directions[k]))
         size = 1.0 + sum([float(np.abs(w).sum()) for w in weights])
         if not abs(actual - expected) <= rtol * abs(expected) + atol * size:
-            raise AssertionError(f"{name}, input {i}: the rule gives {actual}, differences give {expected}")
+            raise AssertionError(
+                f"{name}, input {i}: the rule gives {actual}, differences give {expected}"
+            )
     connected = [k for k, g in enumerate(found) if g is not None]
 
     def differentiable(*tensors):
@@ -77,7 +85,9 @@ def check_once(function: Callable, arrays: list, rng, name: str, rtol: float, at
 def check_form(g: Tensor | None, x: np.ndarray, name: str) -> None:
     """The gradient must have the input's shape and dtype."""
     if g is not None and tuple(g.shape) != x.shape:
-        raise AssertionError(f"{name}: the gradient has shape {tuple(g.shape)}, the input {x.shape}")
+        raise AssertionError(
+            f"{name}: the gradient has shape {tuple(g.shape)}, the input {x.shape}"
+        )
     if g is not None and g.array.dtype != x.dtype:
         raise AssertionError(f"{name}: the gradient has dtype {g.array.dtype}, the input {x.dtype}")
 
@@ -88,7 +98,9 @@ def float_outputs(outputs: Any) -> list[Tensor]:
     return [y for y in outputs if y is not None and y.array.dtype.kind == "f"]
 
 
-def gradients_of(function: Callable, inputs: tuple, weights: tuple, places: list) -> list[Tensor | None]:
+def gradients_of(
+    function: Callable, inputs: tuple, weights: tuple, places: list
+) -> list[Tensor | None]:
     """d <weights, function(*inputs)> / d inputs[places]"""
     with GradientTape(persistent=True) as tape:
         watched = [inputs[i] for i in places]
@@ -99,7 +111,9 @@ def gradients_of(function: Callable, inputs: tuple, weights: tuple, places: list
     return tape.gradient(outputs, watched, output_gradients=list(weights))
 
 
-def derivative(function: Callable, arrays: list, i: int, direction: np.ndarray, weights: list) -> float:
+def derivative(
+    function: Callable, arrays: list, i: int, direction: np.ndarray, weights: list
+) -> float:
     """<weights, f(x + h v) - f(x - h v)> / 2h along one input."""
 
     def along(h):
@@ -115,14 +129,24 @@ def derivative(function: Callable, arrays: list, i: int, direction: np.ndarray, 
 def check_op(op: Op, sample: Sample, order: int = 2, seed: int = 0) -> None:
     """check_gradients of an Op on one of its samples."""
     arrays = sample.arrays(seed, np.float64)
-    check_gradients(lambda *xs: op(*xs, **sample.attrs), *arrays, order=order, seed=seed, name=f"{op.name} {sample.attrs}")
+    check_gradients(
+        lambda *xs: op(*xs, **sample.attrs),
+        *arrays,
+        order=order,
+        seed=seed,
+        name=f"{op.name} {sample.attrs}",
+    )
 
 
 def check_needs(op: Op, samples: tuple) -> None:
-    """Every value that the rule declares in `needs` must be read for some sample: keeping it costs memory."""
+    """Every value that the rule declares in `needs` must be read for some sample:
+    keeping it costs memory.
+    """
     for place in op.needs:
         if not any([is_read(op, sample, place) for sample in samples]):
-            raise AssertionError(f"{op.name}: its vjp declares {place!r} (input number or 'outs') and never reads it")
+            raise AssertionError(
+                f"{op.name}: its vjp declares {place!r} (input number or 'outs') and never reads it"
+            )
 
 
 def is_read(op: Op, sample: Sample, place: Any) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+
 from framework.engine.op import OPS
-from framework.engine.ops import (  # noqa: F401
+from framework.engine.ops import (
     activation,
     arrange,
     broadcast,
@@ -14,19 +16,22 @@ from framework.engine.ops import (  # noqa: F401
     index,
     linalg,
     logical,
-    normalization,
     nn,
+    normalization,
     operators,
     random,
     reduce,
+    scan,
     shape,
     sparse_cross_entropy,
     update,
 )
 
-globals().update(OPS)  # ops.sum is the op that ops/broadcast.py declares as sum_: no builtin is shadowed there
-from framework.engine.ops.activation import hard_sigmoid, hard_silu  # noqa: E402, F401
-from framework.engine.ops.arrange import (  # noqa: E402, F401
+globals().update(
+    OPS
+)  # ops.sum is the op that ops/broadcast.py declares as sum_: no builtin is shadowed there
+from framework.engine.ops.activation import hard_sigmoid, hard_silu  # noqa: E402
+from framework.engine.ops.arrange import (  # noqa: E402
     concatenate,
     expand_dims,
     flip,
@@ -39,14 +44,18 @@ from framework.engine.ops.arrange import (  # noqa: E402, F401
     tile,
     unstack,
 )
-from framework.engine.ops.broadcast import zeros_like  # noqa: E402, F401
-from framework.engine.ops.index import boolean_mask  # noqa: E402, F401
-from framework.engine.ops.nn import l2_normalize  # noqa: E402, F401
-from framework.engine.ops.random import random_between  # noqa: E402, F401
-from framework.engine.ops.reduce import moments, std, variance  # noqa: E402, F401
-from framework.engine.tensor import as_tensor  # noqa: E402, F401
+from framework.engine.ops.broadcast import zeros_like  # noqa: E402
+from framework.engine.ops.index import boolean_mask  # noqa: E402
+from framework.engine.ops.nn import l2_normalize  # noqa: E402
+from framework.engine.ops.random import random_between  # noqa: E402
+from framework.engine.ops.reduce import moments, std, variance  # noqa: E402
+from framework.engine.tensor import as_tensor  # noqa: E402
 
 operators.bind(OPS)
+
+# log(0) and 1 / 0 are values like others here; NumPy names the calling module, so the user's own
+# warnings stay
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"framework\.engine\.")
 
 
 def __getattr__(name: str):

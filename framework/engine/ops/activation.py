@@ -1,4 +1,6 @@
-"""Activation functions; those whose rule is one formula of the output have a gradient op of their own."""
+"""Activation functions; those whose rule is one formula of the output have a gradient op of their
+own.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def _(g, y, x):
 
 @elementwise(lambda g, y: g * (y > 0), Sample(((3, 4), (3, 4)), low=0.5))
 def relu_grad(g, y):
-    """g where y > 0, else 0 (a product, as in TensorFlow: an infinite g gives NaN); its gradient in y is zeros."""
+    """g where y > 0, else 0 (a product, as in TensorFlow: an infinite g gives NaN);
+    its gradient in y is zeros.
+    """
     return g * (1.0 if y > 0.0 else 0.0)
 
 
@@ -89,7 +93,9 @@ def _(u, out, g, x, *, wants, negative_slope=0.2):
 
 
 def sigmoid_forward(x):
-    """1 / (1 + e^-x) as max(e, x >= 0) / (1 + e) with e = e^-|x|, which cannot overflow: NumPy would warn."""
+    """1 / (1 + e^-x) as max(e, x >= 0) / (1 + e) with e = e^-|x|, which cannot overflow:
+    NumPy would warn.
+    """
     e = np.exp(-np.abs(x))
     return np.maximum(e, x >= 0) / (1 + e)
 
@@ -232,7 +238,8 @@ def gelu_forward(x, *, approximate=False):
 
 @elementwise(gelu_forward, SAME, Sample(((3, 4),), {"approximate": True}))
 def gelu(x, *, approximate=False):
-    """x Phi(x) with the normal distribution's Phi(x) = (1 + erf(x / sqrt(2))) / 2  (Hendrycks and Gimpel 2016).
+    """x Phi(x) with the normal distribution's Phi(x) = (1 + erf(x / sqrt(2))) / 2  (Hendrycks and
+    Gimpel 2016).
 
     approximate: x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
     """
@@ -270,7 +277,7 @@ def hard_silu(x: Tensor) -> Tensor:
     Sample(((3, 4), (4,)), {"rate": 0.4}, low=0.0, high=1.0),
 )
 def dropout(x, u, *, rate):
-    """x / (1 - rate) where the uniform random number u >= rate, else 0  (Srivastava et al. 2014)."""
+    """x / (1 - rate) where the uniform number u >= rate, else 0  (Srivastava et al. 2014)."""
     return x * (1.0 / (1.0 - rate) if u >= rate else 0.0)
 
 

@@ -1,4 +1,6 @@
-"""Rearrangements that need no kernel of their own: they are made of reshape, broadcast_to, slices and concatenate."""
+"""Rearrangements that need no kernel of their own:
+they are made of reshape, broadcast_to, slices and concatenate.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ def expand_dims(x: Tensor, axis: int | tuple) -> Tensor:
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     axes = axes_of(x.ndim + len(axes), axes)
     rest = iter(x.array.shape)
-    return reshape(x, shape=tuple([1 if i in axes else next(rest) for i in range(x.ndim + len(axes))]))
+    return reshape(
+        x, shape=tuple([1 if i in axes else next(rest) for i in range(x.ndim + len(axes))])
+    )
 
 
 def squeeze(x: Tensor, axis: int | tuple | None = None) -> Tensor:
@@ -25,7 +29,9 @@ def squeeze(x: Tensor, axis: int | tuple | None = None) -> Tensor:
     axes = [i for i, n in enumerate(shape) if n == 1] if axis is None else axes_of(x.ndim, axis)
     for a in axes:
         if shape[a] != 1:
-            raise InvalidArgumentError(f"squeeze: axis {a} of a tensor of shape {tuple(shape)} has length {shape[a]}, not 1")
+            raise InvalidArgumentError(
+                f"squeeze: axis {a} of shape {tuple(shape)} has length {shape[a]}, not 1"
+            )
     return reshape(x, shape=tuple([n for i, n in enumerate(shape) if i not in axes]))
 
 
@@ -64,7 +70,9 @@ def repeat(x: Tensor, repeats: int, axis: int | None = None) -> Tensor:
 
 
 def concatenate(xs: list | tuple | Tensor, *more: Tensor, axis: int = 0) -> Tensor:
-    """Tensors (a list, or one by one) behind each other along `axis`; they may differ along that axis only."""
+    """Tensors (a list, or one by one) behind each other along `axis`;
+    they may differ along that axis only.
+    """
     return concatenate_op(*(xs if isinstance(xs, (list, tuple)) else (xs,)), *more, axis=axis)
 
 
@@ -75,23 +83,31 @@ def stack(xs: list | tuple, axis: int = 0) -> Tensor:
 
 
 def split(x: Tensor, parts: int | list | tuple, axis: int = 0) -> list[Tensor]:
-    """x cut along `axis`: into `parts` equal pieces, or pieces of the given sizes (one may be -1)."""
+    """x cut along `axis` into `parts` equal pieces, or pieces of given sizes (one may be -1)."""
     x = as_tensor(x)
     shape = x.array.shape
     axis %= len(shape)
     if isinstance(parts, int):
         if shape[axis] % parts:
-            raise InvalidArgumentError(f"split: axis {axis} of length {shape[axis]} does not divide into {parts} equal parts")
+            raise InvalidArgumentError(
+                f"split: axis {axis} (length {shape[axis]}) does not divide into {parts} parts"
+            )
         sizes = [shape[axis] // parts] * parts
     else:
-        sizes = [shape[axis] - sum([n for n in parts if n != -1]) if n == -1 else int(n) for n in parts]
+        sizes = [
+            shape[axis] - sum([n for n in parts if n != -1]) if n == -1 else int(n) for n in parts
+        ]
     if sum(sizes) != shape[axis]:
-        raise InvalidArgumentError(f"split: sizes {sizes} do not sum to {shape[axis]}, the length of axis {axis}")
+        raise InvalidArgumentError(
+            f"split: sizes {sizes} do not sum to {shape[axis]}, the length of axis {axis}"
+        )
     pieces, start = [], 0
     for n in sizes:
         begin = tuple([start if a == axis else 0 for a in range(len(shape))])
         piece = tuple([n if a == axis else m for a, m in enumerate(shape)])
-        pieces.append(strided_slice(x, begin=begin, sizes=piece, strides=(1,) * len(shape), shape=piece))
+        pieces.append(
+            strided_slice(x, begin=begin, sizes=piece, strides=(1,) * len(shape), shape=piece)
+        )
         start += n
     return pieces
 

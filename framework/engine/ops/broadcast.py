@@ -1,4 +1,6 @@
-"""reshape, broadcast_to, sum: the ops that undo each other's shapes; and `unbroadcast` for gradient rules."""
+"""reshape, broadcast_to, sum: the ops that undo each other's shapes;
+and `unbroadcast` for gradient rules.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ def unbroadcast(g: Tensor, x: Tensor) -> Tensor:
     if shape == wanted:
         return g
     lead = len(shape) - len(wanted)
-    axes = (*range(lead), *[i + lead for i, n in enumerate(wanted) if n == 1 and shape[i + lead] != 1])
+    axes = (
+        *range(lead),
+        *[i + lead for i, n in enumerate(wanted) if n == 1 and shape[i + lead] != 1],
+    )
     total = sum_(g, axis=axes)
     return total if total.array.shape == wanted else reshape(total, shape=wanted)
 
@@ -60,8 +65,14 @@ def resolve_shape(shape: tuple, size: int, old: tuple) -> tuple:
     """`shape` with its -1 replaced."""
     known = math.prod([n for n in shape if n != -1])
     missing = [n for n in shape if n == -1]
-    if len(missing) > 1 or (missing and (known == 0 or size % known)) or (not missing and known != size):
-        raise ValueError(f"reshape: cannot reshape a tensor of shape {tuple(old)} ({size} elements) to {tuple(shape)}")
+    if (
+        len(missing) > 1
+        or (missing and (known == 0 or size % known))
+        or (not missing and known != size)
+    ):
+        raise ValueError(
+            f"reshape: cannot reshape {tuple(old)} ({size} elements) to {tuple(shape)}"
+        )
     return tuple([size // known if n == -1 else int(n) for n in shape])
 
 
@@ -69,7 +80,12 @@ def infer_reshape(x, *, shape):
     return Spec(resolve_shape(shape, x.size, x.shape), x.dtype)
 
 
-@op(Sample(((3, 4),), {"shape": (2, 6)}), Sample(((3, 4),), {"shape": (-1,)}), infer=infer_reshape, is_view=True)
+@op(
+    Sample(((3, 4),), {"shape": (2, 6)}),
+    Sample(((3, 4),), {"shape": (-1,)}),
+    infer=infer_reshape,
+    is_view=True,
+)
 def reshape(x, *, shape):
     """The same elements in another shape (one dimension may be -1): no work in a program."""
     return x.reshape(resolve_shape(shape, x.size, x.shape))
@@ -116,7 +132,11 @@ def as_middle_axis(outs, inputs, attrs):
         return [(math.prod(shape), 1)], [(math.prod(shape), 1, 1)], {}
     if axes != tuple(range(axes[0], axes[-1] + 1)):
         return None
-    a, b, c = math.prod(shape[: axes[0]]), math.prod(shape[axes[0] : axes[-1] + 1]), math.prod(shape[axes[-1] + 1 :])
+    a, b, c = (
+        math.prod(shape[: axes[0]]),
+        math.prod(shape[axes[0] : axes[-1] + 1]),
+        math.prod(shape[axes[-1] + 1 :]),
+    )
     return [(a, c)], [(a, b, c)], {}
 
 

@@ -13,7 +13,8 @@ from framework.engine.tensor import Spec
 def all_reduce(x):
     """The sum of x over all processes (one process: x); its gradient is the sum of the gradients.
 
-    Every process must make the same calls in the same order, so equal calls are not merged and constants not folded.
+    Every process must make the same calls in the same order, so equal calls are not merged and
+    constants not folded.
     """
     total = np.array(x, order="C")
     all_reduce_sum(total)

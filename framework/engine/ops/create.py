@@ -11,7 +11,9 @@ from framework.engine.tensor import Spec
 
 @op(Sample(((3, 4),)), infer=lambda x: Spec(x.shape, x.dtype), is_view=True)
 def read(x):
-    """The value of a Variable at this moment: in a program every read is a line, so writes around it cannot confuse."""
+    """The value of a Variable at this moment: in a program every read is a line,
+    so writes around it cannot confuse.
+    """
     return x
 
 
@@ -75,7 +77,7 @@ def assign_sub(v, value):
 
 
 def as_vectors(outs, inputs, attrs):
-    """See every operand as a vector; operands that would broadcast are left to the NumPy forward."""
+    """See every operand as a vector; operands that broadcast are left to the NumPy forward."""
     if len({s.shape for s in inputs}) > 1:
         return None
     return [(o.size,) for o in outs], [(s.size,) for s in inputs], attrs

@@ -1,7 +1,9 @@
-"""Arithmetic: a scalar function is the kernel, a NumPy function the eager forward, a rule of ops the gradient.
+"""Arithmetic: a scalar function is the kernel, a NumPy function the eager forward, a rule of ops
+the gradient.
 
-Fourteen lines declare an op.  Scalar functions are plain Python that the compiler reads: a float literal takes the
-kernel's dtype, `math.exp` and the like become the language's, and NaN must fall through every comparison.
+Fourteen lines declare an op.  Scalar functions are plain Python that the compiler reads: a float
+literal takes the kernel's dtype, `math.exp` and the like become the language's, and NaN must fall
+through every comparison.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ def subtract(x, y):
 
 @subtract.vjp()
 def _(g, out, x, y, *, wants):
-    return unbroadcast(g, x) if wants[0] else None, unbroadcast(negative(g), y) if wants[1] else None
+    return unbroadcast(g, x) if wants[0] else None, unbroadcast(negative(g), y) if wants[
+        1
+    ] else None
 
 
 @elementwise(np.multiply, *PAIRS)
@@ -109,7 +113,9 @@ def squared_difference(x, y):
 @squared_difference.vjp("x y")
 def _(g, out, x, y, *, wants):
     dx = multiply(multiply(g, number(2, x)), subtract(x, y))
-    return unbroadcast(dx, x) if wants[0] else None, unbroadcast(negative(dx), y) if wants[1] else None
+    return unbroadcast(dx, x) if wants[0] else None, unbroadcast(negative(dx), y) if wants[
+        1
+    ] else None
 
 
 def check_ties(ties):
@@ -118,7 +124,9 @@ def check_ties(ties):
 
 
 def pick_gradient(g, x, y, wants, ties, larger, strictly):
-    """The gradients of maximum and minimum: all to the chosen one; a tie to the first, or half to each."""
+    """The gradients of maximum and minimum: all to the chosen one;
+    a tie to the first, or half to each.
+    """
     check_ties(ties)
     zero = number(0, x)
     if ties == "first":
@@ -134,9 +142,13 @@ def pick_gradient(g, x, y, wants, ties, larger, strictly):
     )
 
 
-@elementwise(lambda x, y, *, ties="first": np.maximum(x, y), *PAIRS, Sample(((3, 4), (4,)), {"ties": "split"}))
+@elementwise(
+    lambda x, y, *, ties="first": np.maximum(x, y),
+    *PAIRS,
+    Sample(((3, 4), (4,)), {"ties": "split"}),
+)
 def maximum(x, y, *, ties="first"):
-    """max(x, y), NaN if one is; the gradient of a tie goes to x, or half to each with ties="split"."""
+    """max(x, y), NaN if one is; a tie's gradient goes to x, or half to each with ties="split"."""
     return x if x >= y or x != x else y
 
 
@@ -145,9 +157,13 @@ def _(g, out, x, y, *, wants, ties="first"):
     return pick_gradient(g, x, y, wants, ties, greater_equal, greater)
 
 
-@elementwise(lambda x, y, *, ties="first": np.minimum(x, y), *PAIRS, Sample(((3, 4), (4,)), {"ties": "split"}))
+@elementwise(
+    lambda x, y, *, ties="first": np.minimum(x, y),
+    *PAIRS,
+    Sample(((3, 4), (4,)), {"ties": "split"}),
+)
 def minimum(x, y, *, ties="first"):
-    """min(x, y), NaN if one is; the gradient of a tie goes to x, or half to each with ties="split"."""
+    """min(x, y), NaN if one is; a tie's gradient goes to x, or half to each with ties="split"."""
     return x if x <= y or x != x else y
 
 

@@ -8,7 +8,17 @@ import numpy as np
 
 from framework.engine.op import Sample, elementwise
 from framework.engine.ops.broadcast import number, unbroadcast
-from framework.engine.ops.elementwise import NONZERO, POSITIVE, SAME, divide, multiply, negative, reciprocal, rsqrt, subtract
+from framework.engine.ops.elementwise import (
+    NONZERO,
+    POSITIVE,
+    SAME,
+    divide,
+    multiply,
+    negative,
+    reciprocal,
+    rsqrt,
+    subtract,
+)
 from framework.engine.ops.logical import greater, where
 
 WITHIN = Sample(((3, 4),), low=-0.9, high=0.9)
@@ -210,22 +220,32 @@ def horner(x, coefficients):
     return y
 
 
-# W. J. Cody, Rational Chebyshev approximations for the error function (1969), in the form of Cephes' ndtr.c
-ERF_P = 9.60497373987051638749e0, 9.00260197203842689217e1, 2.23200534594684319226e3, 7.00332514112805075473e3, 5.55923013010394962768e4  # fmt: skip
-ERF_Q = 1.0, 3.35617141647503099647e1, 5.21357949780152679795e2, 4.59432382970980127987e3, 2.26290000613890934246e4, 4.92673942608635921086e4  # fmt: skip
+# W. J. Cody, Rational Chebyshev approximations for the error function (1969), in the form of
+# Cephes' ndtr.c
+ERF_P = (
+    9.60497373987051638749e0, 9.00260197203842689217e1, 2.23200534594684319226e3,
+    7.00332514112805075473e3, 5.55923013010394962768e4,
+)  # fmt: skip
+ERF_Q = (
+    1.0, 3.35617141647503099647e1, 5.21357949780152679795e2, 4.59432382970980127987e3,
+    2.26290000613890934246e4, 4.92673942608635921086e4,
+)  # fmt: skip
 ERFC_P = (
-    2.46196981473530512524e-10, 5.64189564831068821977e-1, 7.46321056442269912687e0, 4.86371970985681366614e1,
-    1.96520832956077098242e2, 5.26445194995477358631e2, 9.34528527171957607540e2, 1.02755188689515710272e3,
-    5.57535335369399327526e2,
+    2.46196981473530512524e-10, 5.64189564831068821977e-1, 7.46321056442269912687e0,
+    4.86371970985681366614e1, 1.96520832956077098242e2, 5.26445194995477358631e2,
+    9.34528527171957607540e2, 1.02755188689515710272e3, 5.57535335369399327526e2,
 )  # fmt: skip
 ERFC_Q = (
-    1.0, 1.32281951154744992508e1, 8.67072140885989742329e1, 3.54937778887819891062e2, 9.75708501743205489753e2,
-    1.82390916687909736289e3, 2.24633760818710981792e3, 1.65666309194161350182e3, 5.57535340817727675546e2,
+    1.0, 1.32281951154744992508e1, 8.67072140885989742329e1, 3.54937778887819891062e2,
+    9.75708501743205489753e2, 1.82390916687909736289e3, 2.24633760818710981792e3,
+    1.65666309194161350182e3, 5.57535340817727675546e2,
 )  # fmt: skip
 
 
 def erf_forward(x):
-    """erf in NumPy: small |x| by an odd rational function, large ones by 1 - erfc; computed in float64."""
+    """erf in NumPy: small |x| by an odd rational function, large ones by 1 - erfc;
+    computed in float64.
+    """
     z = np.atleast_1d(x).astype(np.float64)
     small = np.clip(z, -1.0, 1.0)
     s = small * small
@@ -246,4 +266,6 @@ def erf(x):
 
 @erf.vjp("x")
 def _(g, out, x):
-    return (multiply(g, multiply(exp(negative(multiply(x, x))), number(2 / math.sqrt(math.pi), x))),)
+    return (
+        multiply(g, multiply(exp(negative(multiply(x, x))), number(2 / math.sqrt(math.pi), x))),
+    )

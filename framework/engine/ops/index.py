@@ -23,7 +23,9 @@ GATHERS = (
 def gathered_shape(shape: tuple, indices: tuple, axis: int) -> tuple:
     """`indices` in the place of an axis."""
     if not -len(shape) <= axis < len(shape):
-        raise ValueError(f"gather: axis {axis} is out of bounds for a tensor with {len(shape)} axes")
+        raise ValueError(
+            f"gather: axis {axis} is out of bounds for a tensor with {len(shape)} axes"
+        )
     axis %= len(shape)
     return (*shape[:axis], *indices, *shape[axis + 1 :])
 
@@ -41,7 +43,8 @@ def check_indices(name: str, indices: np.ndarray, n: int) -> None:
 def gather(x, indices, *, axis=0):
     """x[..., indices, ...] along `axis`; indices in [0, n) of any shape.
 
-    An index out of range raises InvalidArgumentError; in a program it gives NaN (the largest integer for integers).
+    An index out of range raises InvalidArgumentError; in a program it gives NaN (the largest
+    integer for integers).
     """
     check_indices("gather", indices, x.shape[axis])
     return x.take(indices, axis=axis)
@@ -93,12 +96,14 @@ def gather_grad_forward(g, indices, whole, axis):
     infer=lambda g, i, *, whole, axis=0: Spec(tuple(whole), g.dtype),
 )
 def gather_grad(g, indices, *, whole, axis=0):
-    """Zeros of shape `whole`, to which the parts of g are added at `indices` along `axis`: the gradient of gather."""
+    """Zeros of shape `whole`, to which the parts of g are added at `indices` along `axis`:
+    the gradient of gather.
+    """
     return gather_grad_forward(g, indices, whole, axis)
 
 
 def see_gather_grad(outs, inputs, attrs):
-    (whole,), (g, indices) = outs, inputs
+    (whole,), indices = outs, inputs[1]
     axis = attrs["axis"] % whole.ndim
     a, n, c = math.prod(whole.shape[:axis]), whole.shape[axis], math.prod(whole.shape[axis + 1 :])
     return [(a, n, c)], [(a, indices.size, c), (indices.size,)], {}
@@ -129,7 +134,9 @@ def _(u, out, g, indices, *, whole, axis=0):
     infer=lambda x, i, *, axis=-1: Spec(i.shape, x.dtype),
 )
 def take_along_axis(x, indices, *, axis=-1):
-    """x[i, indices[i, j]] for axis 1 of a matrix: one index per element; all other axes have equal lengths."""
+    """x[i, indices[i, j]] for axis 1 of a matrix: one index per element;
+    all other axes have equal lengths.
+    """
     check_indices("take_along_axis", indices, x.shape[axis])
     return np.take_along_axis(x, indices, axis)
 
@@ -171,7 +178,7 @@ def put_along_axis_forward(g, indices, whole, axis):
     infer=lambda g, i, *, whole, axis=-1: Spec(tuple(whole), g.dtype),
 )
 def put_along_axis(g, indices, *, whole, axis=-1):
-    """Zeros of shape `whole`, to which g is added where take_along_axis would take: its gradient."""
+    """Zeros of shape `whole` with g added where take_along_axis would take: its gradient."""
     return put_along_axis_forward(g, indices, whole, axis)
 
 
@@ -224,14 +231,20 @@ def one_hot(indices, *, depth, on=1.0, off=0.0, axis=-1, dtype="float32"):
     """
     axis %= indices.ndim + 1
     places = np.arange(depth).reshape((depth,) + (1,) * (indices.ndim - axis))
-    return np.where(np.expand_dims(indices, axis) == places, np.asarray(on, dtype), np.asarray(off, dtype))
+    return np.where(
+        np.expand_dims(indices, axis) == places, np.asarray(on, dtype), np.asarray(off, dtype)
+    )
 
 
 def see_one_hot(outs, inputs, attrs):
     shape = inputs[0].shape
     axis = attrs["axis"] % (len(shape) + 1)
     a, c = math.prod(shape[:axis]), math.prod(shape[axis:])
-    return [(a, attrs["depth"], c)], [(a, c)], {"on": float(attrs["on"]), "off": float(attrs["off"])}
+    return (
+        [(a, attrs["depth"], c)],
+        [(a, c)],
+        {"on": float(attrs["on"]), "off": float(attrs["off"])},
+    )
 
 
 @one_hot.kernel(views=see_one_hot)
@@ -246,16 +259,23 @@ def _(out, indices, on, off):
 
 
 def boolean_mask(x: Tensor, mask: Any) -> Tensor:
-    """The elements of x where `mask`, which covers its first axes, is True; needs the mask's value (no trace)."""
+    """The elements of x where `mask`, which covers its first axes, is True;
+    needs the mask's value (no trace).
+    """
     x = as_tensor(x)
     array = np.asarray(mask.__array__() if isinstance(mask, Tensor) else mask)
     if array.shape != tuple(x.array.shape[: array.ndim]) or not array.ndim:
-        raise ValueError(f"boolean_mask: mask {array.shape} does not fit a tensor of shape {tuple(x.array.shape)}")
+        raise ValueError(
+            f"boolean_mask: mask {array.shape} does not fit a tensor {tuple(x.array.shape)}"
+        )
     rows = reshape(x, shape=(array.size, *x.array.shape[array.ndim :]))
     return gather(rows, as_tensor(np.flatnonzero(array)))
 
 
-WRONG_KEY = "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tensors are valid indices"
+WRONG_KEY = (
+    "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tensors are "
+    "valid indices"
+)
 
 
 def as_bound(value: Any) -> int | None:
@@ -284,18 +304,21 @@ def parts_of(key: Any, ndim: int) -> list:
 
 def is_mask(key: Any) -> bool:
     """True for boolean arrays and tensors."""
+    if isinstance(key, list):
+        return bool(key) and all([isinstance(k, bool) for k in key])
     dtype = getattr(key, "dtype", None)
-    return (dtype is not None and dtype == "bool" and key.ndim > 0) or (isinstance(key, list) and all(
-        [isinstance(k, bool) for k in key]) and bool(key))  # fmt: skip
+    return dtype is not None and dtype == "bool" and key.ndim > 0
 
 
 def getitem_of(x: Tensor, key: Any) -> Tensor:
-    """x[key]: integers, slices with any step, `...`, None, scalar tensors as integers or bounds; or a boolean mask."""
+    """x[key]: integers, slices with any step, `...`, None, scalar tensors as integers or bounds;
+    or a boolean mask.
+    """
     if is_mask(key):
         return boolean_mask(x, key)
     begin, sizes, strides, shape = [], [], [], []
     lengths = iter(x.array.shape)
-    late: list = []  # (axis of the result, abstract index): known when the program runs, so gathered
+    late: list = []  # (axis of the result, index) known only when the program runs: gathered
     for part in parts_of(key, len(x.array.shape)):
         if part is None:
             shape.append(1)
@@ -320,11 +343,15 @@ def getitem_of(x: Tensor, key: Any) -> Tensor:
         else:
             i = as_bound(part)
             if not -n <= i < n:
-                raise InvalidArgumentError(f"slice index {i} of dimension {len(begin)} out of bounds: its length is {n}")
+                raise InvalidArgumentError(
+                    f"slice index {i} of dimension {len(begin)} out of bounds: its length is {n}"
+                )
             begin.append(i % n)
             sizes.append(1)
             strides.append(1)
-    y = strided_slice(x, begin=tuple(begin), sizes=tuple(sizes), strides=tuple(strides), shape=tuple(shape))
+    y = strided_slice(
+        x, begin=tuple(begin), sizes=tuple(sizes), strides=tuple(strides), shape=tuple(shape)
+    )
     for axis, index in reversed(late):
         y = gather(y, index, axis=axis)
     return y

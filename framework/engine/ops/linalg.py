@@ -14,12 +14,16 @@ from framework.engine.tensor import Spec
 def infer_matmul(x, y, *, transpose_x=False, transpose_y=False):
     for name, z in (("x", x), ("y", y)):
         if z.ndim < 2:
-            raise ValueError(f"matmul: {name} {tuple(z.shape)} has {z.ndim} axes, wanted at least 2")
+            raise ValueError(
+                f"matmul: {name} {tuple(z.shape)} has {z.ndim} axes, wanted at least 2"
+            )
     (m, k), (rows, n) = x.shape[-2:], y.shape[-2:]
     m, k = (k, m) if transpose_x else (m, k)
     rows, n = (n, rows) if transpose_y else (rows, n)
     if k != rows:
-        raise ValueError(f"matmul: x {tuple(x.shape)} and y {tuple(y.shape)} do not fit: {k} != {rows}")
+        raise ValueError(
+            f"matmul: x {tuple(x.shape)} and y {tuple(y.shape)} do not fit: {k} != {rows}"
+        )
     return Spec((*np.broadcast_shapes(x.shape[:-2], y.shape[:-2]), m, n), x.dtype)
 
 
@@ -35,18 +39,32 @@ def infer_matmul(x, y, *, transpose_x=False, transpose_y=False):
 )
 def matmul(x, y, *, transpose_x=False, transpose_y=False):
     """x @ y over the last two axes, either read transposed; leading axes broadcast."""
-    if x.ndim < 2 or y.ndim < 2 or x.shape[-2 if transpose_x else -1] != y.shape[-1 if transpose_y else -2]:
-        infer_matmul(x, y, transpose_x=transpose_x, transpose_y=transpose_y)  # says what does not fit
-    return np.matmul(x.swapaxes(-1, -2) if transpose_x else x, y.swapaxes(-1, -2) if transpose_y else y)
+    if (
+        x.ndim < 2
+        or y.ndim < 2
+        or x.shape[-2 if transpose_x else -1] != y.shape[-1 if transpose_y else -2]
+    ):
+        infer_matmul(
+            x, y, transpose_x=transpose_x, transpose_y=transpose_y
+        )  # says what does not fit
+    return np.matmul(
+        x.swapaxes(-1, -2) if transpose_x else x, y.swapaxes(-1, -2) if transpose_y else y
+    )
 
 
 def as_matrices(outs, inputs, attrs):
-    """One GEMM if y is a matrix and x is one or a stack read row by row; else a loop over equal stacks of matrices."""
+    """One GEMM if y is a matrix and x is one or a stack read row by row;
+    else a loop over equal stacks of matrices.
+    """
     (x, y), out = inputs, outs[0]
     attrs = {"transpose_x": attrs["transpose_x"], "transpose_y": attrs["transpose_y"]}
     if y.ndim == 2 and (x.ndim == 2 or not attrs["transpose_x"]):
         rows = math.prod(x.shape[:-1]) if x.ndim > 2 else x.shape[0]
-        return [(1, out.size // max(out.shape[-1], 1), out.shape[-1])], [(1, rows, x.shape[-1]), (1, *y.shape)], attrs
+        return (
+            [(1, out.size // max(out.shape[-1], 1), out.shape[-1])],
+            [(1, rows, x.shape[-1]), (1, *y.shape)],
+            attrs,
+        )
     if x.shape[:-2] != y.shape[:-2]:
         return None
     count = math.prod(x.shape[:-2])
@@ -70,9 +88,13 @@ def _(g, out, x, y, *, wants, transpose_x=False, transpose_y=False):
         )
         dx = unbroadcast(dx, x)
     if wants[1]:
-        if g.ndim > 2 and y.ndim == 2 and not transpose_x:  # one product over all rows, no stack of gradients to sum
-
-            x, g = reshape(x, shape=(-1, x.array.shape[-1])), reshape(g, shape=(-1, g.array.shape[-1]))
+        if (
+            g.ndim > 2 and y.ndim == 2 and not transpose_x
+        ):  # one product over all rows, no stack of gradients to sum
+            x, g = (
+                reshape(x, shape=(-1, x.array.shape[-1])),
+                reshape(g, shape=(-1, g.array.shape[-1])),
+            )
         dy = (
             matmul(g, x, transpose_x=True, transpose_y=transpose_x)
             if transpose_y

@@ -1,4 +1,6 @@
-"""Comparisons, logic, choices and clipping: outputs without a gradient, and the ops that choose by them."""
+"""Comparisons, logic, choices and clipping:
+outputs without a gradient, and the ops that choose by them.
+"""
 
 from __future__ import annotations
 
@@ -95,16 +97,22 @@ def isfinite(x):
 def check_choice(condition, x, y):
     """Raise unless `condition` is bool and x and y have one dtype."""
     if condition.dtype.kind != "b":
-        raise InvalidArgumentError(f"where: condition has dtype {condition.dtype.name}, wanted bool")
+        raise InvalidArgumentError(
+            f"where: condition has dtype {condition.dtype.name}, wanted bool"
+        )
     if x.dtype != y.dtype:
-        raise InvalidArgumentError(f"where: x is {x.dtype.name} and y is {y.dtype.name}; cast one of them")
+        raise InvalidArgumentError(
+            f"where: x is {x.dtype.name} and y is {y.dtype.name}; cast one of them"
+        )
 
 
 WORDS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
 
 
 def choose(condition, x, y):
-    """np.where for large arrays of floats without branches, by bits: a mispredicted branch costs 10 times a choice."""
+    """np.where for large arrays of floats without branches, by bits:
+    a mispredicted branch costs 10 times a choice.
+    """
     word = WORDS.get(x.dtype)
     if condition.size < 4096 or word is None:
         return np.where(condition, x, y)

@@ -1,4 +1,6 @@
-"""Ops of networks: the softmax family, cross-entropies and layer normalisation, with hand-written backward kernels."""
+"""Ops of networks: the softmax family, cross-entropies and layer normalisation,
+with hand-written backward kernels.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,15 @@ import numpy as np
 from framework.engine.op import Sample, elementwise, op
 from framework.engine.ops.activation import sigmoid
 from framework.engine.ops.broadcast import number, reshape, sum_, unbroadcast
-from framework.engine.ops.elementwise import add, maximum, multiply, negative, rsqrt, square, subtract
+from framework.engine.ops.elementwise import (
+    add,
+    maximum,
+    multiply,
+    negative,
+    rsqrt,
+    square,
+    subtract,
+)
 from framework.engine.ops.functions import exp
 from framework.engine.tensor import Spec, Tensor
 
@@ -137,7 +147,8 @@ def cross_entropy_forward(labels, logits):
 def infer_cross_entropy(labels, logits):
     if labels.shape != logits.shape:
         raise ValueError(
-            f"softmax_cross_entropy: labels {tuple(labels.shape)} and logits {tuple(logits.shape)} must have one shape"
+            f"softmax_cross_entropy: labels {tuple(labels.shape)} and logits "
+            f"{tuple(logits.shape)} must have one shape"
         )
     return Spec(logits.shape[:-1], logits.dtype), Spec(logits.shape, logits.dtype)
 
@@ -156,7 +167,7 @@ def see_cross_entropy(outs, inputs, attrs):
     same_dtype=True,
 )
 def softmax_cross_entropy(labels, logits):
-    """(loss, p): loss[i] = -sum_j labels[i, j] log p[i, j], p = softmax(logits) over the last axis."""
+    """(loss, p): loss[i] = -sum_j labels[i, j] log p[i, j], p = softmax(logits), last axis."""
     if labels.shape != logits.shape:
         infer_cross_entropy(labels, logits)
     return cross_entropy_forward(labels, logits)
@@ -203,7 +214,9 @@ def _(g, out, labels, logits, *, wants):
     same_dtype=True,
 )
 def softmax_cross_entropy_grad(g, p, labels):
-    """g[i] (p[i, j] sum(labels[i]) - labels[i, j]): the gradient of softmax_cross_entropy in its logits."""
+    """g[i] (p[i, j] sum(labels[i]) - labels[i, j]):
+    the gradient of softmax_cross_entropy in its logits.
+    """
     dz = p * labels.sum(axis=-1, keepdims=True)
     dz -= labels
     dz *= g[..., None]
@@ -238,12 +251,16 @@ def _(u, out, g, p, labels):
 
 
 @elementwise(
-    lambda labels, logits: np.maximum(logits, 0) - logits * labels + np.log1p(np.exp(-np.abs(logits))),
+    lambda labels, logits: (
+        np.maximum(logits, 0) - logits * labels + np.log1p(np.exp(-np.abs(logits)))
+    ),
     Sample(((3, 4), (3, 4)), low=-1.0),
     Sample(((3, 4), (4,)), low=-1.0),
 )
 def sigmoid_cross_entropy(labels, logits):
-    """-labels log s - (1 - labels) log(1 - s), s = sigmoid(logits), as max(x, 0) - x labels + log(1 + e^-|x|)."""
+    """-labels log s - (1 - labels) log(1 - s), s = sigmoid(logits), as max(x,
+    0) - x labels + log(1 + e^-|x|).
+    """
     return (0.0 if logits <= 0.0 else logits) - logits * labels + math.log1p(math.exp(-abs(logits)))
 
 

@@ -26,15 +26,17 @@ def statistics(x, epsilon):
 def infer_layer_normalization(x, gamma, beta, *, epsilon=1e-3):
     if not x.shape or gamma.shape != x.shape[-1:] or beta.shape != gamma.shape:
         raise ValueError(
-            f"layer_normalization: x {tuple(x.shape)}, gamma {tuple(gamma.shape)}, beta {tuple(beta.shape)}: "
-            f"gamma and beta must have the length of the last axis of x"
+            f"layer_normalization: x {tuple(x.shape)}, gamma {tuple(gamma.shape)}, beta "
+            f"{tuple(beta.shape)}: gamma and beta must have the length of the last axis of x"
         )
     return Spec(x.shape, x.dtype)
 
 
 @op(*SHAPES, infer=infer_layer_normalization, same_dtype=True)
 def layer_normalization(x, gamma, beta, *, epsilon=1e-3):
-    """gamma (x - mean) / sqrt(variance + epsilon) + beta over the last axis  (Ba et al. 2016, eq. 4)."""
+    """gamma (x - mean) / sqrt(variance + epsilon) + beta over the last axis  (Ba et al. 2016, eq.
+    4).
+    """
     if gamma.shape != x.shape[-1:] or beta.shape != gamma.shape:
         infer_layer_normalization(x, gamma, beta)
     if not x.size:
@@ -90,9 +92,11 @@ def _(g, out, x, gamma, beta, *, epsilon=1e-3):
     same_dtype=True,
 )
 def layer_normalization_grad(g, x, gamma, *, epsilon=1e-3):
-    """(dx, dgamma, dbeta) of layer_normalization, with h = (x - mean) r, r = 1 / sqrt(variance + epsilon), k = g gamma:
+    """(dx, dgamma, dbeta) of layer_normalization, with h = (x - mean) r, r = 1 / sqrt(variance +
+    epsilon), k = g gamma:
 
-    dx = r (k - mean(k) - h mean(k h)) over the last axis, dgamma = sum(g h), dbeta = sum(g) over all others.
+    dx = r (k - mean(k) - h mean(k h)) over the last axis, dgamma = sum(g h), dbeta = sum(g) over
+    all others.
     """
     if not x.size:
         return x, np.zeros_like(gamma), np.zeros_like(gamma)
@@ -140,7 +144,7 @@ def _(dx, dgamma, dbeta, g, x, gamma, epsilon):
 
 @layer_normalization_grad.vjp("g x gamma")
 def _(u, out, g, x, gamma, *, epsilon=1e-3):
-    """With P(a) = a - mean(a) - h mean(a h), dx = r P(k): linear in k, and P is its own transpose."""
+    """With P(a) = a - mean(a) - h mean(a h), dx = r P(k): linear in k, and P is symmetric."""
     centred = subtract(x, mean(x, axis=-1, keepdims=True))
     deviation = mean(square(centred), axis=-1, keepdims=True)
     r = rsqrt(add(deviation, number(epsilon, deviation)))

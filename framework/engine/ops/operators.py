@@ -106,14 +106,15 @@ def assigner(op: Op) -> Callable:
         value = as_tensor(value, dtype)
         if value.array.shape != shape:
             raise ValueError(
-                f"Cannot assign value to variable '{variable.name}': Shape mismatch. The variable shape "
-                f"{tuple(shape)}, and the assigned value shape {tuple(value.array.shape)} are incompatible."
+                f"Cannot assign value to variable '{variable.name}': Shape mismatch. The variable "
+                f"shape {tuple(shape)}, and the assigned value shape {tuple(value.array.shape)} "
+                f"are incompatible."
             )
         op(variable, value)
         return variable if read_value else None
 
     method.__name__ = op.name
-    method.__doc__ = f"{op.__doc__} The value takes the Variable's dtype and must have its shape; returns the Variable."
+    method.__doc__ = f"{op.__doc__} The value takes the Variable's dtype; its shape must be equal."
     return method
 
 
@@ -129,7 +130,10 @@ def bind(ops: dict[str, Op]) -> None:
     Tensor.__truediv__, Tensor.__rtruediv__ = true_division(ops["divide"], ops["cast"])
     for name, op in COMPARE.items():
         setattr(Tensor, f"__{name}__", compare(ops[op]))
-    Tensor.__eq__, Tensor.__ne__ = compare_equal(ops["equal"], False), compare_equal(ops["not_equal"], True)
+    Tensor.__eq__, Tensor.__ne__ = (
+        compare_equal(ops["equal"], False),
+        compare_equal(ops["not_equal"], True),
+    )
     for name, op in UNARY.items():
         setattr(Tensor, f"__{name}__", lambda x, op=ops[op]: op(x))
     Tensor.__getitem__ = getitem_of

@@ -1,8 +1,10 @@
-"""Random numbers as pure functions of (seed, counter, position): Philox4x32-10 (Salmon et al. 2011).
+"""Random numbers as pure functions of (seed, counter, position): Philox4x32-10 (Salmon et al.
+2011).
 
-`state` is an int64 vector [seed, counter]. The seed is the key of the cipher, the counter and the number of the block
-are its input: 128 random bits per block, 4 float32 or 2 float64. Element i of the first row has the position
-first_row * (elements per row) + i, so a process that holds some rows of a batch draws what one process would for them.
+`state` is an int64 vector [seed, counter]. The seed is the key of the cipher, the counter and the
+number of the block are its input: 128 random bits per block, 4 float32 or 2 float64. Element i of
+the first row has the position first_row * (elements per row) + i, so a process that holds some rows
+of a batch draws what one process would for them.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ CHUNK = 4096  # blocks at a time: what fits into the cache
 
 
 def philox(state: np.ndarray, first: int, count: int) -> np.ndarray:
-    """The random words of blocks first ... first + count - 1: uint64 (count, 4), each below 2^32."""
+    """The words of blocks first ... first + count - 1: uint64 (count, 4), each below 2^32."""
     out = np.empty((count, 4), np.uint64)
     for start in range(0, count, CHUNK):
         stop = min(start + CHUNK, count)
@@ -52,7 +54,9 @@ def position_of(shape: tuple, first_row: int) -> int:
     return first_row * math.prod(shape[1:])
 
 
-def words_of(state: np.ndarray, shape: tuple, dtype: np.dtype, first_row: int) -> tuple[np.ndarray, int, int]:
+def words_of(
+    state: np.ndarray, shape: tuple, dtype: np.dtype, first_row: int
+) -> tuple[np.ndarray, int, int]:
     """(the words of all blocks touched, elements to skip, number of elements)."""
     per_block = 2 if dtype.itemsize == 8 else 4
     n, start = math.prod(shape), position_of(shape, first_row)
@@ -61,7 +65,9 @@ def words_of(state: np.ndarray, shape: tuple, dtype: np.dtype, first_row: int) -
 
 
 def fraction(words: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Words as uniform numbers in [0, 1): 24 bits for float32 (one word each), 53 for float64 (two)."""
+    """Words as uniform numbers in [0, 1): 24 bits for float32 (one word each),
+    53 for float64 (two).
+    """
     if dtype.itemsize == 8:
         pairs = words.reshape(-1, 2)
         bits = ((pairs[:, 0] >> np.uint64(5)) << np.uint64(26)) | (pairs[:, 1] >> np.uint64(6))
@@ -69,11 +75,16 @@ def fraction(words: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return (words.reshape(-1) >> np.uint64(8)).astype(np.float32) * np.float32(2.0**-24)
 
 
-DRAWS = {"infer": lambda state, *, shape, dtype="float32", first_row=0: Spec(tuple(shape), np.dtype(dtype)),
-         "is_differentiable": False, "is_random": True}  # fmt: skip
+def infer_draws(state, *, shape, dtype="float32", first_row=0):
+    return Spec(tuple(shape), np.dtype(dtype))
+
+
+DRAWS = {"infer": infer_draws, "is_differentiable": False, "is_random": True}
 STATES = (
     Sample(((2,),), {"shape": (3, 5)}, dtypes=(np.int64,), top=1000),
-    Sample(((2,),), {"shape": (3, 5), "dtype": "float64", "first_row": 7}, dtypes=(np.int64,), top=1000),
+    Sample(
+        ((2,),), {"shape": (3, 5), "dtype": "float64", "first_row": 7}, dtypes=(np.int64,), top=1000
+    ),
     Sample(((2,),), {"shape": (7, 3), "first_row": 1}, dtypes=(np.int64,), top=1000),
 )
 
@@ -133,7 +144,9 @@ def normal_forward(state, shape, dtype, first_row):
 
 @op(*STATES, **DRAWS)
 def random_normal(state, *, shape, dtype="float32", first_row=0):
-    """Normal numbers (mean 0, variance 1) of state [seed, counter]: Box and Muller (1958) on pairs of uniform ones."""
+    """Normal numbers (mean 0, variance 1) of state [seed, counter]:
+    Box and Muller (1958) on pairs of uniform ones.
+    """
     return normal_forward(state, shape, dtype, first_row)
 
 
@@ -158,8 +171,14 @@ def _(out, state, start):
                 u = real(int64(a >> uint64(8))) * 5.9604644775390625e-08
                 v = real(int64(b >> uint64(8))) * 5.9604644775390625e-08
             else:
-                u = real(int64(((c0 >> uint64(5)) << uint64(26)) | (c1 >> uint64(6)))) * 1.1102230246251565e-16
-                v = real(int64(((c2 >> uint64(5)) << uint64(26)) | (c3 >> uint64(6)))) * 1.1102230246251565e-16
+                u = (
+                    real(int64(((c0 >> uint64(5)) << uint64(26)) | (c1 >> uint64(6))))
+                    * 1.1102230246251565e-16
+                )
+                v = (
+                    real(int64(((c2 >> uint64(5)) << uint64(26)) | (c3 >> uint64(6))))
+                    * 1.1102230246251565e-16
+                )
             radius, angle = sqrt(-2.0 * log(1.0 - u)), v * 6.283185307179586
             i = at + 2 * pair
             if i >= 0 and i < out.size:
@@ -168,18 +187,27 @@ def _(out, state, start):
                 out[i + 1] = radius * sin(angle)
 
 
-# Wichura 1988, algorithm AS 241 (PPND16): the normal quantile, here for probabilities in [0.0228, 0.9772]
-CENTRE = (
-    (2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4, 4.5921953931549871457e4,
-     1.3731693765509461125e4, 1.9715909503065514427e3, 1.3314166789178437745e2, 3.3871328727963666080e0),
-    (5.2264952788528545610e3, 2.8729085735721942674e4, 3.9307895800092710610e4, 2.1213794301586595867e4,
-     5.3941960214247511077e3, 6.8718700749205790830e2, 4.2313330701600911252e1, 1.0),
+# Wichura 1988, algorithm AS 241 (PPND16): the normal quantile, here for probabilities in [0.0228,
+# 0.9772]
+CENTRE_P = (
+    2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4,
+    4.5921953931549871457e4, 1.3731693765509461125e4, 1.9715909503065514427e3,
+    1.3314166789178437745e2, 3.3871328727963666080e0,
 )  # fmt: skip
-TAIL = (
-    (7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1, 1.27045825245236838258e0,
-     3.64784832476320460504e0, 5.76949722146069140550e0, 4.63033784615654529590e0, 1.42343711074968357734e0),
-    (1.05075007164441684324e-9, 5.47593808499534494600e-4, 1.51986665636164571966e-2, 1.48103976427480074590e-1,
-     6.89767334985100004550e-1, 1.67638483018380384940e0, 2.05319162663775882187e0, 1.0),
+CENTRE_Q = (
+    5.2264952788528545610e3, 2.8729085735721942674e4, 3.9307895800092710610e4,
+    2.1213794301586595867e4, 5.3941960214247511077e3, 6.8718700749205790830e2,
+    4.2313330701600911252e1, 1.0,
+)  # fmt: skip
+TAIL_P = (
+    7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1,
+    1.27045825245236838258e0, 3.64784832476320460504e0, 5.76949722146069140550e0,
+    4.63033784615654529590e0, 1.42343711074968357734e0,
+)  # fmt: skip
+TAIL_Q = (
+    1.05075007164441684324e-9, 5.47593808499534494600e-4, 1.51986665636164571966e-2,
+    1.48103976427480074590e-1, 6.89767334985100004550e-1, 1.67638483018380384940e0,
+    2.05319162663775882187e0, 1.0,
 )  # fmt: skip
 BELOW = 0.5 * math.erfc(math.sqrt(2.0))  # the probability below -2
 
@@ -188,17 +216,19 @@ def normal_quantile(p: np.ndarray) -> np.ndarray:
     """z with Phi(z) = p, for float64 p in [1e-10, 1 - 1e-10]."""
     q = p - 0.5
     r = 0.180625 - q * q
-    z = q * np.polyval(CENTRE[0], r) / np.polyval(CENTRE[1], r)
+    z = q * np.polyval(CENTRE_P, r) / np.polyval(CENTRE_Q, r)
     outer = np.abs(q) > 0.425
     if outer.any():
         tail = np.sqrt(-np.log(np.minimum(p[outer], 1 - p[outer]))) - 1.6
-        z[outer] = np.copysign(np.polyval(TAIL[0], tail) / np.polyval(TAIL[1], tail), q[outer])
+        z[outer] = np.copysign(np.polyval(TAIL_P, tail) / np.polyval(TAIL_Q, tail), q[outer])
     return z
 
 
 @op(*STATES, **DRAWS)
 def random_truncated_normal(state, *, shape, dtype="float32", first_row=0):
-    """Normal numbers of state [seed, counter] within two standard deviations: the quantile of a uniform number."""
+    """Normal numbers of state [seed, counter] within two standard deviations:
+    the quantile of a uniform number.
+    """
     words, skip, n = words_of(state, shape, np.dtype(dtype), first_row)
     u = fraction(words, np.dtype(dtype))[skip : skip + n].astype(np.float64)
     z = normal_quantile(BELOW + u * (1 - 2 * BELOW))
@@ -206,8 +236,16 @@ def random_truncated_normal(state, *, shape, dtype="float32", first_row=0):
 
 
 def random_between(
-    state: Tensor, *, shape: tuple, low: float = 0.0, high: float = 1.0, dtype: str = "float32", first_row: int = 0
+    state: Tensor,
+    *,
+    shape: tuple,
+    low: float = 0.0,
+    high: float = 1.0,
+    dtype: str = "float32",
+    first_row: int = 0,
 ) -> Tensor:
     """Uniform numbers in [low, high) of state [seed, counter]."""
     u = random_uniform(state, shape=tuple(shape), dtype=dtype, first_row=first_row)
-    return u if (low, high) == (0.0, 1.0) else add(multiply(u, number(high - low, u)), number(low, u))
+    return (
+        u if (low, high) == (0.0, 1.0) else add(multiply(u, number(high - low, u)), number(low, u))
+    )

@@ -1,4 +1,4 @@
-"""Reductions besides sum: mean, max, min, prod, any, all, argmax, argmin, logsumexp; and cumulative sums and products."""
+"""Reductions besides sum: mean, max, min, prod, any, all, argmax, argmin, logsumexp, moments."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from framework.engine.ops.create import cast
 from framework.engine.ops.elementwise import divide, multiply, sqrt, square, subtract
 from framework.engine.ops.functions import exp
 from framework.engine.ops.logical import equal
+from framework.engine.ops.scan import cumprod
 from framework.engine.ops.shape import transpose
 from framework.engine.tensor import Spec, Tensor
 
@@ -99,7 +100,9 @@ def highest(dtype):
 
 @op(*REDUCTIONS, infer=infer_reduction)
 def max_(x, *, axis=None, keepdims=False):
-    """The largest over `axis` (None: all), NaN if one is; -inf of nothing; ties share the gradient evenly."""
+    """The largest over `axis` (None: all), NaN if one is; -inf of nothing;
+    ties share the gradient evenly.
+    """
     return extreme(np.maximum, x, axis, keepdims, lowest)
 
 
@@ -116,7 +119,9 @@ def _(out, x):
 
 @op(*REDUCTIONS, infer=infer_reduction)
 def min_(x, *, axis=None, keepdims=False):
-    """The smallest over `axis` (None: all), NaN if one is; inf of nothing; ties share the gradient evenly."""
+    """The smallest over `axis` (None: all), NaN if one is; inf of nothing;
+    ties share the gradient evenly.
+    """
     return extreme(np.minimum, x, axis, keepdims, highest)
 
 
@@ -145,7 +150,9 @@ min_.vjp("y x")(extreme_gradient)
 
 @op(*REDUCTIONS, infer=infer_reduction)
 def prod(x, *, axis=None, keepdims=False):
-    """Product over `axis` (None: all axes), in the dtype of x; the gradient is right where elements are 0, too."""
+    """Product over `axis` (None: all axes), in the dtype of x;
+    the gradient is right where elements are 0, too.
+    """
     return x.prod(axis=axis_of(axis), keepdims=keepdims, dtype=x.dtype)
 
 
@@ -164,8 +171,12 @@ def _(g, out, x, *, axis=None, keepdims=False):
     """The product of all others: those before times those behind."""
     shape, axes = x.array.shape, axes_of(x.ndim, axis)
     order = (*[a for a in range(len(shape)) if a not in axes], *axes)
-    rows = reshape(transpose(x, axes=order), shape=(-1 if x.array.size else 0, count_of(x.array, axis)))
-    others = multiply(cumprod(rows, axis=1, exclusive=True), cumprod(rows, axis=1, exclusive=True, reverse=True))
+    rows = reshape(
+        transpose(x, axes=order), shape=(-1 if x.array.size else 0, count_of(x.array, axis))
+    )
+    others = multiply(
+        cumprod(rows, axis=1, exclusive=True), cumprod(rows, axis=1, exclusive=True, reverse=True)
+    )
     moved = reshape(others, shape=tuple([shape[a] for a in order]))
     return (multiply(spread(g, x, axis), transpose(moved, axes=tuple(np.argsort(order).tolist()))),)
 
@@ -225,7 +236,9 @@ def infer_position(x, *, axis=None, keepdims=False, dtype="int64"):
 
 @op(*ARGUMENTS, infer=infer_position, is_differentiable=False)
 def argmax(x, *, axis=None, keepdims=False, dtype="int64"):
-    """Position of the first largest element along `axis` (None: in the flat array); the first NaN if there is one."""
+    """Position of the first largest element along `axis` (None: in the flat array);
+    the first NaN if there is one.
+    """
     return np.asarray(x.argmax(axis=axis, keepdims=keepdims), dtype)
 
 
@@ -243,7 +256,9 @@ def _(out, x):
 
 @op(*ARGUMENTS, infer=infer_position, is_differentiable=False)
 def argmin(x, *, axis=None, keepdims=False, dtype="int64"):
-    """Position of the first smallest element along `axis` (None: in the flat array); the first NaN if there is one."""
+    """Position of the first smallest element along `axis` (None: in the flat array);
+    the first NaN if there is one.
+    """
     return np.asarray(x.argmin(axis=axis, keepdims=keepdims), dtype)
 
 
@@ -289,85 +304,11 @@ def _(g, y, x, *, axis=None, keepdims=False):
     return (multiply(spread(g, x, axis), exp(subtract(x, spread(y, x, axis)))),)
 
 
-SCANS = tuple(
-    Sample(((2, 3, 4),), {"axis": axis, "exclusive": exclusive, "reverse": reverse}, low=0.5)
-    for axis, exclusive, reverse in ((0, False, False), (1, True, False), (-1, False, True), (1, True, True))
-)
-
-
-def scan(function, x, axis, exclusive, reverse, start):
-    """function.accumulate along an axis, from the end if reverse, without the element itself if exclusive."""
-    if reverse:
-        x = np.flip(x, axis)
-    y = function.accumulate(x, axis=axis, dtype=x.dtype)
-    if exclusive:
-        y = np.roll(y, 1, axis)
-        first = [slice(None)] * x.ndim
-        first[axis] = slice(0, 1)
-        y[tuple(first)] = start
-    return np.flip(y, axis) if reverse else y
-
-
-def see_scan(outs, inputs, attrs):
-    (out,), (x,), _ = as_middle_axis(outs, inputs, attrs)
-    return [x], [x], {"exclusive": attrs["exclusive"], "reverse": attrs["reverse"]}
-
-
-@op(*SCANS, infer=lambda x, **attrs: Spec(x.shape, x.dtype))
-def cumsum(x, *, axis=0, exclusive=False, reverse=False):
-    """y[i] = x[0] + ... + x[i] along `axis`; exclusive: without x[i]; reverse: from the end."""
-    return scan(np.add, x, axis, exclusive, reverse, 0)
-
-
-@cumsum.kernel(views=see_scan)
-def _(out, x, exclusive, reverse):
-    n = x.shape[1]
-    for a in range(x.shape[0]):
-        for c in range(x.shape[2]):
-            total = zero(out)
-            for i in range(n):
-                b = n - 1 - i if reverse else i
-                before = total
-                total += x[a, b, c]
-                out[a, b, c] = before if exclusive else total
-
-
-@cumsum.vjp()
-def _(g, out, x, *, axis=0, exclusive=False, reverse=False):
-    return (cumsum(g, axis=axis, exclusive=exclusive, reverse=not reverse),)
-
-
-@op(*SCANS, infer=lambda x, **attrs: Spec(x.shape, x.dtype))
-def cumprod(x, *, axis=0, exclusive=False, reverse=False):
-    """y[i] = x[0] ... x[i] along `axis`; exclusive: without x[i]; reverse: from the end.
-
-    The gradient divides by x, so it is NaN where an element is 0 (as in TensorFlow, where it is wrong).
-    """
-    return scan(np.multiply, x, axis, exclusive, reverse, 1)
-
-
-@cumprod.kernel(views=see_scan)
-def _(out, x, exclusive, reverse):
-    n = x.shape[1]
-    for a in range(x.shape[0]):
-        for c in range(x.shape[2]):
-            total = zero(out) + 1
-            for i in range(n):
-                b = n - 1 - i if reverse else i
-                before = total
-                total = total * x[a, b, c]
-                out[a, b, c] = before if exclusive else total
-
-
-@cumprod.vjp("y x")
-def _(g, y, x, *, axis=0, exclusive=False, reverse=False):
-    back = cumsum(multiply(g, y), axis=axis, exclusive=exclusive, reverse=not reverse)
-    return (divide(back, x),)
-
-
 def variance(x: Tensor, *, axis: int | tuple | None = None, keepdims: bool = False) -> Tensor:
     """mean((x - mean(x))^2) over `axis` (None: all axes)."""
-    return mean(square(subtract(x, mean(x, axis=axis, keepdims=True))), axis=axis, keepdims=keepdims)
+    return mean(
+        square(subtract(x, mean(x, axis=axis, keepdims=True))), axis=axis, keepdims=keepdims
+    )
 
 
 def std(x: Tensor, *, axis: int | tuple | None = None, keepdims: bool = False) -> Tensor:
@@ -375,7 +316,9 @@ def std(x: Tensor, *, axis: int | tuple | None = None, keepdims: bool = False) -
     return sqrt(variance(x, axis=axis, keepdims=keepdims))
 
 
-def moments(x: Tensor, *, axis: int | tuple | None = None, keepdims: bool = False) -> tuple[Tensor, Tensor]:
+def moments(
+    x: Tensor, *, axis: int | tuple | None = None, keepdims: bool = False
+) -> tuple[Tensor, Tensor]:
     """(mean, variance) over `axis` (None: all axes)."""
     middle = mean(x, axis=axis, keepdims=True)
     spread_out = mean(square(subtract(x, middle)), axis=axis, keepdims=keepdims)

@@ -1,8 +1,10 @@
-"""Ops that move elements: transpose, strided slices and their inverse, pad, concatenate, pack and part.
+"""Ops that move elements: transpose, strided slices and their inverse, pad, concatenate, pack and
+part.
 
-Note [Strided kernels]  Each of these reads or writes one side element by element with a step per axis. Two bodies do
-all of them: take_strided (out in order, x with steps) and put_strided (x in order, out with steps, filled before).
-Neighbouring axes are joined, so four loops suffice; what needs more is left to NumPy.
+Note [Strided kernels]  Each of these reads or writes one side element by element with a step per
+axis. Two bodies do all of them: take_strided (out in order, x with steps) and put_strided (x in
+order, out with steps, filled before). Neighbouring axes are joined, so four loops suffice; what
+needs more is left to NumPy.
 """
 
 from __future__ import annotations
@@ -49,7 +51,9 @@ def put_strided(out, x, start, s0, s1, s2, s3, fill):
 
 
 def loops_of(sizes: tuple, steps: tuple) -> tuple[tuple, dict] | None:
-    """(sizes, {"s0": ...}) of the loops over axes of these sizes and steps; None if there are too many."""
+    """(sizes, {"s0": ...}) of the loops over axes of these sizes and steps; None if there are too
+    many.
+    """
     joined: list[tuple[int, int]] = []
     for n, step in zip(sizes, steps, strict=True):
         if n == 1:
@@ -80,7 +84,9 @@ def permutation(axes: tuple | None, ndim: int) -> tuple:
         return tuple(reversed(range(ndim)))
     order = tuple([a % ndim if -ndim <= a < ndim else a for a in axes])
     if sorted(order) != list(range(ndim)):
-        raise ValueError(f"transpose: axes {tuple(axes)} do not permute the {ndim} axes of the tensor")
+        raise ValueError(
+            f"transpose: axes {tuple(axes)} do not permute the {ndim} axes of the tensor"
+        )
     return order
 
 
@@ -88,10 +94,12 @@ def permutation(axes: tuple | None, ndim: int) -> tuple:
     Sample(((3, 4),)),
     Sample(((2, 3, 4),), {"axes": (1, 0, 2)}),
     Sample(((2, 3, 4, 2),), {"axes": (0, -1, 1, 2)}),
-    infer=lambda x, *, axes=None: Spec(tuple([x.shape[a] for a in permutation(axes, x.ndim)]), x.dtype),
+    infer=lambda x, *, axes=None: Spec(
+        tuple([x.shape[a] for a in permutation(axes, x.ndim)]), x.dtype
+    ),
 )
 def transpose(x, *, axes=None):
-    """x with its axes in another order: axis i of the result is axes[i] of x; None reverses them."""
+    """x with its axes in another order: axis i of the result is axes[i] of x; None: reversed."""
     return x.transpose(permutation(axes, x.ndim))
 
 
@@ -123,13 +131,18 @@ def index_of(begin, sizes, strides):
 SLICES = (
     Sample(((4, 5),), {"begin": (1, 0), "sizes": (2, 3), "strides": (1, 2), "shape": (2, 3)}),
     Sample(((4, 5),), {"begin": (3, 2), "sizes": (4, 1), "strides": (-1, 1), "shape": (4,)}),
-    Sample(((2, 3, 4),), {"begin": (0, 2, 3), "sizes": (2, 1, 2), "strides": (1, 1, -3), "shape": (2, 1, 1, 2)}),
+    Sample(
+        ((2, 3, 4),),
+        {"begin": (0, 2, 3), "sizes": (2, 1, 2), "strides": (1, 1, -3), "shape": (2, 1, 1, 2)},
+    ),
 )
 
 
 @op(*SLICES, infer=lambda x, *, begin, sizes, strides, shape: Spec(tuple(shape), x.dtype))
 def strided_slice(x, *, begin, sizes, strides, shape):
-    """x[begin + i strides], i from 0 to sizes - 1 per axis, in `shape` (sizes without or with axes of length 1)."""
+    """x[begin + i strides], i from 0 to sizes - 1 per axis,
+    in `shape` (sizes without or with axes of length 1).
+    """
     return x[index_of(begin, sizes, strides)].reshape(shape)
 
 
@@ -141,8 +154,12 @@ def start_and_loops(shape, begin, sizes, strides):
 
 
 def see_slice(outs, inputs, attrs):
-    start, loops = start_and_loops(inputs[0].shape, attrs["begin"], attrs["sizes"], attrs["strides"])
-    return None if loops is None else ([loops[0]], [(inputs[0].size,)], {"start": start, **loops[1]})
+    start, loops = start_and_loops(
+        inputs[0].shape, attrs["begin"], attrs["sizes"], attrs["strides"]
+    )
+    return (
+        None if loops is None else ([loops[0]], [(inputs[0].size,)], {"start": start, **loops[1]})
+    )
 
 
 strided_slice.kernel(views=see_slice)(take_strided)
@@ -159,7 +176,7 @@ def _(g, out, x, *, begin, sizes, strides, shape):
     infer=lambda g, *, whole, begin, sizes, strides: Spec(tuple(whole), g.dtype),
 )
 def strided_slice_grad(g, *, whole, begin, sizes, strides):
-    """Zeros of shape `whole` with g where a strided slice was taken: the gradient of strided_slice."""
+    """Zeros of shape `whole` with g where strided_slice would take: its gradient."""
     out = np.zeros(whole, g.dtype)
     out[index_of(begin, sizes, strides)] = g.reshape(sizes)
     return out
@@ -182,7 +199,9 @@ def _(u, out, g, *, whole, begin, sizes, strides):
 
 def padded_shape(shape, paddings):
     if len(paddings) != len(shape) or any([len(p) != 2 or min(p) < 0 for p in paddings]):
-        raise ValueError(f"pad: paddings {paddings} do not fit a tensor of {len(shape)} axes: wanted (before, after) each")
+        raise ValueError(
+            f"pad: paddings {paddings} do not fit {len(shape)} axes: wanted (before, after) each"
+        )
     return tuple([n + before + after for n, (before, after) in zip(shape, paddings, strict=True)])
 
 
@@ -196,7 +215,9 @@ PADS = (
 def pad(x, *, paddings, value=0):
     """x with (before, after) elements of `value` around each axis."""
     out = np.full(padded_shape(x.shape, paddings), value, x.dtype)
-    out[tuple([slice(before, before + n) for n, (before, _) in zip(x.shape, paddings, strict=True)])] = x
+    out[
+        tuple([slice(before, before + n) for n, (before, _) in zip(x.shape, paddings, strict=True)])
+    ] = x
     return out
 
 
@@ -225,9 +246,11 @@ def infer_concatenate(*xs, axis=0):
         raise ValueError(f"concatenate: axis {axis} is out of bounds for tensors with {ndim} axes")
     axis %= ndim
     for i, x in enumerate(xs):
-        if x.ndim != ndim or any([n != m for a, (n, m) in enumerate(zip(x.shape, xs[0].shape)) if a != axis]):
+        if x.ndim != ndim or any(
+            [n != m for a, (n, m) in enumerate(zip(x.shape, xs[0].shape)) if a != axis]
+        ):
             raise InvalidArgumentError(
-                f"concatenate: tensor {i} has shape {tuple(x.shape)}, tensor 0 {tuple(xs[0].shape)}: "
+                f"concatenate: tensor {i} has shape {tuple(x.shape)}, 0 {tuple(xs[0].shape)}: "
                 f"they may differ along axis {axis} only"
             )
     shape = list(xs[0].shape)
@@ -243,7 +266,11 @@ def infer_concatenate(*xs, axis=0):
 )
 def concatenate(*xs, axis=0):
     """xs behind each other along `axis`."""
-    return np.concatenate(xs, axis=axis)
+    try:
+        return np.concatenate(xs, axis=axis)
+    except ValueError:
+        infer_concatenate(*xs, axis=axis)  # says what does not fit
+        raise
 
 
 def see_concatenate(outs, inputs, attrs):
@@ -271,7 +298,11 @@ def _(g, out, *xs, wants, axis=0):
         shape = x.array.shape
         begin = tuple([start if a == axis else 0 for a in range(len(shape))])
         start += shape[axis]
-        parts.append(strided_slice(g, begin=begin, sizes=shape, strides=(1,) * len(shape), shape=shape) if wanted else None)
+        parts.append(
+            strided_slice(g, begin=begin, sizes=shape, strides=(1,) * len(shape), shape=shape)
+            if wanted
+            else None
+        )
     return tuple(parts)
 
 
@@ -296,7 +327,9 @@ def packed_size(inputs):
     same_dtype=True,
 )
 def pack(*xs):
-    """All xs behind each other in one flat vector, each starting a cache line (16 elements), zeros between."""
+    """All xs behind each other in one flat vector, each starting a cache line (16 elements),
+    zeros between.
+    """
     flat = np.zeros(packed_size(xs), xs[0].dtype)
     for x, at in zip(xs, pack_places(xs), strict=True):
         flat[at : at + x.size] = x.reshape(-1)

@@ -40,9 +40,11 @@ def see_sparse(outs, inputs, attrs):
 
 @op(*LOGITS, infer=lambda labels, z: (Spec(labels.shape, z.dtype), z), outs=2)
 def sparse_softmax_cross_entropy(labels, logits):
-    """(loss, p): loss[i] = -log p[i, labels[i]], p = softmax(logits) over the last axis; labels are integers.
+    """(loss, p): loss[i] = -log p[i, labels[i]], p = softmax(logits) over the last axis; labels are
+    integers.
 
-    A label outside [0, classes) gives a NaN loss for its row (as TensorFlow does where it cannot raise).
+    A label outside [0, classes) gives a NaN loss for its row (as TensorFlow does where it cannot
+    raise).
     """
     p = probabilities(logits)
     shifted = logits - logits.max(axis=-1, keepdims=True)
@@ -89,7 +91,7 @@ def _(g, out, labels, logits):
     infer=lambda g, p, labels: p,
 )
 def sparse_softmax_cross_entropy_grad(g, p, labels):
-    """g[i] (p[i] - onehot(labels[i])): the gradient of sparse_softmax_cross_entropy in its logits."""
+    """g[i] (p[i] - onehot(labels[i])): gradient of sparse_softmax_cross_entropy in its logits."""
     dz = p * g[..., None]
     index = labels[..., None].astype(np.int64)
     valid = (index >= 0) & (index < p.shape[-1])

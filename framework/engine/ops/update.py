@@ -1,4 +1,6 @@
-"""Ops of a training step: optimizer updates, which write Variables in place, batches and the check for NaN."""
+"""Ops of a training step: optimizer updates, which write Variables in place,
+batches and the check for NaN.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ FLAT = (16,)
 
 
 def flatten_parameters(outs, inputs, attrs):
-    """See every parameter-like operand as a vector; scalars (rate, step) stay arrays of one element."""
+    """See every parameter-like operand as a vector;
+    scalars (rate, step) stay arrays of one element.
+    """
     return [(o.size,) for o in outs], [(s.size,) for s in inputs], attrs
 
 
@@ -33,7 +37,9 @@ def _(p, g, rate):
 
 @op(Sample((FLAT, FLAT, FLAT, ())), writes=(0, 1), **NOTHING)
 def momentum_update(p, m, g, rate, *, momentum=0.9, nesterov=False):
-    """m = momentum m - rate g;  p += m, or with nesterov p += momentum m - rate g (Sutskever et al. 2013)."""
+    """m = momentum m - rate g;  p += m, or with nesterov p += momentum m - rate g (Sutskever et al.
+    2013).
+    """
     m *= p.dtype.type(momentum)
     m -= rate * g
     p += p.dtype.type(momentum) * m - rate * g if nesterov else m
@@ -50,14 +56,18 @@ def _(p, m, g, rate, momentum, nesterov):
 
 
 @op(
-    Sample((FLAT, FLAT, FLAT, FLAT, (), ()), low=0.0, dtypes=(None, None, None, None, None, np.int64)),
+    Sample(
+        (FLAT, FLAT, FLAT, FLAT, (), ()), low=0.0, dtypes=(None, None, None, None, None, np.int64)
+    ),
     writes=(0, 1, 2),
     **NOTHING,
 )
 def adam_update(p, m, v, g, rate, step, *, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
-    """Adam (Kingma and Ba 2015, section 2, epsilon as in Keras): `step` counts the updates done before.
+    """Adam (Kingma and Ba 2015, section 2, epsilon as in Keras): `step` counts the updates done
+    before.
 
-    m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= rate sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon)
+    m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= rate sqrt(1 - b2^t) / (1 - b1^t) m /
+    (sqrt(v) + epsilon)
     """
     t = float(step) + 1.0
     one = p.dtype.type
@@ -82,12 +92,21 @@ def _(p, m, v, g, rate, step, beta_1, beta_2, epsilon):
 
 
 @op(
-    Sample(((6, 3), (6,), ()), {"size": 2, "batch": 2, "first": 0}, low=0.0, dtypes=(None, np.int64, np.int64)),
-    infer=lambda data, order, step, *, size, batch, first: Spec((size, *data.shape[1:]), data.dtype),
+    Sample(
+        ((6, 3), (6,), ()),
+        {"size": 2, "batch": 2, "first": 0},
+        low=0.0,
+        dtypes=(None, np.int64, np.int64),
+    ),
+    infer=lambda data, order, step, *, size, batch, first: Spec(
+        (size, *data.shape[1:]), data.dtype
+    ),
     is_differentiable=False,
 )
 def take_batch(data, order, step, *, size, batch, first):
-    """Rows order[step batch + first ... + size] of data: this rank's part of batch number `step` of an epoch."""
+    """Rows order[step batch + first ... + size] of data:
+    this rank's part of batch number `step` of an epoch.
+    """
     start = int(step) * batch + first
     return data[order[start : start + size]]
 
@@ -111,7 +130,9 @@ def see_words(outs, inputs, attrs):
 
 @op(Sample(((3, 4),)), infer=lambda x: (), outs=0, is_differentiable=False)
 def check_finite(x):
-    """Raise FloatingPointError if x has a NaN or an infinity; in a program: stop the VM here, before any write."""
+    """Raise FloatingPointError if x has a NaN or an infinity;
+    in a program: stop the VM here, before any write.
+    """
     if not np.isfinite(x).all():
         raise FloatingPointError(f"check_finite: got {x}")
 

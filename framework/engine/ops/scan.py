@@ -1,0 +1,93 @@
+"""Cumulative sums and products."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from framework.engine.op import Sample, op
+from framework.engine.ops.broadcast import as_middle_axis
+from framework.engine.ops.elementwise import divide, multiply
+from framework.engine.tensor import Spec
+
+SCANS = tuple(
+    Sample(((2, 3, 4),), {"axis": axis, "exclusive": exclusive, "reverse": reverse}, low=0.5)
+    for axis, exclusive, reverse in (
+        (0, False, False),
+        (1, True, False),
+        (-1, False, True),
+        (1, True, True),
+    )
+)
+
+
+def scan(function, x, axis, exclusive, reverse, start):
+    """function.accumulate along an axis, from the end if reverse,
+    without the element itself if exclusive.
+    """
+    if reverse:
+        x = np.flip(x, axis)
+    y = function.accumulate(x, axis=axis, dtype=x.dtype)
+    if exclusive:
+        y = np.roll(y, 1, axis)
+        first = [slice(None)] * x.ndim
+        first[axis] = slice(0, 1)
+        y[tuple(first)] = start
+    return np.flip(y, axis) if reverse else y
+
+
+def see_scan(outs, inputs, attrs):
+    (out,), (x,), _ = as_middle_axis(outs, inputs, attrs)
+    return [x], [x], {"exclusive": attrs["exclusive"], "reverse": attrs["reverse"]}
+
+
+@op(*SCANS, infer=lambda x, **attrs: Spec(x.shape, x.dtype))
+def cumsum(x, *, axis=0, exclusive=False, reverse=False):
+    """y[i] = x[0] + ... + x[i] along `axis`; exclusive: without x[i]; reverse: from the end."""
+    return scan(np.add, x, axis, exclusive, reverse, 0)
+
+
+@cumsum.kernel(views=see_scan)
+def _(out, x, exclusive, reverse):
+    n = x.shape[1]
+    for a in range(x.shape[0]):
+        for c in range(x.shape[2]):
+            total = zero(out)
+            for i in range(n):
+                b = n - 1 - i if reverse else i
+                before = total
+                total += x[a, b, c]
+                out[a, b, c] = before if exclusive else total
+
+
+@cumsum.vjp()
+def _(g, out, x, *, axis=0, exclusive=False, reverse=False):
+    return (cumsum(g, axis=axis, exclusive=exclusive, reverse=not reverse),)
+
+
+@op(*SCANS, infer=lambda x, **attrs: Spec(x.shape, x.dtype))
+def cumprod(x, *, axis=0, exclusive=False, reverse=False):
+    """y[i] = x[0] ... x[i] along `axis`; exclusive: without x[i]; reverse: from the end.
+
+    The gradient divides by x, so it is NaN where an element is 0 (as in TensorFlow, where it is
+    wrong).
+    """
+    return scan(np.multiply, x, axis, exclusive, reverse, 1)
+
+
+@cumprod.kernel(views=see_scan)
+def _(out, x, exclusive, reverse):
+    n = x.shape[1]
+    for a in range(x.shape[0]):
+        for c in range(x.shape[2]):
+            total = zero(out) + 1
+            for i in range(n):
+                b = n - 1 - i if reverse else i
+                before = total
+                total = total * x[a, b, c]
+                out[a, b, c] = before if exclusive else total
+
+
+@cumprod.vjp("y x")
+def _(g, y, x, *, axis=0, exclusive=False, reverse=False):
+    back = cumsum(multiply(g, y), axis=axis, exclusive=exclusive, reverse=not reverse)
+    return (divide(back, x),)
