@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from framework import distributed, keras
+from framework import keras
 from framework.experiment.folder import LAST, RunFolder
 
 
@@ -18,11 +22,31 @@ class Record(keras.callbacks.Callback, register=False):
         self.epochs = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keep what this epoch gave. The weights come first: a row in the history has weights."""
-        if self.folder is not None and distributed.is_root():
-            self.folder.write_weights(LAST, self.model.save_weights)
-        self.epochs = epoch + 1
-        for name, value in (logs or {}).items():
-            self.history.setdefault(name, []).append(float(value))
-        if self.folder is not None and distributed.is_root():
-            self.folder.write_history(self.history)
+        """Keep what this epoch gave; Ctrl-C waits until weights, history and `epochs` agree."""
+        with uninterrupted():
+            for name, value in (logs or {}).items():
+                self.history.setdefault(name, []).append(float(value))
+            self.epochs = epoch + 1
+            if self.folder is not None:
+                self.folder.write_weights(LAST, self.model.save_weights)
+                self.folder.write_history(self.history)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Signals that ask to stop (Ctrl-C, SIGTERM) take effect at the end of the block."""
+    if threading.current_thread() is not threading.main_thread():  # signals come to the main thread
+        yield
+        return
+    waiting: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, frame: waiting.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if waiting:
+            signal.raise_signal(waiting[0])

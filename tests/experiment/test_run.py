@@ -254,20 +254,19 @@ def test_interrupted(experiment, stop):
         "epochs=100000",
     ]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    job = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while not list(Path("runs").glob("*/*/history.csv")):
-            assert time.monotonic() < deadline and job.poll() is None
-            time.sleep(0.05)
-        start = time.monotonic()
-        job.send_signal(stop)
-        out, err = job.communicate(timeout=20)
-        seconds = time.monotonic() - start
-    finally:
-        job.kill()
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as job:
+        try:
+            deadline = time.monotonic() + 60
+            while not list(Path("runs").glob("*/*/history.csv")):
+                assert time.monotonic() < deadline and job.poll() is None
+                time.sleep(0.05)
+            start = time.monotonic()
+            job.send_signal(stop)
+            out, err = job.communicate(timeout=20)
+            seconds = time.monotonic() - start
+        finally:
+            job.kill()
     run = only("runs")
     assert job.returncode == 130 and seconds < 3 and "Traceback" not in err
     assert "last.safetensors" in out and "interrupted; weights after epoch" in out
