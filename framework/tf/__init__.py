@@ -7,7 +7,7 @@ from typing import Any
 
 from framework import __version__
 from framework.engine import door, dtypes
-from framework.engine.dtypes import DType, TensorShape, as_dtype
+from framework.engine.dtypes import DType, TensorShape
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
@@ -16,8 +16,6 @@ from framework.tf.arrays import (
     boolean_mask,
     broadcast_to,
     cast,
-    clip_by_norm,
-    clip_by_value,
     concat,
     ensure_shape,
     expand_dims,
@@ -40,6 +38,7 @@ from framework.tf.arrays import (
     where,
 )
 from framework.tf.call import constant, convert_to_tensor
+from framework.tf.clip import clip_by_global_norm, clip_by_norm, clip_by_value
 from framework.tf.create import (
     executing_eagerly,
     eye,
@@ -55,7 +54,7 @@ from framework.tf.create import (
     zeros,
     zeros_like,
 )
-from framework.tf.linalg import clip_by_global_norm, matmul, norm
+from framework.tf.linalg import matmul, norm
 from framework.tf.math import (
     abs,
     acos,
@@ -105,7 +104,7 @@ from framework.tf.math import (
     tanh,
     truediv,
 )
-from framework.tf.types import TensorSpec, UnconnectedGradients
+from framework.tf.types import TensorSpec, UnconnectedGradients, as_dtype
 
 bool = dtypes.DTYPES["bool"]
 int8, int16 = dtypes.DTYPES["int8"], dtypes.DTYPES["int16"]
@@ -140,6 +139,7 @@ HELPERS = {
     "annotations",
     "arrays",
     "call",
+    "clip",
     "create",
     "door",
     "dtypes",

@@ -27,11 +27,19 @@ def matrix_transpose(a: Any, name: str = "matrix_transpose", conjugate: bool = F
     return ops.swapaxes(tensor(a), -1, -2)
 
 
-def matvec(a: Any, b: Any, transpose_a: bool = False, name: str | None = None) -> Tensor:
+def matvec(
+    a: Any,
+    b: Any,
+    transpose_a: bool = False,
+    adjoint_a: bool = False,
+    a_is_sparse: bool = False,
+    b_is_sparse: bool = False,
+    name: str | None = None,
+) -> Tensor:
     """a b for matrices a (..., m, n) and vectors b (..., n)."""
     a = tensor(a)
     column = ops.expand_dims(tensor(b, a.dtype), -1)
-    return ops.squeeze(ops.matmul(a, column, transpose_x=transpose_a), -1)
+    return ops.squeeze(ops.matmul(a, column, transpose_x=transpose_a or adjoint_a), -1)
 
 
 def global_norm(t_list: Any, name: str | None = None) -> Tensor:
@@ -41,17 +49,6 @@ def global_norm(t_list: Any, name: str | None = None) -> Tensor:
     for part in parts[1:]:
         total = ops.add(total, part)
     return ops.sqrt(total)
-
-
-def clip_by_global_norm(
-    t_list: Any, clip_norm: Any, use_norm: Any = None, name: str | None = None
-) -> tuple[list, Tensor]:
-    """(the tensors scaled so that their global norm is at most clip_norm, the norm before)."""
-    length = global_norm(t_list) if use_norm is None else tensor(use_norm)
-    clip_norm = tensor(clip_norm, length.dtype)
-    scale = clip_norm * ops.minimum(1.0 / length, 1.0 / clip_norm)
-    scale = scale + (length - length)  # NaN where the norm is not finite
-    return [None if x is None else tensor(x) * scale for x in t_list], length
 
 
 def norm(

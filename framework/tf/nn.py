@@ -6,9 +6,8 @@ from typing import Any
 
 from framework.engine import door, ops, random
 from framework.engine.tensor import Tensor
-from framework.tf.arrays import gather
 from framework.tf.call import call, renamed, tensor
-from framework.tf.math import l2_normalize, log_sigmoid, sigmoid, softplus, tanh
+from framework.tf.math import l2_normalize, sigmoid, softplus, tanh
 
 FEATURES = "features, name=None"
 
@@ -115,7 +114,7 @@ def embedding_lookup(
     """The rows of params at ids."""
     if max_norm is not None:
         raise NotImplementedError("embedding_lookup: max_norm is not supported")
-    return gather(params, ids)
+    return call(ops.gather, (params, ids), {})
 
 
 door.named(globals(), __name__)

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from framework.engine import door, ops
+from framework.engine import door, dtypes, ops
 from framework.engine import random as engine
-from framework.engine.dtypes import as_dtype
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
 
@@ -40,7 +39,7 @@ def normal(
     name: str | None = None,
 ) -> Tensor:
     """Normal numbers; mean and stddev may be tensors, which then have gradients."""
-    z = engine.normal(as_shape(shape), dtype=as_dtype(dtype).name, seed=stream(seed))
+    z = engine.normal(as_shape(shape), dtype=dtypes.as_dtype(dtype).name, seed=stream(seed))
     return z * stddev + mean
 
 
@@ -53,7 +52,9 @@ def truncated_normal(
     name: str | None = None,
 ) -> Tensor:
     """Normal numbers, none further than two standard deviations from the mean."""
-    z = engine.truncated_normal(as_shape(shape), dtype=as_dtype(dtype).name, seed=stream(seed))
+    z = engine.truncated_normal(
+        as_shape(shape), dtype=dtypes.as_dtype(dtype).name, seed=stream(seed)
+    )
     return z * stddev + mean
 
 
@@ -66,7 +67,7 @@ def uniform(
     name: str | None = None,
 ) -> Tensor:
     """Uniform numbers in [minval, maxval); integers need a maxval."""
-    dtype = as_dtype(dtype)
+    dtype = dtypes.as_dtype(dtype)
     if maxval is None and dtype.is_integer:
         raise ValueError(
             "Must specify maxval for integer dtype: uniform(shape, minval, maxval, dtype)"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 from typing import Any
 
-from framework.engine.dtypes import TensorShape, as_dtype
+from framework.engine import dtypes
+from framework.engine.dtypes import DType, TensorShape
 from framework.engine.tensor import Tensor
 
 
@@ -14,6 +15,11 @@ class UnconnectedGradients(enum.Enum):
 
     NONE = "none"
     ZERO = "zero"
+
+
+def as_dtype(type_value: Any) -> DType:
+    """The DType of a name, a NumPy dtype or type, a Python type or a DType."""
+    return dtypes.as_dtype(type_value)
 
 
 class TensorSpec:

@@ -15,7 +15,7 @@ from framework.torch.tensor import Tensor
 
 NO_HISTORY = "element {} of tensors does not require grad and does not have a grad_fn"
 UNUSED = (
-    "One of the differentiated Tensors appears to not have been used in the graph. Set "
+    "The differentiated Tensor at index {} appears to not have been used in the graph. Set "
     "allow_unused=True if this is the desired behavior."
 )
 
@@ -124,10 +124,14 @@ def backward(
     grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    *,
+    grad_variables: Any = None,
     inputs: Any = None,
 ) -> None:
-    """Add d tensors / d x to x.grad of every leaf x (or of `inputs` only)."""
+    """Add d tensors / d x to x.grad of every leaf x (or of `inputs` only).
+
+    grad_variables is an old name of grad_tensors.
+    """
+    grad_tensors = grad_variables if grad_tensors is None else grad_tensors
     roots = as_list(tensors)
     cotangents = start(roots, as_list(grad_tensors))
     wanted = None if inputs is None else {x.id for x in as_list(inputs)}
@@ -146,6 +150,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -154,6 +159,8 @@ def grad(
 
     materialize_grads: zeros instead of None for an input that was not used.
     """
+    if is_grads_batched:
+        raise NotImplementedError("grad: is_grads_batched is not supported")
     roots, sources = as_list(outputs), as_list(inputs)
     for x in sources:
         if not x.requires_grad:
@@ -161,8 +168,9 @@ def grad(
     retain = create_graph if retain_graph is None else retain_graph
     cotangents = start(roots, as_list(grad_outputs))
     found, known = gradients(roots, cotangents, {x.id for x in sources}, retain, create_graph)
-    if not (allow_unused or materialize_grads or all([x.id in found for x in sources])):
-        raise RuntimeError(UNUSED)
+    unused = [i for i, x in enumerate(sources) if x.id not in found]
+    if unused and not (allow_unused or materialize_grads):
+        raise RuntimeError(UNUSED.format(unused[0]))
     zeros = [Tensor(np.zeros_like(x.array)) if materialize_grads else None for x in sources]
     return tuple(
         [

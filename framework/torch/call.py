@@ -22,9 +22,11 @@ NAMES = {
     "getitem": "Slice", "getitem_of": "Slice", "reshape": "View", "swapaxes": "Transpose",
     "concatenate": "Cat", "identity": "Clone", "cast": "ToCopy", "expand_dims": "Unsqueeze",
     "broadcast_to": "Expand", "maximum": "Maximum", "minimum": "Minimum", "clip": "Clamp",
-    "variance": "Var", "transpose": "Permute", "flip": "Flip", "matmul": "Mm",
+    "variance": "Var", "transpose": "Permute", "flip": "Flip", "product": "Mm",
+    "dot_product": "Dot", "stacked": "Stack", "square": "Pow",
 }  # fmt: skip
-NUMBERED = {"sum", "mean", "prod", "logsumexp", "std", "variance"}  # Backward1 if there is a dim
+WITH_DIM = {"sum", "mean", "prod"}  # Backward1 if there is a dim
+WITHOUT_DIM = {"max", "min"}  # Backward1 if there is none
 
 
 def call(function: Callable, inputs: tuple, attrs: dict) -> Any:
@@ -77,7 +79,8 @@ def adopted(out: engine.Tensor, inputs: Any, history: Any, name: str) -> Tensor:
 
 def history_name(name: str, attrs: dict) -> str:
     """MulBackward0"""
-    number = 1 if name in NUMBERED and attrs.get("axis") is not None else 0
+    names = WITHOUT_DIM if attrs.get("axis") is None else WITH_DIM
+    number = 1 if name in names or name == "clip" else 0
     return f"{NAMES.get(name) or name.title().replace('_', '')}Backward{number}"
 
 

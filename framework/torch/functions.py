@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from framework.engine import door, ops
-from framework.engine.op import OPS
+from framework.engine.op import OPS, Op
 from framework.engine.tensor import Tensor as EngineTensor
 from framework.torch import dtypes
 from framework.torch.call import as_float, call, floating, promoted, renamed, to
 from framework.torch.tensor import Tensor
+
+NEVER = EngineTensor(np.array(False))
+
+
+def flat(op: Op) -> Callable:
+    """The op with slope 0, where in TensorFlow it has no gradient."""
+
+    def function(x: EngineTensor) -> EngineTensor:
+        return ops.where(NEVER, x, op(x))
+
+    function.__name__, function.__doc__ = op.name, f"{op.__doc__}; slope 0"
+    return function
+
 
 UNARY = "input, *, out=None"
 BINARY = "input, other, *, out=None"
@@ -21,9 +35,9 @@ PLAIN = "input"
 abs = renamed(ops.abs, UNARY)
 neg = negative = renamed(ops.negative, UNARY)
 square = renamed(ops.square, UNARY)
-floor = renamed(ops.floor, UNARY)
-ceil = renamed(ops.ceil, UNARY)
 sign = renamed(ops.sign, UNARY)
+floor = renamed(flat(ops.floor), UNARY)
+ceil = renamed(flat(ops.ceil), UNARY)
 relu = renamed(ops.relu, PLAIN)
 isnan = renamed(ops.isnan, PLAIN)
 isinf = renamed(ops.isinf, PLAIN)
@@ -319,5 +333,5 @@ def allclose(
 
 door.named(globals(), __name__)
 __all__ = door.public(
-    globals(), __name__, "Largest Smallest show range_of extreme dot_product product stacked"
+    globals(), __name__, "flat Largest Smallest show range_of extreme dot_product product stacked"
 )

@@ -1,0 +1,87 @@
+"""The cases of the door tables: each entry x each sample of its op, in the other library's words.
+
+`python -m tests.golden.door_cases` writes tests/doors/{tf,torch}_cases.json, which record_doors.py
+reads in the environments of the real libraries.
+"""
+
+import inspect
+import json
+from pathlib import Path
+
+import numpy as np
+
+from framework.engine.op import Op
+
+DOORS = Path(__file__).resolve().parents[1] / "doors"
+TF_MODULES = ("", "math.", "nn.", "linalg.", "random.", "nest.", "errors.")
+
+
+def functions_of(door, prefix=""):
+    """{name: function} of the public functions of a door module."""
+    return {prefix + n: getattr(door, n) for n in dir(door) if inspect.isfunction(getattr(door, n))}
+
+
+def table(library):
+    """All public functions of a door, under their dotted names."""
+    if library.__name__ == "framework.torch":
+        own = functions_of(library.autograd, "autograd.")
+        return functions_of(library) | {n: own[n] for n in ("autograd.backward", "autograd.grad")}
+    found = functions_of(library)
+    for prefix in ("math", "nn", "linalg", "random", "nest"):
+        module = getattr(library, prefix)
+        own = functions_of(module, f"{prefix}.")
+        found |= {n: f for n, f in own.items() if is_public(f, n.split(".")[1])}
+    return found
+
+
+def is_public(function, name):
+    """False for helpers of a door module."""
+    return name not in {"renamed", "tensor", "call", "as_tensor", "stream", "as_shape", "is_nested"}
+
+
+def cases(library):
+    """Every entry that was made by `renamed` from an op, on every sample of the op."""
+    seen, found = set(), []
+    for name, function in table(library).items():
+        op = getattr(function, "op", None)
+        if type(op) is not Op or id(function) in seen:
+            continue
+        seen.add(id(function))
+        for sample in op.samples:
+            attrs = {
+                theirs: sample.attrs[ours]
+                for ours, theirs in function.attrs.items()
+                if ours in sample.attrs
+            }
+            if set(sample.attrs) - set(function.attrs):
+                continue  # an attr that this door pins or lacks
+            required = inspect.signature(function).parameters
+            for ours, theirs in function.attrs.items():
+                if theirs not in attrs and required[theirs].default is inspect.Parameter.empty:
+                    attrs[theirs] = inspect.signature(op).parameters[ours].default
+            arrays = sample.arrays(0, np.float64)
+            found.append(
+                {
+                    "name": name,
+                    "inputs": [a.tolist() for a in arrays],
+                    "dtypes": [a.dtype.name for a in arrays],
+                    "attrs": attrs,
+                    "as_list": function.inputs[0].startswith("*"),
+                }
+            )
+    return found
+
+
+def main():
+    """Write both files."""
+    import framework as tf
+    import framework.torch as torch
+
+    for name, library in (("tf", tf), ("torch", torch)):
+        content = {"names": sorted(table(library)), "cases": cases(library)}
+        text = json.dumps(content, indent=0).replace("\n", "")
+        (DOORS / f"{name}_cases.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
