@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from framework.engine.op import Op
+from tests.golden import door_extras
 
 DOORS = Path(__file__).resolve().parents[1] / "doors"
 TF_MODULES = ("", "math.", "nn.", "linalg.", "random.", "nest.", "errors.")
@@ -72,15 +73,26 @@ def cases(library):
     return found
 
 
+def extra(name, inputs, attrs):
+    """One case of door_extras.py."""
+    rng = np.random.default_rng(len(inputs))
+    as_list = bool(inputs) and inputs[0] == "list"
+    inputs = inputs[1:] if as_list else inputs
+    arrays = [np.array(x) if isinstance(x, list) else rng.normal(size=x) for x in inputs]
+    dtypes = ["int32" if a.dtype.kind == "i" and name[:2] != "di" else a.dtype.name for a in arrays]
+    values = [a.tolist() for a in arrays]
+    return {"name": name, "inputs": values, "dtypes": dtypes, "attrs": attrs, "as_list": as_list}
+
+
 def main():
     """Write both files."""
     import framework as tf
     import framework.torch as torch
 
-    for name, library in (("tf", tf), ("torch", torch)):
-        content = {"names": sorted(table(library)), "cases": cases(library)}
-        text = json.dumps(content, indent=0).replace("\n", "")
-        (DOORS / f"{name}_cases.json").write_text(text + "\n")
+    for name, library, extras in (("tf", tf, door_extras.TF), ("torch", torch, door_extras.TORCH)):
+        found = cases(library) + [extra(*case) for case in extras]
+        text = json.dumps({"names": sorted(table(library)), "cases": found}, indent=0)
+        (DOORS / f"{name}_cases.json").write_text(text.replace("\n", "") + "\n")
 
 
 if __name__ == "__main__":
