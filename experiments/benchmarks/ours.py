@@ -5,11 +5,10 @@ import time
 START = time.perf_counter()
 import sys  # noqa: E402
 
-from workloads import WORKLOADS, batches, data, measure, report  # noqa: E402
+from workloads import WORKLOADS, data, measure, report  # noqa: E402
 
 from framework import keras  # noqa: E402
 from framework.engine.compile import blas  # noqa: E402
-from framework.engine.tensor import as_tensor  # noqa: E402
 from framework.keras.training.arrays import as_rows  # noqa: E402
 
 name, mode, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -22,24 +21,17 @@ loss = "mse" if sizes[-1] == 1 else keras.losses.SparseCategoricalCrossentropy(f
 model.compile(keras.optimizers.Adam(1e-3), loss, run_eagerly=mode == "eager")
 x, y = data(name)
 
-if mode == "compiled":
-    runner = model.runner("train", as_rows(x, y), batch)
+runner = model.runner("train", as_rows(x, y), batch)
 
-    def run(steps: int) -> None:
-        """Whole epochs run without Python, as in fit."""
-        while steps > 0:
-            if runner.cursor == runner.steps:
-                runner.cursor = 0
-            count = min(steps, runner.steps - runner.cursor)
-            runner.run(count)
-            steps -= count
-else:
-    parts = [(as_tensor(a), as_tensor(b)) for a, b in batches(name)]
 
-    def run(steps: int) -> None:
-        """One Python step after the other, as with run_eagerly=True."""
-        for i in range(steps):
-            model.train_step(parts[i % len(parts)])
+def run(steps: int) -> None:
+    """Steps as fit runs them: whole epochs without Python if compiled, op by op if eager."""
+    while steps > 0:
+        if runner.cursor == runner.steps:
+            runner.cursor = 0
+        count = min(steps, runner.steps - runner.cursor)
+        runner.run(count)
+        steps -= count
 
 
 run(1)

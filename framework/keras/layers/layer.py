@@ -4,38 +4,27 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
 from framework.engine import nest, ops, reduce
 from framework.engine.op import Sample
-from framework.engine.random import SeedGenerator
 from framework.engine.tensor import Tensor
 from framework.keras import configurable
 from framework.keras.calls import CALLS
 from framework.keras.configurable import Configurable
 from framework.keras.layers.input_spec import check_inputs
-from framework.keras.layers.structure import has_arrays, leaves, shapes_of, to_shape
+from framework.keras.layers.structure import has_arrays, shapes_of, to_shape
+from framework.keras.layers.tracking import Tracking
 from framework.keras.naming import auto_name
 from framework.keras.policy import policy_of
 from framework.keras.symbolic import SymbolicMixin, call_symbolically, is_symbolic
 from framework.keras.training import shard
-from framework.keras.variable import Variable
 
 
-class NoVariables(list):
-    """The variables of a layer that is not built: an empty list that knows its layer, so that a
-    tape can explain.
-    """
-
-    def __init__(self, layer: Layer):
-        super().__init__()
-        self.layer = layer
-
-
-class Layer(SymbolicMixin, Configurable, kind="layer"):
+class Layer(Tracking, SymbolicMixin, Configurable, kind="layer"):
     """Base of all layers: subclasses write `__init__`, `build(input_shape)` and `call(x)`.
 
     The first call builds: `build` makes the weights with `add_weight`. Variables and layers that
@@ -45,9 +34,7 @@ class Layer(SymbolicMixin, Configurable, kind="layer"):
 
     samples: ClassVar[tuple[Sample, ...]] = ()
     takes_floats: ClassVar[bool] = False  # integer inputs become floats, too
-    is_shapeless: ClassVar[bool] = (
-        False  # nothing in it depends on the input's shape: none is written down
-    )
+    is_shapeless: ClassVar[bool] = False  # the input's shape means nothing: it is not saved
     input_spec: Any = None
     _losses: list
 
@@ -95,138 +82,6 @@ class Layer(SymbolicMixin, Configurable, kind="layer"):
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The output for Tensors; may take `training`."""
         raise NotImplementedError(f"layer {type(self).__name__} has no `call` method")
-
-    # Weights.
-
-    def add_weight(
-        self,
-        shape: tuple | None = None,
-        initializer: Any = None,
-        dtype: Any = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        aggregation: str = "none",
-        name: str | None = None,
-    ) -> Variable:
-        """A new Variable of this layer; floats start as glorot_uniform, others as zeros."""
-        shape = () if shape is None else tuple(shape)
-        if None in shape:
-            raise ValueError(
-                f"layer '{self.path}': weight {name!r} of shape {shape} has an unknown dimension"
-            )
-        dtype = dtype or self.variable_dtype
-        default = "glorot_uniform" if np.dtype(str(dtype)).kind == "f" else "zeros"
-        draw = configurable.get("initializer", initializer or default)
-        with CALLS.inside(self):
-            weight = Variable(draw, shape, dtype, trainable, autocast, aggregation, name)
-        weight.regularizer = configurable.get("regularizer", regularizer)
-        weight.constraint = configurable.get("constraint", constraint)
-        return weight
-
-    def _own(self, kind: type) -> Iterator[Any]:
-        """Variables or Layers among the attributes, also in lists and dicts, each once."""
-        seen = set()
-        for value in vars(self).values():
-            if isinstance(value, (kind, list, tuple, dict)):
-                for leaf in leaves(value):
-                    if isinstance(leaf, kind) and id(leaf) not in seen and leaf is not self:
-                        seen.add(id(leaf))
-                        yield leaf
-
-    @property
-    def _layers(self) -> list[Layer]:
-        return list(self._own(Layer))
-
-    def _flatten_layers(self) -> Iterator[Layer]:
-        """This layer and all below it, each once."""
-        seen, todo = set(), [self]
-        while todo:
-            layer = todo.pop(0)
-            if id(layer) not in seen:
-                seen.add(id(layer))
-                yield layer
-                todo = layer._layers + todo
-
-    @property
-    def weights(self) -> list[Variable]:
-        """The Variables of the layer and of those below: its own trainable ones, its others, then
-        theirs.
-        """
-        own = list(self._own(Variable))
-        found = [v for v in own if v.made_trainable] + [v for v in own if not v.made_trainable]
-        for layer in self._layers:
-            found += layer.weights
-        unique = list({id(v): v for v in found}.values())
-        return unique if unique or self.built else NoVariables(self)
-
-    @property
-    def variables(self) -> list[Any]:
-        """The weights, and the states of the seed generators."""
-        generators = [g for layer in self._flatten_layers() for g in layer._own(SeedGenerator)]
-        return self.weights + [g.state for g in generators] if generators else self.weights
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes."""
-        weights = self.weights
-        return [v for v in weights if v.trainable and self._trainable] if weights else weights
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training leaves alone."""
-        weights = self.weights
-        return [v for v in weights if not (v.trainable and self._trainable)] if weights else weights
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The same as `trainable_weights`."""
-        return self.trainable_weights
-
-    @property
-    def non_trainable_variables(self) -> list[Any]:
-        """The variables that training leaves alone."""
-        trained = {id(v) for v in self.trainable_weights}
-        variables = self.variables
-        return [v for v in variables if id(v) not in trained] if variables else variables
-
-    @property
-    def trainable(self) -> bool:
-        """False freezes the weights of the layer and of all below."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
-        for v in self._own(Variable):
-            v.trainable = self._trainable and v.made_trainable
-        for layer in self._layers:
-            layer.trainable = value
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of the weights' values."""
-        return [np.array(v.array) for v in self.weights]
-
-    def set_weights(self, weights: list) -> None:
-        """Assign values, in the order of `weights`."""
-        mine = self.weights
-        if len(mine) != len(weights):
-            raise ValueError(
-                f"layer '{self.path}': set_weights got {len(weights)} arrays, wanted {len(mine)}"
-            )
-        for v, value in zip(mine, weights):
-            array = np.asarray(value)
-            if array.shape != v.array.shape:
-                raise ValueError(
-                    f"layer '{self.path}': weight {v.path} got shape {array.shape}, wanted "
-                    f"{tuple(v.shape)}"
-                )
-            v.assign(array.astype(v.array.dtype, copy=False))
-
-    def count_params(self) -> int:
-        """The number of numbers in the weights."""
-        return sum(v.array.size for v in self.weights)
 
     # Calls.
 

@@ -76,8 +76,7 @@ def fit(
             listeners.on_epoch_begin(epoch)
             model.reset_metrics()
             runner.set_order(order_of(seed, epoch, rows.count))
-            run_epoch(model, runner, listeners, "train", epoch)
-            logs = model.results()
+            logs = run_epoch(model, runner, listeners, "train", epoch)
             if validation is not None and (epoch + 1) % validation_freq == 0:
                 logs |= {
                     f"val_{name}": value
@@ -114,8 +113,11 @@ def make_callbacks(
 
 def run_epoch(
     model: Any, runner: Runner, listeners: Any, kind: str, epoch: int | None = None
-) -> None:
-    """All batches of an epoch: in one go, or one by one if a callback wants to see them."""
+) -> dict[str, float]:
+    """All batches of an epoch: in one go, or one by one if a callback wants to see them.
+
+    Returns the epoch's logs.
+    """
     begin, end = (
         getattr(listeners, f"on_{kind}_batch_begin"),
         getattr(listeners, f"on_{kind}_batch_end"),
@@ -130,15 +132,16 @@ def run_epoch(
     try:
         if not listeners.wants_batches(kind):
             tick()
-            runner.run(runner.steps - first, tick)
-            return
+            return model.results(kind, runner.run(runner.steps - first, tick))
+        logs: dict[str, float] = {}
         for batch in range(first, runner.steps):
             begin(batch)
-            runner.run(1)
+            logs = model.results(kind, runner.run(1))
             tick()
-            end(batch, model.results())
+            end(batch, logs)
             if model.stop_training:
-                return
+                break
+        return logs
     except (NotFinite, FloatingPointError):
         where = "" if epoch is None else f"epoch {epoch + 1}, "
         raise FloatingPointError(
@@ -153,8 +156,7 @@ def evaluate(model: Any, runner: Runner, listeners: Any) -> dict[str, float]:
     listeners.on_test_begin()
     model.reset_metrics()
     runner.set_order(np.arange(runner.rows.count))
-    run_epoch(model, runner, listeners, "test")
-    logs = model.results()
+    logs = run_epoch(model, runner, listeners, "test")
     listeners.on_test_end(logs)
     return logs
 

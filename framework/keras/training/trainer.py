@@ -58,6 +58,9 @@ class Trainer:
         self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics, loss)
         self._loss_tracker = metrics_module.Mean(name="loss")
         self._programs: dict[tuple, Any] = {}
+        self._own_logs: dict[
+            str, list[str]
+        ] = {}  # kind of step -> names that the user's step returns
 
     @property
     def compiled(self) -> bool:
@@ -195,10 +198,17 @@ class Trainer:
         return Runner(steps[kind], rows, size, is_compiled=is_compiled, is_split=kind != "predict")
 
     def _train(self, data: tuple) -> list:
-        return list(self.train_step(data).values())
+        return self._logged("train", self.train_step(data))
 
     def _test(self, data: tuple) -> list:
-        return list(self.test_step(data).values())
+        return self._logged("test", self.test_step(data))
+
+    def _logged(self, kind: str, logs: dict) -> list:
+        """What a step of the user's own returns is shown; ours returns what the metrics know."""
+        if getattr(type(self), f"{kind}_step") is getattr(Trainer, f"{kind}_step"):
+            return []
+        self._own_logs[kind] = list(logs)
+        return list(logs.values())
 
     def _predict(self, data: tuple) -> list:
         self._predicted = self.predict_step(data)
@@ -241,12 +251,14 @@ class Trainer:
             place[...] = leaf
         runner.cursor = 0
         self.reset_metrics()
-        runner.run(1)
-        results = self.results()
+        results = self.results(kind, runner.run(1))
         return results if return_dict else scalars(results)
 
-    def results(self) -> dict[str, float]:
-        """The metrics over all ranks as floats, names sorted as in Keras' logs."""
+    def results(self, kind: str, outputs: list) -> dict[str, float]:
+        """The metrics over all ranks as floats, names sorted as in Keras' logs.
+
+        outputs: of the last step; a train_step of the user's own says which names are shown.
+        """
         with summed_over_ranks(
             self.metrics[1:]
         ):  # the loss is the global one on every rank already
@@ -254,6 +266,9 @@ class Trainer:
         flat: dict[str, float] = {}
         for name, value in found.items():
             flat.update(value if isinstance(value, dict) else {name: value})
+        if kind in self._own_logs:
+            own = zip(self._own_logs[kind], outputs, strict=True)
+            return {name: float(flat.get(name, value)) for name, value in own}
         return {name: float(flat[name]) for name in sorted(flat)}
 
     def _need_compile(self, caller: str) -> None:

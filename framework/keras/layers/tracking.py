@@ -1,0 +1,172 @@
+"""Tracking: the Variables and layers that belong to a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from framework.engine.random import SeedGenerator
+from framework.keras import configurable
+from framework.keras.calls import CALLS
+from framework.keras.layers.structure import leaves
+from framework.keras.settled import remember
+from framework.keras.variable import Variable
+
+
+class NoVariables(list):
+    """The variables of a layer that is not built: an empty list that knows its layer, so that a
+    tape can explain.
+    """
+
+    def __init__(self, layer: Any):
+        super().__init__()
+        self.layer = layer
+
+
+class Tracking:
+    """What a layer knows of its weights: Variables and layers among its attributes, or in lists and
+    dicts that are.
+    """
+
+    built: bool
+    path: str
+    variable_dtype: str
+    _trainable: bool
+
+    def add_weight(
+        self,
+        shape: tuple | None = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        name: str | None = None,
+    ) -> Variable:
+        """A new Variable of this layer; floats start as glorot_uniform, others as zeros."""
+        shape = () if shape is None else tuple(shape)
+        if None in shape:
+            raise ValueError(
+                f"layer '{self.path}': weight {name!r} of shape {shape} has an unknown dimension"
+            )
+        dtype = dtype or self.variable_dtype
+        default = "glorot_uniform" if np.dtype(str(dtype)).kind == "f" else "zeros"
+        draw = configurable.get("initializer", initializer or default)
+        with CALLS.inside(self):
+            weight = Variable(draw, shape, dtype, trainable, autocast, aggregation, name)
+        weight.regularizer = configurable.get("regularizer", regularizer)
+        weight.constraint = configurable.get("constraint", constraint)
+        return weight
+
+    def _own(self, kind: type) -> Iterable[Any]:
+        """Variables or Layers among the attributes, also in lists and dicts, each once."""
+        return remember((id(self), kind), lambda: self._search(kind))
+
+    def _search(self, kind: type) -> Iterator[Any]:
+        seen = set()
+        for value in vars(self).values():
+            if isinstance(value, (kind, list, tuple, dict)):
+                for leaf in leaves(value):
+                    if isinstance(leaf, kind) and id(leaf) not in seen and leaf is not self:
+                        seen.add(id(leaf))
+                        yield leaf
+
+    @property
+    def _layers(self) -> list[Any]:
+        return list(self._own(Tracking))
+
+    def _flatten_layers(self) -> Iterator[Any]:
+        """This layer and all below it, each once."""
+        seen, todo = set(), [self]
+        while todo:
+            layer = todo.pop(0)
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
+                todo = layer._layers + todo
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The Variables of the layer and of those below: its own trainable ones, its others, then
+        theirs.
+        """
+        unique = list(remember((id(self), "weights"), self._find_weights))
+        return unique if unique or self.built else NoVariables(self)
+
+    def _find_weights(self) -> list[Variable]:
+        own = list(self._own(Variable))
+        found = [v for v in own if v.made_trainable] + [v for v in own if not v.made_trainable]
+        for layer in self._layers:
+            found += layer.weights
+        return list({id(v): v for v in found}.values())
+
+    @property
+    def variables(self) -> list[Any]:
+        """The weights, and the states of the seed generators."""
+        generators = [g for layer in self._flatten_layers() for g in layer._own(SeedGenerator)]
+        return self.weights + [g.state for g in generators] if generators else self.weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes."""
+        weights = self.weights
+        return [v for v in weights if v.trainable and self._trainable] if weights else weights
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training leaves alone."""
+        weights = self.weights
+        return [v for v in weights if not (v.trainable and self._trainable)] if weights else weights
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The same as `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Any]:
+        """The variables that training leaves alone."""
+        trained = {id(v) for v in self.trainable_weights}
+        variables = self.variables
+        return [v for v in variables if id(v) not in trained] if variables else variables
+
+    @property
+    def trainable(self) -> bool:
+        """False freezes the weights of the layer and of all below."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for v in self._own(Variable):
+            v.trainable = self._trainable and v.made_trainable
+        for layer in self._layers:
+            layer.trainable = value
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the weights' values."""
+        return [np.array(v.array) for v in self.weights]
+
+    def set_weights(self, weights: list) -> None:
+        """Assign values, in the order of `weights`."""
+        mine = self.weights
+        if len(mine) != len(weights):
+            raise ValueError(
+                f"layer '{self.path}': set_weights got {len(weights)} arrays, wanted {len(mine)}"
+            )
+        for v, value in zip(mine, weights):
+            array = np.asarray(value)
+            if array.shape != v.array.shape:
+                raise ValueError(
+                    f"layer '{self.path}': weight {v.path} got shape {array.shape}, wanted "
+                    f"{tuple(v.shape)}"
+                )
+            v.assign(array.astype(v.array.dtype, copy=False))
+
+    def count_params(self) -> int:
+        """The number of numbers in the weights."""
+        return sum(v.array.size for v in self.weights)
