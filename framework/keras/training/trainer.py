@@ -115,6 +115,10 @@ class Trainer:
 
     def train_step(self, data: tuple) -> dict:
         """One step of training on (x, y, sample_weight); override for your own logic."""
+        return self.compute_metrics(*self._train_update(data))
+
+    def _train_update(self, data: tuple) -> tuple:
+        """train_step without the metrics; returns what they are computed from."""
         x, y, sample_weight = unpack(data)
         with GradientTape(persistent=True) as tape:
             y_pred = self(x, training=True)
@@ -131,10 +135,14 @@ class Trainer:
         self._track(loss, x)
         if variables:
             self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return self.compute_metrics(x, y, y_pred, sample_weight)
+        return x, y, y_pred, sample_weight
 
     def test_step(self, data: tuple) -> dict:
         """One step of evaluation on (x, y, sample_weight)."""
+        return self.compute_metrics(*self._test_update(data))
+
+    def _test_update(self, data: tuple) -> tuple:
+        """test_step without the metrics; returns what they are computed from."""
         x, y, sample_weight = unpack(data)
         y_pred = self(x, training=False)
         if self._compiled_loss.is_given or self.losses:
@@ -142,7 +150,7 @@ class Trainer:
                 x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False
             )
             self._track(all_reduce_step([], loss)[1], x)
-        return self.compute_metrics(x, y, y_pred, sample_weight)
+        return x, y, y_pred, sample_weight
 
     def predict_step(self, data: tuple) -> Any:
         """One step of prediction on (x,)."""
@@ -152,7 +160,8 @@ class Trainer:
         """The epoch's loss is the mean of the batches' losses weighted by the (global) batch
         size."""
         rows = shard.current().total or nest.flatten(x)[0].array.shape[0]
-        self._loss_tracker.update_state(loss, sample_weight=np.float32(rows))
+        self._loss_tracker.total.assign_add(loss * float(rows))
+        self._loss_tracker.count.assign_add(float(rows))
 
     def fit(self, x=None, y=None, **options) -> Any:
         """Train; returns a History. Options: see framework.keras.training.fit.fit."""
@@ -198,15 +207,18 @@ class Trainer:
         return Runner(steps[kind], rows, size, is_compiled=is_compiled, is_split=kind != "predict")
 
     def _train(self, data: tuple) -> list:
-        return self._logged("train", self.train_step(data))
+        return self._logged("train", data, self._train_update)
 
     def _test(self, data: tuple) -> list:
-        return self._logged("test", self.test_step(data))
+        return self._logged("test", data, self._test_update)
 
-    def _logged(self, kind: str, logs: dict) -> list:
-        """What a step of the user's own returns is shown; ours returns what the metrics know."""
-        if getattr(type(self), f"{kind}_step") is getattr(Trainer, f"{kind}_step"):
+    def _logged(self, kind: str, data: tuple, update: Callable) -> list:
+        """What a step of the user's own returns is shown; ours needs no results yet."""
+        names = f"{kind}_step", "compute_metrics"
+        if all(getattr(type(self), name) is getattr(Trainer, name) for name in names):
+            self._compiled_metrics.update_state(*update(data)[1:])
             return []
+        logs = getattr(self, f"{kind}_step")(data)
         self._own_logs[kind] = list(logs)
         return list(logs.values())
 
