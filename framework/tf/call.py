@@ -18,7 +18,7 @@ def tensor(value: Any, dtype: Any = None) -> Tensor:
     """`value` as a Tensor; a list with tensors in it is stacked, so that tapes see it."""
     if isinstance(value, (list, tuple)) and has_tensor(value):
         like = dtype or next((x.dtype for x in value if isinstance(x, Tensor)), None)
-        return ops.stack(*[tensor(x, like) for x in value])
+        return ops.stack([tensor(x, like) for x in value])
     return as_tensor(value, dtype)
 
 

@@ -71,7 +71,7 @@ TF = [
     ("nn.l2_loss", [A], {}),
     ("nn.silu", [A], {"beta": 1.5}),
     ("nn.embedding_lookup", [A, [0, 2, 2]], {}),
-    # Where labels do not sum to 1, TensorFlow's gradient is p - labels, ours p sum(labels) - labels.
+    # Labels that do not sum to 1: TensorFlow's gradient is p - labels, ours p sum(labels) - labels.
     ("nn.softmax_cross_entropy_with_logits", [[[0.5, 0.25, 0.25], [0.0, 0.0, 1.0]], (2, 3)], {}),
     ("nn.softmax_cross_entropy_with_logits", [[[0.5, 0.25], [0.5, 0.75]], (2, 2)], {"axis": 0}),
     ("nn.sparse_softmax_cross_entropy_with_logits", [[0, 3, 1], A], {}),

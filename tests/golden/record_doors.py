@@ -62,6 +62,18 @@ def outputs(snippets, *arguments):
     return printed
 
 
+def texts(tf, expressions):
+    """[[repr, str] of each expression, or the name of the error it raises]"""
+    said = []
+    for text in expressions:
+        try:
+            value = eval(text, {"tf": tf, "np": np, "T": tf.constant})
+            said.append([repr(value), str(value)])
+        except Exception as error:
+            said.append(type(error).__name__)
+    return said
+
+
 def run_tf(tf, case):
     """Values and gradients of one case."""
     inputs = [tf.constant(np.asarray(v, d)) for v, d in zip(case["inputs"], case["dtypes"])]
@@ -122,7 +134,9 @@ def main(door):
         ) as error:  # said in the record: the test skips what the real library refuses
             values.append(f"{type(error).__name__}: {str(error)[:100]}")
     signatures = {name: signature(library, name) for name in wanted["names"]}
+    expressions = module_at(DOORS / "expressions.py").EXPRESSIONS if door == "tf" else []
     record = {
+        "texts": texts(library, expressions),
         "version": library.__version__,
         "signatures": {name: s for name, s in signatures.items() if s is not None},
         "printed": printed,
