@@ -186,7 +186,7 @@ class Op:
             kept.append(x.array if needs[0] == "outs" else Spec(x.array.shape, x.array.dtype))
         return tuple(kept)
 
-    def __call__(self, *inputs, **attrs):
+    def __call__(self, *inputs: Any, **attrs: Any) -> Any:
         active = ACTIVE
         if active.trace is not None:
             return self._trace(inputs, attrs)
@@ -281,7 +281,9 @@ def writable(op: Op, inputs: tuple, arrays: list) -> list:
     return arrays
 
 
-def elementwise(numpy: Callable, *samples: Sample, dtype: Any = None, **options) -> Callable:
+def elementwise(
+    numpy: Callable, *samples: Sample, dtype: Any = None, **options
+) -> Callable[[Callable], Op]:
     """Declare an op by its scalar function (the kernel) and its NumPy function (the eager forward).
 
     A float literal in the scalar function takes the dtype of the kernel: write 1.0, not 1.  Attrs
@@ -300,11 +302,12 @@ def elementwise(numpy: Callable, *samples: Sample, dtype: Any = None, **options)
 
     def declare(fun):
         options.setdefault("same_dtype", len(inspect.signature(fun).parameters) > 1)
-        return Op(fun, numpy, samples, scalar=fun, **({"infer": infer} | options))
+        given: dict[str, Any] = {"infer": infer} | options
+        return Op(fun, numpy, samples, scalar=fun, **given)
 
     return declare
 
 
-def op(*samples: Sample, **options) -> Callable:
+def op(*samples: Sample, **options) -> Callable[[Callable], Op]:
     """Declare an op by its function on NumPy arrays; `.kernel` adds what programs run."""
     return lambda fun: Op(fun, fun, samples, **options)

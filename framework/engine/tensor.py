@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -56,6 +57,32 @@ class Tensor:
     __array_priority__ = 100.0
     trainable = False  # a Variable may be: then tapes watch it when it is read
     is_variable = False
+
+    if TYPE_CHECKING:  # what ops/operators.py gives to the class
+        __add__: Callable[[Any], Tensor]
+        __radd__: Callable[[Any], Tensor]
+        __sub__: Callable[[Any], Tensor]
+        __rsub__: Callable[[Any], Tensor]
+        __mul__: Callable[[Any], Tensor]
+        __rmul__: Callable[[Any], Tensor]
+        __truediv__: Callable[[Any], Tensor]
+        __rtruediv__: Callable[[Any], Tensor]
+        __floordiv__: Callable[[Any], Tensor]
+        __mod__: Callable[[Any], Tensor]
+        __pow__: Callable[[Any], Tensor]
+        __rpow__: Callable[[Any], Tensor]
+        __matmul__: Callable[[Any], Tensor]
+        __and__: Callable[[Any], Tensor]
+        __or__: Callable[[Any], Tensor]
+        __xor__: Callable[[Any], Tensor]
+        __lt__: Callable[[Any], Tensor]
+        __le__: Callable[[Any], Tensor]
+        __gt__: Callable[[Any], Tensor]
+        __ge__: Callable[[Any], Tensor]
+        __neg__: Callable[[], Tensor]
+        __abs__: Callable[[], Tensor]
+        __invert__: Callable[[], Tensor]
+        __getitem__: Callable[[Any], Tensor]
 
     def __init__(self, array: Any, id: int | None = None):
         self.array = array

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,6 +37,13 @@ class Variable(Tensor):
     is_variable = True
     # counts over all Variables how often memory changed: programs then look addresses up again
     moves = 0
+
+    if TYPE_CHECKING:  # what ops/operators.py gives to the class
+        assign: Callable[..., Variable]
+        assign_add: Callable[..., Variable]
+        assign_sub: Callable[..., Variable]
+        read_value: Callable[[], Tensor]
+        value: Callable[[], Tensor]
 
     def __init__(
         self,

@@ -39,16 +39,16 @@ def check_gradients(
     numerical derivative of 0. The function should be smooth within 1e-5 of the arrays. Raises
     AssertionError that names the order and the input.
     """
-    arrays = [np.asarray(a) for a in arrays]
+    values = [np.asarray(a) for a in arrays]
     name = name or getattr(function, "__name__", "function")
-    for i, a in enumerate(arrays):
+    for i, a in enumerate(values):
         if a.dtype.kind == "f" and a.dtype != np.float64:
             raise TypeError(
                 f"check_gradients: array {i} is {a.dtype.name}, differences need float64"
             )
     rng = np.random.default_rng(seed)
     for n in range(1, order + 1):
-        function, arrays = check_once(function, arrays, rng, f"{name}, order {n}", rtol, atol)
+        function, values = check_once(function, values, rng, f"{name}, order {n}", rtol, atol)
 
 
 def check_once(function: Callable, arrays: list, rng, name: str, rtol: float, atol: float) -> tuple:

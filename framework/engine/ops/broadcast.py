@@ -39,11 +39,13 @@ def unbroadcast(g: Tensor, x: Tensor) -> Tensor:
 
 def axes_of(ndim: int, axis: int | tuple | None) -> tuple:
     """`axis` (None: all) as a sorted tuple of axes >= 0."""
-    axis = range(ndim) if axis is None else (axis,) if isinstance(axis, (int, np.integer)) else axis
-    for a in axis:
+    if axis is None:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    for a in axes:
         if not -ndim <= a < ndim:
             raise ValueError(f"axis {a} is out of bounds for a tensor with {ndim} axes")
-    return tuple(sorted({a % ndim for a in axis}))
+    return tuple(sorted({a % ndim for a in axes}))
 
 
 def axis_of(axis):

@@ -136,7 +136,7 @@ def bind(ops: dict[str, Op]) -> None:
     )
     for name, op in UNARY.items():
         setattr(Tensor, f"__{name}__", lambda x, op=ops[op]: op(x))
-    Tensor.__getitem__ = getitem_of
+    setattr(Tensor, "__getitem__", getitem_of)  # noqa: B010
     for name in ("assign", "assign_add", "assign_sub"):
         setattr(Variable, name, assigner(ops[name]))
     for name in ("read_value", "value"):

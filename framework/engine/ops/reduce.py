@@ -30,7 +30,8 @@ from framework.engine.tensor import Spec, Tensor
 
 def count_of(x: Tensor | Spec, axis: int | tuple | None) -> int:
     """The number of elements that one result of the reduction is made of."""
-    return math.prod([x.shape[a] for a in axes_of(len(x.shape), axis)])
+    lengths = list(x.shape)
+    return math.prod([lengths[a] for a in axes_of(len(lengths), axis)])
 
 
 def mean_forward(x, axis, keepdims):

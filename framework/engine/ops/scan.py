@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from framework.engine.op import Sample, op
-from framework.engine.ops.broadcast import as_middle_axis
 from framework.engine.ops.elementwise import divide, multiply
 from framework.engine.tensor import Spec
 
@@ -36,8 +37,9 @@ def scan(function, x, axis, exclusive, reverse, start):
 
 
 def see_scan(outs, inputs, attrs):
-    (out,), (x,), _ = as_middle_axis(outs, inputs, attrs)
-    return [x], [x], {"exclusive": attrs["exclusive"], "reverse": attrs["reverse"]}
+    shape, axis = inputs[0].shape, attrs["axis"] % inputs[0].ndim
+    seen = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+    return [seen], [seen], {"exclusive": attrs["exclusive"], "reverse": attrs["reverse"]}
 
 
 @op(*SCANS, infer=lambda x, **attrs: Spec(x.shape, x.dtype))
