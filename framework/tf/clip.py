@@ -1,0 +1,45 @@
+"""Names that limit values and lengths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from framework.engine import door, ops
+from framework.engine.tensor import Tensor
+from framework.tf.call import tensor
+from framework.tf.linalg import global_norm
+
+
+def clip_by_value(
+    t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None
+) -> Tensor:
+    """t limited to [min, max]; slope 1 inside and at the bounds, 0 outside."""
+    t = tensor(t)
+    bounds = (clip_value_min, clip_value_max)
+    if all([isinstance(b, (int, float)) for b in bounds]):
+        kind = float if t.dtype.is_floating else int
+        return ops.clip(t, x_min=kind(bounds[0]), x_max=kind(bounds[1]))
+    low, high = [tensor(b, t.dtype) for b in bounds]
+    return ops.where(t < low, low, ops.where(t > high, high, t))
+
+
+def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Tensor:
+    """t clip_norm / max(|t|, clip_norm), with the Euclidean norm |t| over `axes`."""
+    t = tensor(t)
+    total = ops.sum(ops.square(t), axis=door.static(axes), keepdims=True)
+    is_zero = ops.equal(total, ops.zeros_like(total))
+    length = ops.sqrt(ops.where(is_zero, ops.ones_like(total), total))  # no NaN gradient at 0
+    length = ops.where(is_zero, total, length)
+    clip_norm = tensor(clip_norm, t.dtype)
+    return t * clip_norm / ops.maximum(length, clip_norm)
+
+
+def clip_by_global_norm(
+    t_list: Any, clip_norm: Any, use_norm: Any = None, name: str | None = None
+) -> tuple[list, Tensor]:
+    """(the tensors scaled so that their global norm is at most clip_norm, the norm before)."""
+    length = global_norm(t_list) if use_norm is None else tensor(use_norm)
+    clip_norm = tensor(clip_norm, length.dtype)
+    scale = clip_norm * ops.minimum(1.0 / length, 1.0 / clip_norm)
+    scale = scale + (length - length)  # NaN where the norm is not finite
+    return [None if x is None else tensor(x) * scale for x in t_list], length
