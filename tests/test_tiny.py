@@ -1,4 +1,4 @@
-"""The 60-second story: a tensor, a tape, a layer, a fit; the same gradient through PyTorch's door."""
+"""The 60-second story: a tensor, a tape, a layer, a fit; the same through PyTorch's door."""
 
 import numpy as np
 
@@ -50,10 +50,8 @@ def test_a_fit():
     x = rng.normal(size=(256, 2)).astype("float32")
     y = (x[:, 0] * x[:, 1] > 0).astype("int32")
     model = keras.Sequential([layers.Dense(32, activation="tanh"), layers.Dense(2)])
-    model.compile(
-        "adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"]
-    )
-    model.optimizer.learning_rate = 0.02
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.02), loss, metrics=["accuracy"])
     history = model.fit(x, y, batch_size=32, epochs=20, verbose=0).history
     assert history["loss"][-1] < 0.3 < history["loss"][0]
     assert model.evaluate(x, y, verbose=0, return_dict=True)["accuracy"] > 0.9

@@ -6,14 +6,15 @@ Numbers and arrays take the tensor's dtype, tensors must have it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from framework.engine.op import Op
+from framework.engine.ops.constants import operand
+from framework.engine.ops.index import getitem_of
 from framework.engine.tensor import Tensor, as_tensor
+from framework.engine.variable import Variable
 
-CONSTANTS: dict[tuple, Tensor] = {}  # the numbers of formulas, made once
 BINARY = {
     "add": "add", "sub": "subtract", "mul": "multiply", "matmul": "matmul",
     "floordiv": "floor_divide", "mod": "mod", "pow": "power",
@@ -21,19 +22,6 @@ BINARY = {
 COMPARE = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
 LOGICAL = {"and": "logical_and", "or": "logical_or", "xor": "logical_xor"}
 UNARY = {"neg": "negative", "abs": "abs", "invert": "logical_not"}
-
-
-def operand(value: Any, like: np.dtype) -> Tensor:
-    """The other operand, as a Tensor of the dtype `like`."""
-    if type(value) is float or type(value) is int:
-        key = (value, type(value), like)
-        known = CONSTANTS.get(key)
-        if known is None:
-            known = as_tensor(value, like)
-            if len(CONSTANTS) < 4096 and value == value:
-                CONSTANTS[key] = known
-        return known
-    return as_tensor(value, None if isinstance(value, Tensor) else like)
 
 
 def binary(op: Op) -> tuple[Callable, Callable]:
@@ -83,7 +71,7 @@ def compare_equal(op: Op, otherwise: bool) -> Callable:
             return op(x, y)
         except ValueError:
             if x.array.dtype == y.array.dtype and not fit(x.array.shape, y.array.shape):
-                return otherwise
+                return Tensor(np.asarray(otherwise))
             raise
 
     return forward
@@ -120,9 +108,6 @@ def assigner(op: Op) -> Callable:
 
 def bind(ops: dict[str, Op]) -> None:
     """Give Tensor its operators and Variable its methods that are ops."""
-    from framework.engine.ops.index import getitem_of
-    from framework.engine.variable import Variable
-
     for name, op in {**BINARY, **LOGICAL}.items():
         forward, reflected = binary(ops[op])
         setattr(Tensor, f"__{name}__", forward)
