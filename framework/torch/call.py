@@ -11,7 +11,7 @@ from framework.engine import door, nest, ops
 from framework.engine import tensor as engine
 from framework.engine.accumulate import MODE, History, Recorder, describe, remember, source_of
 from framework.engine.op import Op
-from framework.engine.ops.operators import operand
+from framework.engine.ops.constants import operand
 from framework.torch import dtypes
 from framework.torch.tensor import Tensor
 

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "framework"
 
 # Low to high; a comma joins those that may not see each other.
 LAYERS = "engine data,distributed keras experiment tf,torch"
-ENGINE = "dtypes,errors tensor,random program op variable ops backward tape,accumulate compile"
+ENGINE = "dtypes,errors tensor program op variable ops random,backward tape,accumulate compile"
 # Loaded lazily, each inside the one place that needs it. Value: the files that may name it.
 LAZY = {
     "mpi4py": ["distributed/comm.py"],
@@ -129,9 +129,10 @@ def test_an_import_loads_nothing_heavy(statement):
 
 @pytest.mark.parametrize("statement", ["import framework", "from framework import keras"])
 def test_an_import_is_quick(statement):
-    """The budget is 0.3 s on a quiet machine; the best of five, since others use this one too."""
-    program = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
-    assert min(float(run(program)) for _ in range(5)) < 0.3
+    """0.3 s in all, of which NumPy's own import takes 0.1: processor time, the best of five."""
+    clock = "time.process_time()"
+    program = f"import numpy, time; start = {clock}; {statement}; print({clock} - start)"
+    assert min(float(run(program)) for _ in range(5)) < 0.2
 
 
 def test_the_linters_know_the_words_of_kernels():

@@ -9,7 +9,8 @@ import math
 import numpy as np
 
 from framework.engine.op import Sample, elementwise
-from framework.engine.ops.broadcast import number, zeros_like
+from framework.engine.ops.broadcast import zeros_like
+from framework.engine.ops.constants import number
 from framework.engine.ops.elementwise import SAME, abs_, divide, multiply, negative, subtract
 from framework.engine.ops.functions import erf, exp, tanh
 from framework.engine.ops.logical import choose, less, where

@@ -9,13 +9,8 @@ import math
 import numpy as np
 
 from framework.engine.op import Op, Sample, elementwise, op
-from framework.engine.ops.operators import operand
+from framework.engine.ops.constants import number
 from framework.engine.tensor import Spec, Tensor
-
-
-def number(value: float, like: Tensor) -> Tensor:
-    """A constant of a formula in the dtype of `like`; for gradient rules."""
-    return operand(value, like.array.dtype)
 
 
 def zeros_like(x: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ import math
 import numpy as np
 
 from framework.engine.op import Sample, elementwise
-from framework.engine.ops.broadcast import number, unbroadcast, zeros_like
+from framework.engine.ops.broadcast import unbroadcast, zeros_like
+from framework.engine.ops.constants import number
 from framework.engine.ops.logical import equal, greater, greater_equal, less, less_equal, where
 from framework.engine.tensor import Spec
 

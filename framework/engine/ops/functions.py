@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from framework.engine.op import Sample, elementwise
-from framework.engine.ops.broadcast import number, unbroadcast
+from framework.engine.ops.broadcast import unbroadcast
+from framework.engine.ops.constants import number
 from framework.engine.ops.elementwise import (
     NONZERO,
     POSITIVE,

@@ -8,7 +8,8 @@ import numpy as np
 
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, elementwise
-from framework.engine.ops.broadcast import number, unbroadcast
+from framework.engine.ops.broadcast import unbroadcast
+from framework.engine.ops.constants import number
 from framework.engine.tensor import Spec
 
 PAIRS = Sample(((3, 4), (4,))), Sample(((3, 1), (2, 1, 4)), dtypes=(np.int32, np.int32))

@@ -10,7 +10,8 @@ import numpy as np
 
 from framework.engine.op import Sample, elementwise, op
 from framework.engine.ops.activation import sigmoid
-from framework.engine.ops.broadcast import number, reshape, sum_, unbroadcast
+from framework.engine.ops.broadcast import reshape, sum_, unbroadcast
+from framework.engine.ops.constants import number
 from framework.engine.ops.elementwise import (
     add,
     maximum,

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from framework.engine.op import Sample, op
-from framework.engine.ops.broadcast import broadcast_to, number, sum_
+from framework.engine.ops.broadcast import broadcast_to, sum_
+from framework.engine.ops.constants import number
 from framework.engine.ops.elementwise import add, multiply, rsqrt, square, subtract
 from framework.engine.ops.reduce import mean
 from framework.engine.tensor import Spec

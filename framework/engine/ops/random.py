@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from framework.engine.op import Sample, op
-from framework.engine.ops.broadcast import number
+from framework.engine.ops.constants import number
 from framework.engine.ops.elementwise import add, multiply
 from framework.engine.tensor import Spec, Tensor
 

@@ -13,12 +13,12 @@ from framework.engine.ops.broadcast import (
     axes_of,
     axis_of,
     infer_reduction,
-    number,
     reduced_shape,
     reshape,
     spread,
     sum_,
 )
+from framework.engine.ops.constants import number
 from framework.engine.ops.create import cast
 from framework.engine.ops.elementwise import divide, multiply, sqrt, square, subtract
 from framework.engine.ops.functions import exp

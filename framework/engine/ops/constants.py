@@ -1,0 +1,29 @@
+"""The numbers in formulas, as Tensors of the dtype of the operand beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from framework.engine.tensor import Tensor, as_tensor
+
+CONSTANTS: dict[tuple, Tensor] = {}  # made once
+
+
+def operand(value: Any, like: np.dtype) -> Tensor:
+    """The other operand, as a Tensor of the dtype `like`."""
+    if type(value) is float or type(value) is int:
+        key = (value, type(value), like)
+        known = CONSTANTS.get(key)
+        if known is None:
+            known = as_tensor(value, like)
+            if len(CONSTANTS) < 4096 and value == value:
+                CONSTANTS[key] = known
+        return known
+    return as_tensor(value, None if isinstance(value, Tensor) else like)
+
+
+def number(value: float, like: Tensor) -> Tensor:
+    """A constant of a formula in the dtype of `like`; for gradient rules."""
+    return operand(value, like.array.dtype)
