@@ -60,9 +60,9 @@ def fit(
     check_labels(model, rows)
     if class_weight is not None:
         rows.sample_weight = weights_of_classes(rows, class_weight)
+    runner = model.runner("train", rows, batch_size)
     listeners = make_callbacks(model, callbacks, verbose, epochs, rows, batch_size)
     model.checks_finite = any(getattr(c, "error", False) for c in listeners.callbacks)
-    runner = model.runner("train", rows, batch_size)
     validation = (
         model.runner("test", held_out, validation_batch_size or batch_size) if held_out else None
     )
