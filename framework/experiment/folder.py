@@ -91,6 +91,15 @@ class RunFolder:
         with _writing():
             (self.path / LAST).unlink(missing_ok=True)
 
+    def discard(self) -> None:
+        """Take the folder away again: nothing was trained."""
+        try:
+            (self.path / CONFIG).unlink(missing_ok=True)
+            self.path.rmdir()
+            self.path.parent.rmdir()
+        except OSError:  # there is more in it: it stays
+            pass
+
     def _put(self, name: str, text: str) -> None:
         temporary = self.path / f".part-{name}"
         temporary.write_text(text, encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,7 +15,7 @@ from framework import distributed, keras
 from framework.data import Parts
 from framework.experiment import build, curves
 from framework.experiment.check import Plan, check, read_experiment
-from framework.experiment.errors import INTERRUPTED, RUN_FAILED
+from framework.experiment.errors import INTERRUPTED, RUN_FAILED, UserError
 from framework.experiment.folder import LAST, WEIGHTS, RunFolder
 from framework.experiment.record import Record
 from framework.experiment.registries import keras_catalog
@@ -67,6 +68,10 @@ class Run:
             return self._ended_early("interrupted", "interrupted", INTERRUPTED)
         except FloatingPointError as error:
             return self._ended_early("nan", str(error), RUN_FAILED)
+        except UserError:
+            if self.folder is not None and not self.record.epochs:
+                self.folder.discard()
+            raise
         seconds = time.perf_counter() - self.started
         figures = build.evaluate(self.plan, self.model, self.parts)
         self._write_results(figures, seconds)
@@ -95,7 +100,8 @@ class Run:
         self.folder.write_history(self.record.history)
         self.folder.write_weights(WEIGHTS, self.model.save_weights)
         self.folder.remove_last()
-        self.folder.write_result(self._result("finished", seconds) | figures)
+        hashed = {"weights_sha256": weights_sha256(self.model.get_weights())}
+        self.folder.write_result(self._result("finished", seconds) | hashed | figures)
         if self.plan.experiment.output.curves and self.record.history:
             title = self.plan.experiment.name or ""
             missing = curves.draw(self.record.history, title, self.place / "curves.png")
@@ -109,7 +115,6 @@ class Run:
             "seconds": round(seconds, 3),
             "seed": self.plan.experiment.seed,
             "ranks": distributed.size(),
-            "weights_sha256": weights_sha256(self.model.get_weights()),
         }
 
     def _ended_early(self, status: str, reason: str, code: int) -> int:
@@ -121,10 +126,10 @@ class Run:
         if not (self.place / LAST).exists():
             kept = f"no epoch was finished; run folder: {self.place}"
         result = self._result(status, time.perf_counter() - self.started)
-        if status != "finished":
-            del result["weights_sha256"]  # the model stands in the middle of an epoch
         self.folder.write_result(result | {"reason": reason})
-        self.tell(f"{reason}; {kept}")
+        if sys.stdout.isatty():
+            print()  # a progress line may stand there without its end
+        print(f"{reason}; {kept}", file=sys.stderr, flush=True)
         return code
 
     def _heading(self) -> str:
