@@ -38,7 +38,7 @@ MODE = Mode()
 class History:
     """How a tensor came to be: the Line, and for each input its History, the leaf it is, or None.
 
-    versions: (counter, count, text) of each array that the Line keeps and that may be written.
+    versions: (counter, count, place) of each value that the Line keeps and that may be written.
     retained: {slot: tensor} of outputs that want their gradient (retain_grad).
     """
 
@@ -65,12 +65,13 @@ class History:
         """Raise if the values are gone or were changed in place."""
         if self.line.values is None:
             raise RuntimeError(FREED)
-        for counter, count, kind in self.versions:
+        for counter, count, place in self.versions:
             if counter[0] != count:
+                value = self.line.values[place]
                 raise RuntimeError(
-                    "one of the variables needed for gradient computation has been modified by "
-                    f"an inplace operation: [{kind}], needed by {self.name}, is at version "
-                    f"{counter[0]}; expected version {count} instead."
+                    "one of the variables needed for gradient computation has been modified by an "
+                    f"inplace operation: [{value.dtype.name} {list(value.shape)}], needed by "
+                    f"{self.name}, is at version {counter[0]}; expected version {count} instead."
                 )
 
     def __repr__(self) -> str:
@@ -86,18 +87,19 @@ def source_of(x: Any) -> Any:
 def remember(op: Op, inputs: tuple, attrs: dict, outs: tuple, parents: tuple) -> History:
     """The History of an op call whose inputs go back to `parents`."""
     values = list(op.values(inputs, outs))
-    for i, j in READ_FOR.get(op.name, {}).items():
-        if parents[j] is None:
-            values[i] = Spec(values[i].shape, values[i].dtype)
-    kept = [x for x, v in zip((*inputs, *outs), values, strict=True) if type(v) is not Spec]
-    versions = [(x.version, x.version[0], describe(x)) for x in kept if hasattr(x, "version")]
-    slots = tuple([x.id for x in inputs]), tuple([o.id for o in outs])
-    return History(Line(op, slots[0], attrs, slots[1], tuple(values)), parents, versions)
-
-
-def describe(x: Any) -> str:
-    """float32 [3, 4]"""
-    return f"{x.array.dtype.name} {list(x.array.shape)}"
+    needless = READ_FOR.get(op.name)
+    if needless is not None:
+        for i, j in needless.items():
+            if parents[j] is None:
+                values[i] = Spec(values[i].shape, values[i].dtype)
+    versions = []
+    for i, x in enumerate(inputs):
+        if type(values[i]) is not Spec and hasattr(x, "version"):
+            versions.append((x.version, x.version[0], i))
+    line = Line(
+        op, tuple([x.id for x in inputs]), attrs, tuple([o.id for o in outs]), tuple(values)
+    )
+    return History(line, parents, versions)
 
 
 class Recorder:

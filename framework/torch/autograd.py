@@ -171,10 +171,11 @@ def grad(
     unused = [i for i, x in enumerate(sources) if x.id not in found]
     if unused and not (allow_unused or materialize_grads):
         raise RuntimeError(UNUSED.format(unused[0]))
-    zeros = [Tensor(np.zeros_like(x.array)) if materialize_grads else None for x in sources]
-    return tuple(
-        [
-            wrapped(found[x.id], known, create_graph) if x.id in found else zero
-            for x, zero in zip(sources, zeros)
-        ]
-    )
+    zero = zero_like if materialize_grads else lambda x: None
+    picked = [(x, found.get(x.id)) for x in sources]
+    return tuple([zero(x) if g is None else wrapped(g, known, create_graph) for x, g in picked])
+
+
+def zero_like(x: Tensor) -> Tensor:
+    """The gradient of what was not used."""
+    return Tensor(np.zeros_like(x.array))

@@ -9,7 +9,7 @@ import numpy as np
 
 from framework.engine import door, nest, ops
 from framework.engine import tensor as engine
-from framework.engine.accumulate import MODE, History, Recorder, describe, remember, source_of
+from framework.engine.accumulate import MODE, History, Recorder, remember, source_of
 from framework.engine.op import Op
 from framework.engine.ops.constants import operand
 from framework.torch import dtypes
@@ -37,13 +37,12 @@ def call(function: Callable, inputs: tuple, attrs: dict) -> Any:
             attrs[key] = door.static(value)
     if type(function) is Op and function.outs == 1:
         return simple(function, inputs, attrs)
-    flat = [x for x in nest.flatten(list(inputs)) if isinstance(x, engine.Tensor)]
+    flat = [x for x in inputs if isinstance(x, engine.Tensor)]
     known = {x.id: source_of(x) for x in flat} if MODE.is_enabled else {}
     with Recorder(known):
         result = function(*inputs, **attrs)
     name = history_name(function.__name__, attrs)
-    result = nest.map_structure(lambda out: adopted(out, flat, known.get(out.id), name), result)
-    return result
+    return nest.map_structure(lambda out: adopted(out, flat, known.get(out.id), name), result)
 
 
 def simple(op: Op, inputs: tuple, attrs: dict) -> Tensor:
@@ -51,24 +50,26 @@ def simple(op: Op, inputs: tuple, attrs: dict) -> Tensor:
     out = op(*inputs, **attrs)
     history = None
     if MODE.is_enabled and op.rule is not None and out.array.dtype.kind == "f":
-        parents = tuple([source_of(x) for x in inputs])
-        for parent in parents:
-            if parent is not None:
+        for x in inputs:
+            if type(x) is Tensor and (x.history is not None or x._requires_grad):
+                parents = tuple([source_of(x) for x in inputs])
                 history = remember(op, inputs, attrs, (out,), parents)
                 break
-    return adopted(out, inputs, history, history_name(op.name, attrs))
+    return adopted(out, inputs, history, history and history_name(op.name, attrs))
 
 
-def adopted(out: engine.Tensor, inputs: Any, history: Any, name: str) -> Tensor:
+def adopted(out: engine.Tensor, inputs: Any, history: Any, name: str | None) -> Tensor:
     """The engine's result as a torch Tensor; a view shares the version of what it looks at."""
-    if isinstance(out, Tensor):
+    if type(out) is Tensor:
         return out  # an input that was handed through
     result = Tensor(out.array, out.id)
     if type(history) is History:
         result.history = history
         history.name = name
-        if "outs" in history.line.op.needs:
-            history.versions.append((result.version, 0, describe(result)))
+        line = history.line
+        if "outs" in line.op.needs:
+            place = len(line.inputs) + line.outs.index(out.id)
+            history.versions.append((result.version, 0, place))
     base = out.array.base
     if base is not None:
         for x in inputs:
@@ -79,20 +80,36 @@ def adopted(out: engine.Tensor, inputs: Any, history: Any, name: str) -> Tensor:
 
 def history_name(name: str, attrs: dict) -> str:
     """MulBackward0"""
-    names = WITHOUT_DIM if attrs.get("axis") is None else WITH_DIM
-    number = 1 if name in names or name == "clip" else 0
-    return f"{NAMES.get(name) or name.title().replace('_', '')}Backward{number}"
+    key = name, attrs.get("axis") is None
+    if key not in KNOWN_NAMES:
+        number = 1 if name in (WITHOUT_DIM if key[1] else WITH_DIM) or name == "clip" else 0
+        stem = NAMES.get(name) or name.title().replace("_", "")
+        KNOWN_NAMES[key] = f"{stem}Backward{number}"
+    return KNOWN_NAMES[key]
+
+
+KNOWN_NAMES: dict[tuple, str] = {}
 
 
 def promoted(function: Any, inputs: tuple) -> tuple:
     """The inputs as tensors, of one dtype where the op wants that."""
     if not getattr(function, "same_dtype", False):
-        return tuple([x if isinstance(x, (engine.Tensor, list)) else as_tensor(x) for x in inputs])
+        return tuple([x if isinstance(x, engine.Tensor) else as_tensor(x) for x in inputs])
+    if len(inputs) == 2 and type(inputs[0]) is Tensor and type(inputs[1]) in (int, float):
+        dtype = inputs[0].array.dtype
+        if dtype.kind == "f" or (dtype.kind in "iu" and type(inputs[1]) is int):
+            return inputs[0], operand(inputs[1], dtype)
     arrays = [x.array for x in inputs if isinstance(x, engine.Tensor)]
-    if len(arrays) == len(inputs) and len({a.dtype for a in arrays}) == 1:
-        return inputs
+    if len(arrays) == len(inputs):
+        first = arrays[0].dtype
+        for array in arrays:
+            if array.dtype is not first and array.dtype != first:
+                break
+        else:
+            return inputs
     numbers = [x for x in inputs if not isinstance(x, engine.Tensor)]
-    return tuple([to(x, dtypes.result_dtype(arrays, numbers)) for x in inputs])
+    dtype = dtypes.result_dtype(arrays, numbers)
+    return tuple([to(x, dtype) for x in inputs])
 
 
 def as_tensor(value: Any) -> engine.Tensor:
@@ -108,6 +125,8 @@ def to(x: Any, dtype: np.dtype) -> engine.Tensor:
     """x in `dtype`; a cast is remembered."""
     if isinstance(x, engine.Tensor):
         return x if x.array.dtype == dtype else call(ops.cast, (x,), {"dtype": dtype.name})
+    if type(x) is float and dtype.kind == "f":
+        return operand(x, dtype)
     if isinstance(x, (int, float, bool)):
         return operand(dtype.type(x).item(), dtype)
     return as_tensor(x)

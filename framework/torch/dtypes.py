@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -80,17 +81,14 @@ def result_dtype(arrays: list, numbers: list) -> np.dtype:
 
     arrays: of the tensors; numbers: the Python numbers among the inputs.
     """
-    groups = [
+    best = None
+    for group in (
         [a.dtype for a in arrays if a.ndim],
         [a.dtype for a in arrays if not a.ndim],
         [scalar_dtype(v) for v in numbers],
-    ]
-    best = None
-    for group in groups:
+    ):
         if group:
-            found = group[0]
-            for other in group[1:]:
-                found = wider(found, other)
+            found = functools.reduce(wider, group)
             if best is None or RANK[found.kind] > RANK[best.kind]:
                 best = found
     return best
