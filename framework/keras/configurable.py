@@ -136,17 +136,13 @@ def lookup(kind: str, name: str) -> Any:
 def did_you_mean(name: str, names: Any) -> str:
     """The end of an error message: the nearest of `names`, or all of them if none is near."""
     known = sorted({str(n) for n in names})
-    lowered: dict[str, str] = {}
-    for n in known:
-        lowered.setdefault(n.lower(), n)
-    near = [
-        lowered[n] for n in difflib.get_close_matches(str(name).lower(), lowered, n=3, cutoff=0.6)
-    ]
-    return (
-        f"; did you mean {' or '.join(map(repr, near))}?"
-        if near
-        else f"; one of {', '.join(known)}"
-    )
+    lowered = {n.lower(): n for n in known}
+    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.6)
+    near += [lowered[n] for n in difflib.get_close_matches(str(name).lower(), lowered, n=3)]
+    unique = list({n.lower(): n for n in reversed(near)}.values())[::-1]  # one spelling of each
+    if unique:
+        return f"; did you mean {' or '.join(map(repr, unique[:3]))}?"
+    return f"; one of {', '.join(known)}"
 
 
 def get(kind: str, identifier: Any) -> Any:

@@ -1,6 +1,7 @@
 """Keras' callbacks."""
 
-from framework.keras.callbacks.callback import Callback, CallbackList
+from framework.keras.callbacks.callback import Callback
+from framework.keras.callbacks.callback_list import CallbackList
 from framework.keras.callbacks.csv_logger import CSVLogger
 from framework.keras.callbacks.early_stopping import EarlyStopping
 from framework.keras.callbacks.history import History

@@ -31,7 +31,7 @@ class Adam(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.beta_1, self.beta_2, self.epsilon, self.amsgrad = beta_1, beta_2, epsilon, amsgrad
         extra = (("velocity_hat",),) if amsgrad else ()
-        self.slots = (("momentum", "velocity"), *extra)  # type: ignore[misc]
+        self.slots = (("momentum", "velocity"), *extra)
 
     def update(self, p: Any, g: Tensor, rate: Tensor, *states: Variable) -> None:
         """One op per parameter; amsgrad takes several."""

@@ -30,7 +30,7 @@ class RMSprop(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
         optional = (("momentum", momentum), ("average_gradient", centered))
-        self.slots = (("velocity",), *[(name,) for name, is_used in optional if is_used])  # type: ignore[misc]
+        self.slots = (("velocity",), *[(name,) for name, is_used in optional if is_used])
 
     def update(self, p: Any, g: Tensor, rate: Tensor, *states: Variable) -> None:
         """v, then the step."""

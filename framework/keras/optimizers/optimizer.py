@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -206,9 +206,9 @@ class Optimizer(Configurable, kind="optimizer"):
         if self.weight_decay is not None:
             for _, v in pairs:
                 if self._decays(v):
-                    v.assign_sub(v * (rate * float(self.weight_decay)))
+                    v.assign_sub(v * (in_dtype(rate, v) * float(self.weight_decay)))
         for g, (_, v) in zip(grads, pairs):
-            self.update(v, g, rate, *self._states[id(v)])
+            self.update(v, g, in_dtype(rate, v), *self._states[id(v)])
         for _, v in pairs:
             if getattr(v, "constraint", None) is not None:
                 v.assign(v.constraint(v))
@@ -255,6 +255,12 @@ class Optimizer(Configurable, kind="optimizer"):
         own = super().get_config()
         rate = self._schedule if self._schedule is not None else float(self._rate.numpy())
         return own | NOT_YET | {"name": self.name, "learning_rate": configurable.serialize(rate)}
+
+
+def in_dtype(rate: Tensor, v: Any) -> Tensor:
+    """The rate in the dtype of a parameter."""
+    dtype = v.array.dtype
+    return rate if rate.array.dtype == dtype else ops.cast(rate, dtype=dtype.name)
 
 
 def norm_of(grads: list) -> Tensor:

@@ -26,7 +26,7 @@ class SGD(Optimizer):
             raise ValueError(f"SGD: momentum is {momentum}, wanted a number between 0 and 1")
         super().__init__(learning_rate, **kwargs)
         self.momentum, self.nesterov = momentum, nesterov
-        self.slots = (("momentum",),) if momentum else ()  # type: ignore[misc]
+        self.slots = (("momentum",),) if momentum else ()
 
     def update(self, p: Any, g: Tensor, rate: Tensor, *states: Variable) -> None:
         """One op per parameter."""

@@ -1,0 +1,108 @@
+"""CallbackList: several callbacks, called in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from framework.keras.callbacks.callback import Callback
+from framework.keras.callbacks.history import History
+from framework.keras.callbacks.progress import ProgressLine
+
+
+class CallbackList:
+    """The callbacks of a run, called in order; makes a History if there is none and add_history
+    says so.
+    """
+
+    def __init__(
+        self,
+        callbacks: Any = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: Any,
+    ):
+        given = (
+            callbacks
+            if isinstance(callbacks, (list, tuple))
+            else []
+            if callbacks is None
+            else [callbacks]
+        )
+        self.callbacks: list[Any] = list(given)
+        for c in self.callbacks:
+            if not isinstance(c, Callback):
+                raise ValueError(f"callbacks: got {c!r}, wanted Callback objects")
+        if add_progbar and not any(isinstance(c, ProgressLine) for c in self.callbacks):
+            self.callbacks.append(ProgressLine())
+        if add_history:
+            self.history = (
+                next((c for c in self.callbacks if isinstance(c, History)), None) or History()
+            )
+            if self.history not in self.callbacks:
+                self.callbacks.append(self.history)
+            if model is not None:
+                model.history = self.history
+        if params:
+            self.set_params(params)
+        if model is not None:
+            self.set_model(model)
+
+    def set_params(self, params: dict) -> None:
+        """Tell every callback."""
+        for c in self.callbacks:
+            c.set_params(params)
+
+    def set_model(self, model: Any) -> None:
+        """Tell every callback."""
+        for c in self.callbacks:
+            c.set_model(model)
+
+    def wants_batches(self, kind: str) -> bool:
+        """True if some callback overrides a hook of batches of `kind`."""
+        return any(c.wants_batches(kind) for c in self.callbacks)
+
+    def on_progress(self, done: int, total: int) -> None:
+        """Now and then within an epoch: for callbacks that show it (a method on_progress of
+        theirs).
+        """
+        for c in self.callbacks:
+            if hasattr(c, "on_progress"):
+                c.on_progress(done, total)
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+        """Calls the older hook, too."""
+        for c in self.callbacks:
+            c.on_train_batch_begin(batch, logs or {})
+            c.on_batch_begin(batch, logs or {})
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Calls the older hook, too."""
+        for c in self.callbacks:
+            c.on_train_batch_end(batch, logs or {})
+            c.on_batch_end(batch, logs or {})
+
+
+def pass_on(name: str, takes_number: bool) -> Callable:
+    """The hook `name` of CallbackList: calls it on every callback."""
+
+    def with_number(self, number: int, logs: dict | None = None) -> None:
+        logs = {} if logs is None else logs  # the same dict for all: a callback may add to it
+        for c in self.callbacks:
+            getattr(c, name)(number, logs)
+
+    def without(self, logs: dict | None = None) -> None:
+        logs = {} if logs is None else logs
+        for c in self.callbacks:
+            getattr(c, name)(logs)
+
+    hook = with_number if takes_number else without
+    hook.__name__, hook.__doc__ = name, getattr(Callback, name).__doc__
+    return hook
+
+
+for phase in ("train", "test", "predict", "epoch", "test_batch", "predict_batch"):
+    for end in ("begin", "end"):
+        is_numbered = phase not in ("train", "test", "predict")
+        setattr(CallbackList, f"on_{phase}_{end}", pass_on(f"on_{phase}_{end}", is_numbered))
