@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from framework import distributed
+from framework.engine import nest
 from framework.engine import random as engine_random
+from framework.engine.compile.trace import trace
 from framework.engine.compile.vm import NotFinite
 from framework.keras import callbacks as callbacks_module
 from framework.keras.training.arrays import (
@@ -67,7 +69,7 @@ def fit(
         model.runner("test", held_out, validation_batch_size or batch_size) if held_out else None
     )
     seed = shuffle_seed() if shuffle else None
-    start_together(model)
+    start_together(model, rows)
     model.stop_training = False
     listeners.on_train_begin()
     logs: dict = {}
@@ -188,15 +190,17 @@ def shuffle_seed() -> int:
     return int(distributed.comm().broadcast_object(seed))
 
 
-def start_together(model: Any) -> None:
-    """All ranks begin with the weights of rank 0, after checking that they hold the same model."""
+def start_together(model: Any, rows: Rows) -> None:
+    """All ranks begin with the weights and random states of rank 0, after checking that they hold
+    the same model.
+    """
     if distributed.size() == 1:
         return
-    variables = list(model.variables) + list(model.optimizer.variables)
-    distributed.check_same(
-        "model", [(v.path, tuple(v.shape), v.dtype.name) for v in model.variables]
-    )
-    distributed.broadcast_variables(variables)
+    if not model.built:  # its weights are made now, not in the first step: they must be shared
+        trace(lambda *leaves: nest.flatten(model(rows.packed(list(leaves))[0])), *rows.leaves)
+    variables = list(model.variables)
+    distributed.check_same("model", [(v.name, tuple(v.shape), v.dtype.name) for v in variables])
+    distributed.broadcast_variables(variables + list(model.optimizer.variables))
 
 
 def check_labels(model: Any, rows: Rows) -> None:
