@@ -6,13 +6,14 @@ Each command imports what it needs when it is called, so that `--help` and mista
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from framework.experiment.errors import INTERRUPTED, UserError
+from framework.experiment.errors import INTERRUPTED, OUTPUT_CLOSED, UserError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,6 +66,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output is gone, as in `framework train X | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OUTPUT_CLOSED
 
 
 def _command(options: argparse.Namespace) -> int:

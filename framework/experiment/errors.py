@@ -5,6 +5,7 @@ from __future__ import annotations
 USER_MISTAKE = 2
 RUN_FAILED = 1
 INTERRUPTED = 130
+OUTPUT_CLOSED = 141
 
 
 class UserError(Exception):

@@ -29,7 +29,9 @@ def job(ranks, *arguments, **options):
 @pytest.fixture
 def experiment(tmp_path):
     """A small experiment that writes below tmp_path, with dropout and an uneven last batch."""
-    text = TEXT.replace("  - Dense: {units: 10}", "  - Dropout: {rate: 0.2}\n  - Dense: {units: 10}")
+    text = TEXT.replace(
+        "  - Dense: {units: 10}", "  - Dropout: {rate: 0.2}\n  - Dense: {units: 10}"
+    )
     path = tmp_path / "small.yaml"
     path.write_text(text + f"batch_size: 33\noutput: {{folder: {tmp_path}/runs}}\n")
     return path
@@ -71,7 +73,9 @@ def test_a_mistake_is_told_once(experiment, setting, told):
 
 
 def test_interrupted(experiment, tmp_path):
-    done = job(2, "train", experiment, "--set", "epochs=100000", send=(12, signal.SIGINT))
+    warm = job(1, "train", experiment, "--set", "epochs=1", "--output", tmp_path / "warm")
+    assert warm.code == 0  # kernels are compiled: ten seconds now hold many epochs
+    done = job(2, "train", experiment, "--set", "epochs=100000", send=(10, signal.SIGINT))
     assert done.code != 0 and done.seconds < 5 and not done.left
     (found,) = Path(tmp_path / "runs").glob("*/*")
     assert (found / "last.safetensors").is_file() and (found / "history.csv").is_file()

@@ -284,3 +284,13 @@ def test_the_run_as_a_program_from_anywhere(experiment):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and done.stderr == "nothing.yaml: no such file\n"
     assert done.stdout == ""
+
+
+def test_a_reader_that_leaves(experiment):
+    """`framework train X | head -1` ends without a traceback."""
+    command = f"{sys.executable} -m framework train {experiment} --set epochs=300 | head -1"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, shell=True, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.startswith("small: 1258 training") and done.stderr == ""
