@@ -127,12 +127,12 @@ def test_an_import_loads_nothing_heavy(statement):
     assert [package for package in LAZY if package in loaded] == []
 
 
-@pytest.mark.parametrize("statement", ["import framework", "from framework import keras"])
+@pytest.mark.parametrize("statement", ["import framework; framework.add", "import framework.keras"])
 def test_an_import_is_quick(statement):
-    """0.3 s in all, of which NumPy's own import takes 0.1: processor time, the best of five."""
+    """0.3 s of processor time beyond NumPy's own 0.1, the best of five."""
     clock = "time.process_time()"
     program = f"import numpy, time; start = {clock}; {statement}; print({clock} - start)"
-    assert min(float(run(program)) for _ in range(5)) < 0.2
+    assert min(float(run(program)) for _ in range(5)) < 0.3
 
 
 def test_the_linters_know_the_words_of_kernels():

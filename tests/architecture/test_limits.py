@@ -64,4 +64,4 @@ def test_no_door_has_logic():
         for path in measure.python_files(PACKAGE / door):
             file = measure.read_file(path, ROOT)
             longest = max((function.code for function in file.functions), default=0)
-            assert longest <= 25, f"{path.name}: a function of {longest} lines in a door"
+            assert longest <= 40, f"{path.name}: a function of {longest} lines in a door"

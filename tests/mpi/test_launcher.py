@@ -105,7 +105,7 @@ def test_a_mistake_of_the_user(experiment, ranks):
 def test_ctrl_c_in_the_middle(experiment, ranks, number):
     endless = ["--set", "epochs=1000000"]
     launched("-n", ranks, "train", experiment, timeout=120)  # so that no kernel is left to compile
-    outcome = launched("-n", ranks, "train", experiment, *endless, send=(6.0, number), timeout=20)
+    outcome = launched("-n", ranks, "train", experiment, *endless, send=(4.0, number), timeout=20)
     assert outcome.code != 0, outcome.text
     assert outcome.seconds < 2
     assert outcome.left == []
