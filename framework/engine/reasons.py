@@ -28,25 +28,11 @@ def explain(tape: Any, target: Any, source: Any) -> str:
         )
     for role, x in (("target", target), ("source", source)):
         if not x.dtype.is_floating:
-            return (
-                f"The {role} has dtype {x.dtype.name}: only floating point tensors have gradients."
-            )
+            return f"The {role} has dtype {x.dtype.name}: only floats have gradients."
     if target.id == source.id:
         return "The gradient is not None: the target is the source."
     if source.id not in tape._slots:
-        mine = [layer for layer in tape._unbuilt if any(v is source for v in layer.variables)]
-        if mine:
-            return f"{watched_too_early(mine)}."
-        if source.is_variable and not source.trainable:
-            return (
-                f"{name} was never watched: it is not trainable, so call tape.watch(it) "
-                "inside the block."
-            )
-        if source.is_variable and tape._watches_variables:
-            return f"{name} was never watched: nothing inside the tape's block read it."
-        return (
-            f"{name} was never watched: call tape.watch on it inside the block, before it is used."
-        )
+        return never_watched(tape, source, name)
     if target.id not in tape._slots:
         return "The target was not computed inside the tape's block from anything that is watched."
     outs = {slot for line, _ in reachable(tape._lines, {source.id}) for slot in line.outs}
@@ -55,3 +41,16 @@ def explain(tape: Any, target: Any, source: Any) -> str:
     if any(source.id in line.inputs for line in tape._lines):
         return f"{name} was used, but nothing that was computed from it leads to the target."
     return f"{name} is watched, but no op between the source and the target used it."
+
+
+def never_watched(tape: Any, source: Any, name: str) -> str:
+    """One sentence: why the tape does not watch `source`, and what to do."""
+    mine = [layer for layer in tape._unbuilt if any(v is source for v in layer.variables)]
+    if mine:
+        return f"{watched_too_early(mine)}."
+    why = "call tape.watch on it inside the block, before it is used"
+    if source.is_variable and not source.trainable:
+        why = "it is not trainable, so call tape.watch(it) inside the block"
+    elif source.is_variable and tape._watches_variables:
+        why = "nothing inside the tape's block read it"
+    return f"{name} was never watched: {why}."
