@@ -95,21 +95,20 @@ def promoted(function: Any, inputs: tuple) -> tuple:
     """The inputs as tensors, of one dtype where the op wants that."""
     if not getattr(function, "same_dtype", False):
         return tuple([x if isinstance(x, engine.Tensor) else as_tensor(x) for x in inputs])
-    if len(inputs) == 2 and type(inputs[0]) is Tensor and type(inputs[1]) in (int, float):
-        dtype = inputs[0].array.dtype
-        if dtype.kind == "f" or (dtype.kind in "iu" and type(inputs[1]) is int):
-            return inputs[0], operand(inputs[1], dtype)
+    if len(inputs) == 2 and type(inputs[0]) is Tensor and keeps_dtype(*inputs):
+        return inputs[0], operand(inputs[1], inputs[0].array.dtype)
     arrays = [x.array for x in inputs if isinstance(x, engine.Tensor)]
-    if len(arrays) == len(inputs):
-        first = arrays[0].dtype
-        for array in arrays:
-            if array.dtype is not first and array.dtype != first:
-                break
-        else:
-            return inputs
+    if len(arrays) == len(inputs) and all([a.dtype == arrays[0].dtype for a in arrays]):
+        return inputs
     numbers = [x for x in inputs if not isinstance(x, engine.Tensor)]
     dtype = dtypes.result_dtype(arrays, numbers)
     return tuple([to(x, dtype) for x in inputs])
+
+
+def keeps_dtype(x: Tensor, number: Any) -> bool:
+    """True if a Python number takes the dtype of the tensor that it meets."""
+    kind = x.array.dtype.kind
+    return (kind == "f" and type(number) in (int, float)) or (kind in "iu" and type(number) is int)
 
 
 def as_tensor(value: Any) -> engine.Tensor:
