@@ -135,6 +135,15 @@ def public(table: dict[str, Any], module: str, helpers: str = "") -> list[str]:
     return sorted({n for n in own if not n.startswith("_")} - set(helpers.split()))
 
 
+def lacking(module: str, table: dict[str, Any]) -> Callable:
+    """The __getattr__ of a module of a door: says what is missing, and the nearest name."""
+
+    def getattr_(name: str) -> Any:
+        raise missing(module, name, [n for n, value in table.items() if callable(value)])
+
+    return getattr_
+
+
 def missing(module: str, name: str, names: Iterable[str]) -> AttributeError:
     """The error for a name that a door lacks, with the nearest that it has."""
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.0)

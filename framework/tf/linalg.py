@@ -71,3 +71,4 @@ def norm(
 
 
 door.named(globals(), __name__)
+__getattr__ = door.lacking(__name__, globals())

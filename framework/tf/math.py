@@ -128,3 +128,4 @@ def reduce_euclidean_norm(
 
 
 door.named(globals(), __name__)
+__getattr__ = door.lacking(__name__, globals())

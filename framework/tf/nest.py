@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from framework.engine import nest
+from framework.engine import door, nest
 
 
 def flatten(structure: Any, expand_composites: bool = False) -> list:
@@ -21,3 +21,6 @@ def pack_sequence_as(structure: Any, flat_sequence: list, expand_composites: boo
 def map_structure(func: Callable, *structure: Any, **kwargs: Any) -> Any:
     """func applied leaf by leaf to structures of the same form."""
     return nest.map_structure(func, *structure)
+
+
+__getattr__ = door.lacking(__name__, globals())

@@ -118,3 +118,4 @@ def embedding_lookup(
 
 
 door.named(globals(), __name__)
+__getattr__ = door.lacking(__name__, globals())

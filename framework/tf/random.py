@@ -90,3 +90,6 @@ def as_shape(shape: Any) -> tuple:
     """A shape given as a tensor, a list or one number."""
     shape = door.static(shape)
     return (shape,) if isinstance(shape, int) else shape
+
+
+__getattr__ = door.lacking(__name__, globals())

@@ -53,7 +53,8 @@ def test_exists_in_the_real_library_with_these_parameters(door, name, function):
 @pytest.mark.parametrize(
     ("library", "wrong", "near"),
     [(tf, "reduce_summ", "reduce_sum"), (tf, "Variabel", "Variable"), (torch, "tensr", "tensor"),
-     (tf, "constnt", "constant")],
+     (tf, "constnt", "constant"), (tf.nn, "rellu", "relu"), (tf.math, "reduce_sun", "reduce_sum"),
+     (tf.errors, "InvalidArgumentsError", "InvalidArgumentError")],
 )  # fmt: skip
 def test_a_missing_name_says_the_nearest(library, wrong, near):
     with pytest.raises(

@@ -19,7 +19,8 @@ TF_MODULES = ("", "math.", "nn.", "linalg.", "random.", "nest.", "errors.")
 
 def functions_of(door, prefix=""):
     """{name: function} of the public functions of a door module."""
-    return {prefix + n: getattr(door, n) for n in dir(door) if inspect.isfunction(getattr(door, n))}
+    found = {name: getattr(door, name) for name in dir(door) if not name.startswith("_")}
+    return {prefix + name: f for name, f in found.items() if inspect.isfunction(f)}
 
 
 def table(library):
