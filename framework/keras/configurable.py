@@ -232,10 +232,11 @@ def deserialize(config: Any, kind: str | None = None, custom_objects: dict | Non
     if "class_name" not in config:
         return {key: deserialize(c) for key, c in config.items()}
     name, inner = config["class_name"], config.get("config") or {}
+    registered: str = config.get("registered_name") or name
     if name == "function":
-        found = CUSTOM.get(config.get("registered_name"), CUSTOM.get(inner))
-        return found if found is not None else lookup(kind or "activation", inner)
-    cls = CUSTOM.get(config.get("registered_name"), CUSTOM.get(name))
+        found = CUSTOM.get(registered, CUSTOM.get(str(inner)))
+        return found if found is not None else lookup(kind or "activation", str(inner))
+    cls = CUSTOM.get(registered, CUSTOM.get(name))
     if cls is None:
         cls = find_class(config.get("module"), name, kind)
     made = cls.from_config(dict(inner))

@@ -1,4 +1,4 @@
-"""Writes tests/golden/keras.npz and keras.json: what real Keras gives for the cases of tests/keras/cases.py.
+"""Writes tests/golden/keras.npz and keras.json: what real Keras gives for tests/keras/cases.py.
 
 Run it with a Python that has keras and tensorflow, from the root of the repository:
     PYTHONPATH=. python tests/golden/record_keras.py

@@ -1,4 +1,4 @@
-"""The same computations by this package and by real Keras: run by the tests and by tests/golden/record_keras.py.
+"""The same computations by this package and by real Keras, for the tests and the recorded values.
 
 Each case takes the modules `keras` and `tf` of either and gives named arrays.
 """

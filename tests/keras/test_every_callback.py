@@ -32,7 +32,7 @@ def model():
 
 
 def drive(callback, model, series):
-    """Epochs whose logs are `series`; weights are the epoch's number. Returns the epochs that ran."""
+    """Epochs whose logs are `series`; weights are the epoch number. Returns what was done."""
     callback.set_params({"epochs": len(series), "verbose": 0})
     callback.set_model(model)
     model.stop_training = False

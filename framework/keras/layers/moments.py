@@ -12,14 +12,15 @@ def batch_moments(x: Tensor, axes: tuple, is_global: bool = True) -> tuple[Tenso
 
     is_global: ranks add up their sums, forward and backward, if they work on one batch together.
     """
-    if not is_global or reduce.world_size() == 1 or shard.current().total is None:
+    rows = shard.current().total
+    if not is_global or reduce.world_size() == 1 or rows is None:
         mean = ops.mean(x, axis=axes, keepdims=True)
         return mean, ops.mean(ops.square(x - mean), axis=axes, keepdims=True)
     total = ops.sum(x, axis=axes, keepdims=True)
     per_row = 1.0
     for axis in axes[1:]:
         per_row *= x.array.shape[axis]
-    share = 1.0 / (per_row * float(shard.current().total))
+    share = 1.0 / (per_row * float(rows))
     mean = ops.all_reduce(total) * share
     squares = ops.sum(ops.square(x - mean), axis=axes, keepdims=True)
     return mean, ops.all_reduce(squares) * share

@@ -68,7 +68,7 @@ class Model(Trainer, Layer, kind="model"):
         """The layer of that name, or with that index in `layers`."""
         if (name is None) == (index is None):
             raise ValueError(f"get_layer: wanted one of name and index, got {name!r} and {index!r}")
-        if index is not None:
+        if name is None and index is not None:
             if not -len(self.layers) <= index < len(self.layers):
                 raise ValueError(
                     f"get_layer: index is {index}, model '{self.name}' has {len(self.layers)} "
@@ -80,7 +80,7 @@ class Model(Trainer, Layer, kind="model"):
                 return layer
         raise ValueError(
             f"model '{self.name}' has no layer "
-            f"{name!r}{did_you_mean(name, [x.name for x in self.layers])}"
+            f"{name!r}{did_you_mean(str(name), [x.name for x in self.layers])}"
         )
 
     def summary(

@@ -128,10 +128,10 @@ def table(header: list[str], widths: list[int], rows: list[list[str]], width: in
     from rich.console import Console
     from rich.table import Column, Table
 
-    sides = {"Param #": "right", "Trainable": "center"}
+    sides: dict[str, Any] = {"Param #": "right", "Trainable": "center"}
     columns = [
         Column(name, justify=sides.get(name, "left"), width=w) for name, w in zip(header, widths)
-    ]  # type: ignore[arg-type]
+    ]
     drawn = Table(*columns, width=width, show_lines=True)
     for row in rows:
         drawn.add_row(*[cell.replace("[", "\\[") for cell in row])

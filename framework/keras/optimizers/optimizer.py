@@ -35,9 +35,7 @@ class Optimizer(Configurable, kind="optimizer"):
     each gradient's norm, of each element, of the norm of all gradients.
     """
 
-    slots: ClassVar[
-        tuple[tuple[str, ...], ...]
-    ] = ()  # groups; the states of a group lie together per parameter
+    slots: tuple[tuple[str, ...], ...] = ()  # groups: the states of a group lie together
 
     def __init__(
         self,

@@ -41,8 +41,9 @@ def serialize_keras_object(thing: Any) -> Any:
     build = getattr(thing, "get_build_config", lambda: None)()
     if build is not None and getattr(thing, "built", False):
         saved["build_config"] = configurable.serialize(build)
-    if hasattr(thing, "get_compile_config"):
-        saved["compile_config"] = thing.get_compile_config() or {}
+    compiled = getattr(thing, "get_compile_config", None)
+    if compiled is not None:
+        saved["compile_config"] = compiled() or {}
     return saved
 
 

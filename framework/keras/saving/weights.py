@@ -110,10 +110,11 @@ def walk(part: Any, place: str, seen: set) -> Iterator[tuple[str, list[Variable]
     own = list({id(v): v for v in own}.values())
     yield place, [v for v in own if v.made_trainable] + [v for v in own if not v.made_trainable]
     children = {name: value for name, value in vars(part).items() if name not in BOOKKEEPING}
-    if hasattr(part, "layers"):
-        children["layers"] = part.layers
-    if getattr(part, "optimizer", None) is not None and part.optimizer.built:
-        children["optimizer"] = part.optimizer
+    inside, optimizer = getattr(part, "layers", None), getattr(part, "optimizer", None)
+    if inside is not None:
+        children["layers"] = inside
+    if optimizer is not None and optimizer.built:
+        children["optimizer"] = optimizer
     for name in sorted(children):
         value, inner = children[name], f"{place}/{name}" if place else name
         if isinstance(value, Layer) or name == "optimizer":
@@ -177,7 +178,7 @@ def grouped(arrays: dict[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
 def import_h5py() -> Any:
     """h5py, or an ImportError with the pip line."""
     try:
-        import h5py
+        import h5py  # type: ignore[import-not-found]
     except ImportError:
         raise ImportError(
             ".weights.h5 files need h5py: pip install h5py (or use .safetensors)"
