@@ -58,12 +58,12 @@ class History:
         """Forget the values, if there are any; a second backward then raises."""
         line = self.line
         if any([type(v) is not Spec for v in line.values]):
-            self.line = Line(line.op, line.inputs, line.attrs, line.outs, None)
+            self.line = Line(line.op, line.inputs, line.attrs, line.outs, ())
             self.versions = []
 
     def check(self) -> None:
         """Raise if the values are gone or were changed in place."""
-        if self.line.values is None:
+        if not self.line.values:  # every Line that was not freed has some
             raise RuntimeError(FREED)
         for counter, count, place in self.versions:
             if counter[0] != count:
