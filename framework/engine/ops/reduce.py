@@ -9,7 +9,7 @@ import numpy as np
 from framework.engine.op import Sample, op
 from framework.engine.ops.broadcast import (
     REDUCTIONS,
-    as_middle_axis,
+    as_runs,
     axes_of,
     axis_of,
     infer_reduction,
@@ -52,24 +52,24 @@ def mean(x, *, axis=None, keepdims=False):
     return mean_forward(x, axis_of(axis), keepdims)
 
 
-@mean.kernel(views=as_middle_axis)
+@mean.kernel(views=as_runs)
 def _(out, x):
-    count = x.shape[1]
-    for a in range(x.shape[0]):
-        if x.shape[2] == 1:
-            row = x[a, :, 0]
-            total = zero(out)
-            for b in range(row.size):
-                total += row[b]
+    width = out.shape[1]
+    count = x.shape[1] // width
+    for a in range(out.shape[0]):
+        row, total = x[a], zero(out)
+        if width == 1:
+            for i in range(row.size):
+                total += row[i]
             out[a, 0] = total / count
         else:
-            row = out[a]
-            for c in range(row.size):
-                row[c] = 0
+            sums = out[a]
+            for c in range(width):
+                sums[c] = 0
             for b in range(count):
-                add_into(row, x[a, b])
-            for c in range(row.size):
-                row[c] = row[c] / count
+                add_into(sums, row[b * width : b * width + width])
+            for c in range(width):
+                sums[c] = sums[c] / count
 
 
 @mean.vjp()
@@ -78,8 +78,8 @@ def _(g, out, x, *, axis=None, keepdims=False):
 
 
 def see_filled(outs, inputs, attrs):
-    """As the middle axis, but an empty array is left to NumPy."""
-    return as_middle_axis(outs, inputs, attrs) if inputs[0].size else None
+    """As runs, but the largest of nothing is left to NumPy."""
+    return as_runs(outs, inputs, attrs) if inputs[0].size else None
 
 
 def extreme(function, x, axis, keepdims, if_empty):
@@ -109,13 +109,30 @@ def max_(x, *, axis=None, keepdims=False):
 
 @max_.kernel(views=see_filled)
 def _(out, x):
-    for a in range(x.shape[0]):
-        for c in range(x.shape[2]):
-            out[a, c] = x[a, 0, c]
-        for b in range(1, x.shape[1]):
-            for c in range(x.shape[2]):
-                value, best = x[a, b, c], out[a, c]
-                out[a, c] = value if value > best or value != value else best
+    width = out.shape[1]
+    for a in range(out.shape[0]):
+        row = x[a]
+        if width == 1:  # four chains, so that none waits; NaN fails all comparisons
+            m0, m1, m2, m3, wrong = row[0], row[0], row[0], row[0], 0
+            for i in range(row.size // 4):
+                part = row[4 * i : 4 * i + 4]
+                m0 = part[0] if part[0] > m0 else m0
+                m1 = part[1] if part[1] > m1 else m1
+                m2 = part[2] if part[2] > m2 else m2
+                m3 = part[3] if part[3] > m3 else m3
+            for i in range(row.size // 4 * 4, row.size):
+                m0 = row[i] if row[i] > m0 else m0
+            m0, m2 = m1 if m1 > m0 else m0, m3 if m3 > m2 else m2
+            for i in range(row.size):
+                wrong += row[i] != row[i]
+            out[a, 0] = nan(out) if wrong else m2 if m2 > m0 else m0
+        else:
+            best = out[a]
+            copy_into(best, row[:width])
+            for b in range(1, x.shape[1] // width):
+                part = row[b * width : b * width + width]
+                for c in range(width):
+                    best[c] = part[c] if part[c] > best[c] or part[c] != part[c] else best[c]
 
 
 @op(*REDUCTIONS, infer=infer_reduction)
@@ -128,13 +145,30 @@ def min_(x, *, axis=None, keepdims=False):
 
 @min_.kernel(views=see_filled)
 def _(out, x):
-    for a in range(x.shape[0]):
-        for c in range(x.shape[2]):
-            out[a, c] = x[a, 0, c]
-        for b in range(1, x.shape[1]):
-            for c in range(x.shape[2]):
-                value, best = x[a, b, c], out[a, c]
-                out[a, c] = value if value < best or value != value else best
+    width = out.shape[1]
+    for a in range(out.shape[0]):
+        row = x[a]
+        if width == 1:  # four chains, so that none waits; NaN fails all comparisons
+            m0, m1, m2, m3, wrong = row[0], row[0], row[0], row[0], 0
+            for i in range(row.size // 4):
+                part = row[4 * i : 4 * i + 4]
+                m0 = part[0] if part[0] < m0 else m0
+                m1 = part[1] if part[1] < m1 else m1
+                m2 = part[2] if part[2] < m2 else m2
+                m3 = part[3] if part[3] < m3 else m3
+            for i in range(row.size // 4 * 4, row.size):
+                m0 = row[i] if row[i] < m0 else m0
+            m0, m2 = m1 if m1 < m0 else m0, m3 if m3 < m2 else m2
+            for i in range(row.size):
+                wrong += row[i] != row[i]
+            out[a, 0] = nan(out) if wrong else m2 if m2 < m0 else m0
+        else:
+            best = out[a]
+            copy_into(best, row[:width])
+            for b in range(1, x.shape[1] // width):
+                part = row[b * width : b * width + width]
+                for c in range(width):
+                    best[c] = part[c] if part[c] < best[c] or part[c] != part[c] else best[c]
 
 
 def extreme_gradient(g, y, x, *, axis=None, keepdims=False):
@@ -157,14 +191,23 @@ def prod(x, *, axis=None, keepdims=False):
     return x.prod(axis=axis_of(axis), keepdims=keepdims, dtype=x.dtype)
 
 
-@prod.kernel(views=as_middle_axis)
+@prod.kernel(views=as_runs)
 def _(out, x):
-    for a in range(x.shape[0]):
-        for c in range(x.shape[2]):
-            out[a, c] = 1
-        for b in range(x.shape[1]):
-            for c in range(x.shape[2]):
-                out[a, c] = out[a, c] * x[a, b, c]
+    width = out.shape[1]
+    for a in range(out.shape[0]):
+        row, total = x[a], zero(out) + 1
+        if width == 1:
+            for i in range(row.size):
+                total = total * row[i]
+            out[a, 0] = total
+        else:
+            products = out[a]
+            for c in range(width):
+                products[c] = 1
+            for b in range(x.shape[1] // width):
+                part = row[b * width : b * width + width]
+                for c in range(width):
+                    products[c] = products[c] * part[c]
 
 
 @prod.vjp("x")
@@ -197,13 +240,14 @@ def any_(x, *, axis=None, keepdims=False):
     return x.any(axis=axis_of(axis), keepdims=keepdims)
 
 
-@any_.kernel(views=as_middle_axis)
+@any_.kernel(views=as_runs)
 def _(out, x):
-    for a in range(x.shape[0]):
-        for c in range(x.shape[2]):
+    width = out.shape[1]
+    for a in range(out.shape[0]):
+        for c in range(width):
             found = False
-            for b in range(x.shape[1]):
-                found = found or x[a, b, c]
+            for b in range(x.shape[1] // width):
+                found = found or x[a, b * width + c]
             out[a, c] = found
 
 
@@ -213,13 +257,14 @@ def all_(x, *, axis=None, keepdims=False):
     return x.all(axis=axis_of(axis), keepdims=keepdims)
 
 
-@all_.kernel(views=as_middle_axis)
+@all_.kernel(views=as_runs)
 def _(out, x):
-    for a in range(x.shape[0]):
-        for c in range(x.shape[2]):
+    width = out.shape[1]
+    for a in range(out.shape[0]):
+        for c in range(width):
             holds = True
-            for b in range(x.shape[1]):
-                holds = holds and x[a, b, c]
+            for b in range(x.shape[1] // width):
+                holds = holds and x[a, b * width + c]
             out[a, c] = holds
 
 
@@ -245,11 +290,12 @@ def argmax(x, *, axis=None, keepdims=False, dtype="int64"):
 
 @argmax.kernel(views=see_filled)
 def _(out, x):
-    for a in range(x.shape[0]):
-        for c in range(x.shape[2]):
-            best, place = x[a, 0, c], 0
-            for b in range(1, x.shape[1]):
-                value = x[a, b, c]
+    width = out.shape[1]
+    for a in range(out.shape[0]):
+        for c in range(width):
+            best, place = x[a, c], 0
+            for b in range(1, x.shape[1] // width):
+                value = x[a, b * width + c]
                 if value > best or (value != value and best == best):
                     best, place = value, b
             out[a, c] = place
@@ -265,11 +311,12 @@ def argmin(x, *, axis=None, keepdims=False, dtype="int64"):
 
 @argmin.kernel(views=see_filled)
 def _(out, x):
-    for a in range(x.shape[0]):
-        for c in range(x.shape[2]):
-            best, place = x[a, 0, c], 0
-            for b in range(1, x.shape[1]):
-                value = x[a, b, c]
+    width = out.shape[1]
+    for a in range(out.shape[0]):
+        for c in range(width):
+            best, place = x[a, c], 0
+            for b in range(1, x.shape[1] // width):
+                value = x[a, b * width + c]
                 if value < best or (value != value and best == best):
                     best, place = value, b
             out[a, c] = place
@@ -288,15 +335,21 @@ def logsumexp(x, *, axis=None, keepdims=False):
 
 @logsumexp.kernel(views=see_filled)
 def _(out, x):
-    for a in range(x.shape[0]):
-        for c in range(x.shape[2]):
-            top = x[a, 0, c]
-            for b in range(1, x.shape[1]):
-                top = max(top, x[a, b, c])
+    width = out.shape[1]
+    for a in range(out.shape[0]):
+        for c in range(width):
+            top = x[a, c]
+            for b in range(1, x.shape[1] // width):
+                top = max(top, x[a, b * width + c])
             top = top if top - top == 0.0 else 0.0
             total = zero(out)
-            for b in range(x.shape[1]):
-                total += exp(x[a, b, c] - top)
+            if width == 1:
+                row = x[a]
+                for b in range(row.size):
+                    total += exp(row[b] - top)
+            else:
+                for b in range(x.shape[1] // width):
+                    total += exp(x[a, b * width + c] - top)
             out[a, c] = log(total) + top
 
 

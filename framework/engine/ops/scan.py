@@ -52,13 +52,17 @@ def cumsum(x, *, axis=0, exclusive=False, reverse=False):
 def _(out, x, exclusive, reverse):
     n = x.shape[1]
     for a in range(x.shape[0]):
-        for c in range(x.shape[2]):
-            total = zero(out)
-            for i in range(n):
-                b = n - 1 - i if reverse else i
-                before = total
-                total += x[a, b, c]
-                out[a, b, c] = before if exclusive else total
+        for i in range(n):
+            b = n - 1 - i if reverse else i
+            before = b + 1 if reverse else b - 1
+            row, term = out[a, b], x[a, before if exclusive and i > 0 else b]
+            if i > 0:
+                last = out[a, before]
+                for c in range(row.size):
+                    row[c] = last[c] + term[c]
+            else:
+                for c in range(row.size):
+                    row[c] = zero(out) if exclusive else term[c]
 
 
 @cumsum.vjp()
@@ -80,13 +84,17 @@ def cumprod(x, *, axis=0, exclusive=False, reverse=False):
 def _(out, x, exclusive, reverse):
     n = x.shape[1]
     for a in range(x.shape[0]):
-        for c in range(x.shape[2]):
-            total = zero(out) + 1
-            for i in range(n):
-                b = n - 1 - i if reverse else i
-                before = total
-                total = total * x[a, b, c]
-                out[a, b, c] = before if exclusive else total
+        for i in range(n):
+            b = n - 1 - i if reverse else i
+            before = b + 1 if reverse else b - 1
+            row, factor = out[a, b], x[a, before if exclusive and i > 0 else b]
+            if i > 0:
+                last = out[a, before]
+                for c in range(row.size):
+                    row[c] = last[c] * factor[c]
+            else:
+                for c in range(row.size):
+                    row[c] = zero(out) + 1 if exclusive else factor[c]
 
 
 @cumprod.vjp("y x")
