@@ -83,6 +83,19 @@ def test_functional_dicts_and_parts():
         model.get_layer("hh")
 
 
+def test_operators_on_keras_tensors():
+    x = keras.Input((4,), name="x")
+    h = L.Dense(4, name="h")(x)
+    model = keras.Model(x, (2.0 * (h + x) - 1.0) / 2.0 + (-x)[:, :1] ** 2)
+    wanted = (2.0 * (model.get_layer("h")(X) + X) - 1.0) / 2.0 + X[:, :1] ** 2
+    np.testing.assert_allclose(model(X), wanted, rtol=1e-6)
+    assert model.output_shape == (None, 4)
+    plain = keras.Model(x, h * 3.0 + x)
+    again = keras.models.model_from_json(plain.to_json())
+    again.set_weights(plain.get_weights())
+    np.testing.assert_array_equal(again(X), plain(X))
+
+
 def test_functional_errors():
     x, y = keras.Input((4,), name="x"), keras.Input((4,), name="y")
     with pytest.raises(ValueError, match="need input 'y'"):

@@ -1,4 +1,4 @@
-"""Losses divided by what only all ranks know together give on 2 and 3 ranks what they give on one."""
+"""Losses divided by what only all ranks know together: 2 and 3 ranks give what one gives."""
 
 import numpy as np
 import pytest

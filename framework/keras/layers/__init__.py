@@ -18,5 +18,6 @@ from framework.keras.layers.merge import (
     Multiply,
     Subtract,
 )
+from framework.keras.layers.operation import Operation
 from framework.keras.layers.rescaling import Rescaling
 from framework.keras.layers.reshape import Flatten, Permute, RepeatVector, Reshape

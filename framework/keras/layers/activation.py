@@ -8,7 +8,7 @@ import numpy as np
 
 from framework.engine import ops
 from framework.engine.op import Sample
-from framework.keras import activations, constraints, initializers, regularizers
+from framework.keras import activations
 from framework.keras.layers.layer import Layer
 
 
@@ -106,21 +106,13 @@ class PReLU(Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
+        self.take_rules(locals())
         self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes
 
     def build(self, input_shape: tuple) -> None:
         """alpha has the shape of one sample, 1 along shared axes."""
         shape = [1 if i in (self.shared_axes or ()) else n for i, n in enumerate(input_shape)][1:]
-        self.alpha = self.add_weight(
-            tuple(shape),
-            self.alpha_initializer,
-            name="alpha",
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-        )
+        self.alpha = self.ruled_weight("alpha", tuple(shape))
 
     def call(self, x: Any) -> Any:
         """relu(x) - alpha relu(-x)"""

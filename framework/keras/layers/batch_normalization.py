@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from framework.engine import ops
 from framework.engine.op import Sample
-from framework.keras import constraints, initializers, regularizers
 from framework.keras.layers.input_spec import InputSpec
 from framework.keras.layers.layer import Layer
 from framework.keras.layers.moments import batch_moments
@@ -21,9 +20,7 @@ class BatchNormalization(Layer):
 
     samples = (Sample(((6, 3),)), Sample(((4, 3, 5),), {"axis": 1, "scale": False}))
     takes_floats = True
-    uses_global_batch: ClassVar[bool] = (
-        True  # False: each rank's own statistics; results depend on their number
-    )
+    uses_global_batch: ClassVar[bool] = True  # False: each rank uses its own part's statistics
 
     def __init__(
         self,
@@ -51,41 +48,15 @@ class BatchNormalization(Layer):
             raise ValueError("BatchNormalization: renorm is not there")
         self.axis, self.momentum, self.epsilon = int(axis), momentum, epsilon
         self.center, self.scale, self.synchronized = center, scale, synchronized
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.take_rules(locals())
 
     def build(self, input_shape: tuple) -> None:
         """Vectors along `axis`: gamma, beta and the moving mean and variance."""
-        n, self.gamma, self.beta = (input_shape[self.axis],), None, None
-        if self.scale:
-            self.gamma = self.add_weight(
-                n,
-                self.gamma_initializer,
-                name="gamma",
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                n,
-                self.beta_initializer,
-                name="beta",
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
-        frozen: dict[str, Any] = {"trainable": False}
-        self.moving_mean = self.add_weight(
-            n, self.moving_mean_initializer, name="moving_mean", **frozen
-        )
-        self.moving_variance = self.add_weight(
-            n, self.moving_variance_initializer, name="moving_variance", **frozen
-        )
+        n = (input_shape[self.axis],)
+        self.gamma = self.ruled_weight("gamma", n) if self.scale else None
+        self.beta = self.ruled_weight("beta", n) if self.center else None
+        self.moving_mean = self.ruled_weight("moving_mean", n, trainable=False)
+        self.moving_variance = self.ruled_weight("moving_variance", n, trainable=False)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: n[0]})
 
     def call(self, x: Any, training: Any = None) -> Any:

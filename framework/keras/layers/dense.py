@@ -6,7 +6,7 @@ from typing import Any
 
 from framework.engine import ops
 from framework.engine.op import Sample
-from framework.keras import activations, constraints, initializers, regularizers
+from framework.keras import activations
 from framework.keras.layers.input_spec import InputSpec
 from framework.keras.layers.layer import Layer
 
@@ -41,14 +41,7 @@ class Dense(Layer):
         if not isinstance(units, int) or units <= 0:
             raise ValueError(f"Dense: units is {units!r}, wanted a positive integer")
         self.units, self.use_bias, self.activation = units, use_bias, activations.get(activation)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint, self.bias_constraint = (
-            constraints.get(kernel_constraint),
-            constraints.get(bias_constraint),
-        )
+        self.take_rules(locals())
 
     def build(self, input_shape: tuple) -> None:
         """kernel (n, units) for inputs (..., n); bias (units,)."""
@@ -58,22 +51,8 @@ class Dense(Layer):
                 f"layer '{self.path}' (Dense): input shape is {tuple(input_shape)}, wanted "
                 "(batch, ..., n)"
             )
-        self.kernel = self.add_weight(
-            (n, self.units),
-            self.kernel_initializer,
-            name="kernel",
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.units,),
-                self.bias_initializer,
-                name="bias",
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        self.kernel = self.ruled_weight("kernel", (n, self.units))
+        self.bias = self.ruled_weight("bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: n})
 
     def call(self, x: Any) -> Any:

@@ -6,7 +6,6 @@ from typing import Any
 
 from framework.engine import ops
 from framework.engine.op import Sample
-from framework.keras import constraints, initializers, regularizers
 from framework.keras.layers.input_spec import InputSpec
 from framework.keras.layers.layer import Layer
 
@@ -43,35 +42,15 @@ class LayerNormalization(Layer):
             raise ValueError("LayerNormalization: rms_scaling is not there")
         self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
         self.epsilon, self.center, self.scale = epsilon, center, scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.take_rules(locals())
 
     def build(self, input_shape: tuple) -> None:
         """gamma and beta of the shape of the normalised axes."""
         axes = self.axis if isinstance(self.axis, list) else [self.axis]
         self._axes = sorted(a % len(input_shape) for a in axes)
         shape = tuple([input_shape[a] for a in self._axes])
-        self.gamma = self.beta = None
-        if self.scale:
-            self.gamma = self.add_weight(
-                shape,
-                self.gamma_initializer,
-                name="gamma",
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                shape,
-                self.beta_initializer,
-                name="beta",
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
+        self.gamma = self.ruled_weight("gamma", shape) if self.scale else None
+        self.beta = self.ruled_weight("beta", shape) if self.center else None
         self.input_spec = InputSpec(
             ndim=len(input_shape), axes={a: input_shape[a] for a in self._axes}
         )

@@ -14,6 +14,8 @@ from framework.keras.layers.structure import leaves
 from framework.keras.settled import remember
 from framework.keras.variable import Variable
 
+RULES = ("initializer", "regularizer", "constraint")
+
 
 class NoVariables(list):
     """The variables of a layer that is not built: an empty list that knows its layer, so that a
@@ -61,6 +63,20 @@ class Tracking:
         weight.regularizer = configurable.get("regularizer", regularizer)
         weight.constraint = configurable.get("constraint", constraint)
         return weight
+
+    def take_rules(self, arguments: dict[str, Any]) -> None:
+        """Of a constructor's arguments (its locals()), every x_initializer, x_regularizer and
+        x_constraint becomes an attribute: the rules of the weight x.
+        """
+        for name, value in arguments.items():
+            kind = name.rpartition("_")[2]
+            if kind in RULES and name != "activity_regularizer":
+                setattr(self, name, configurable.get(kind, value))
+
+    def ruled_weight(self, name: str, shape: tuple, trainable: bool = True) -> Variable:
+        """A new Variable by the rules that take_rules kept for `name`."""
+        rules = {kind: getattr(self, f"{name}_{kind}", None) for kind in RULES}
+        return self.add_weight(shape, trainable=trainable, name=name, **rules)
 
     def _own(self, kind: type) -> Iterable[Any]:
         """Variables or Layers among the attributes, also in lists and dicts, each once."""

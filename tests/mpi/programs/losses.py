@@ -1,4 +1,4 @@
-"""Losses whose denominators the ranks must agree on, regularisers; rank 0 writes weights to argv[1]."""
+"""Losses whose denominators the ranks agree on, and regularisers; rank 0 writes to argv[1]."""
 
 import sys
 
