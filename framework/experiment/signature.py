@@ -98,6 +98,19 @@ def _guess(default: Any) -> Any:
     return Any
 
 
+_JUDGES: dict[Any, Callable[[Any], bool]] = {
+    None: lambda value: value is None,
+    type(None): lambda value: value is None,
+    bool: lambda value: isinstance(value, bool),
+    int: lambda value: isinstance(value, int) and not isinstance(value, bool),
+    float: lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    str: lambda value: isinstance(value, str),
+    dict: lambda value: isinstance(value, dict),
+    list: lambda value: isinstance(value, list),
+    tuple: lambda value: isinstance(value, list),
+}
+
+
 def fits(value: Any, annotation: Any) -> bool:
     """Whether a YAML value can be meant by an annotation; what is no plain type fits anything."""
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
@@ -105,32 +118,25 @@ def fits(value: Any, annotation: Any) -> bool:
         return any(fits(value, part) for part in inner)
     if origin is Literal:
         return any(value == option and type(value) is type(option) for option in inner)
-    if annotation is None or annotation is type(None):
-        return value is None
-    if annotation is bool:
-        return isinstance(value, bool)
-    if annotation in (int, float):
-        return isinstance(value, int | annotation) and not isinstance(value, bool)
-    if annotation is str:
-        return isinstance(value, str)
-    if annotation is Callable or origin is Callable:
+    if _is_function(annotation):
         return isinstance(value, dict | str)  # a named thing may be callable; plain data is not
-    if annotation in (list, tuple) or _is_list(origin):
+    if _is_list(origin):
         kinds = [part for part in inner if part is not Ellipsis]
-        return isinstance(value, list) and (
-            len(kinds) != 1 or all(fits(each, kinds[0]) for each in value)
-        )
-    if annotation is dict or (isinstance(origin, type) and issubclass(origin, Mapping)):
+        each = kinds[0] if len(kinds) == 1 else Any
+        return isinstance(value, list) and all(fits(entry, each) for entry in value)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
         return isinstance(value, dict)
-    return True
+    judge = _JUDGES.get(annotation)
+    return judge is None or judge(value)
+
+
+def _is_function(annotation: Any) -> bool:
+    return annotation is Callable or typing.get_origin(annotation) is Callable
 
 
 def _is_list(origin: Any) -> bool:
-    return (
-        isinstance(origin, type)
-        and issubclass(origin, Collection)
-        and (not issubclass(origin, Mapping))
-    )
+    is_collection = isinstance(origin, type) and issubclass(origin, Collection)
+    return is_collection and not issubclass(origin, Mapping)
 
 
 def in_words(annotation: Any) -> str:
@@ -140,7 +146,7 @@ def in_words(annotation: Any) -> str:
         return " or ".join(dict.fromkeys(in_words(part) for part in inner))
     if origin is Literal:
         return f"one of {', '.join(shown(option) for option in inner)}"
-    if annotation is Callable or origin is Callable:
+    if _is_function(annotation):
         return "a Python function, which YAML cannot hold"
     if _is_list(origin):
         kinds = [part for part in inner if part is not Ellipsis]

@@ -37,15 +37,16 @@ seed: 7
 def experiment(tmp_path, monkeypatch):
     """A small experiment in an empty folder, which is also the current one."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # The kernel cache stays: nothing needs to be compiled again for a test of the run folder.
     monkeypatch.setenv("FRAMEWORK_CACHE", os.environ.get("FRAMEWORK_CACHE") or _kernels())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     path = tmp_path / "small.yaml"
     path.write_text(TEXT)
     return path
 
 
 def _kernels():
-    """The user's kernel cache: kernels need not be compiled again for a test of the run folder."""
+    """The user's kernel cache."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return str(base / "framework" / "kernels")
 
