@@ -231,6 +231,11 @@ def deserialize(config: Any, kind: str | None = None, custom_objects: dict | Non
         return config
     if "class_name" not in config:
         return {key: deserialize(c) for key, c in config.items()}
+    return revive(config, kind)
+
+
+def revive(config: dict, kind: str | None) -> Any:
+    """The object, or function, that one dict with a "class_name" stands for."""
     name, inner = config["class_name"], config.get("config") or {}
     registered: str = config.get("registered_name") or name
     if name == "function":

@@ -23,31 +23,19 @@ class CallbackList:
         model: Any = None,
         **params: Any,
     ):
-        given = (
-            callbacks
-            if isinstance(callbacks, (list, tuple))
-            else []
-            if callbacks is None
-            else [callbacks]
-        )
-        self.callbacks: list[Any] = list(given)
-        for c in self.callbacks:
-            if not isinstance(c, Callback):
-                raise ValueError(f"callbacks: got {c!r}, wanted Callback objects")
-        if add_progbar and not any(isinstance(c, ProgressLine) for c in self.callbacks):
+        self.callbacks = as_list(callbacks)
+        if add_progbar and first_of(ProgressLine, self.callbacks) is None:
             self.callbacks.append(ProgressLine())
         if add_history:
-            self.history = (
-                next((c for c in self.callbacks if isinstance(c, History)), None) or History()
-            )
+            self.history = first_of(History, self.callbacks) or History()
             if self.history not in self.callbacks:
                 self.callbacks.append(self.history)
-            if model is not None:
-                model.history = self.history
         if params:
             self.set_params(params)
         if model is not None:
             self.set_model(model)
+            if add_history:
+                model.history = self.history
 
     def set_params(self, params: dict) -> None:
         """Tell every callback."""
@@ -82,6 +70,22 @@ class CallbackList:
         for c in self.callbacks:
             c.on_train_batch_end(batch, logs or {})
             c.on_batch_end(batch, logs or {})
+
+
+def as_list(callbacks: Any) -> list[Any]:
+    """None, a callback or several as a list; other things are refused."""
+    if callbacks is None:
+        return []
+    found = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+    for c in found:
+        if not isinstance(c, Callback):
+            raise ValueError(f"callbacks: got {c!r}, wanted Callback objects")
+    return found
+
+
+def first_of(kind: type, callbacks: list) -> Any:
+    """The first callback of a class, None if there is none."""
+    return next((c for c in callbacks if isinstance(c, kind)), None)
 
 
 def pass_on(name: str, takes_number: bool) -> Callable:

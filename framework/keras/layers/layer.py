@@ -119,16 +119,12 @@ class Layer(Tracking, SymbolicMixin, Configurable, kind="layer"):
         """An input as Tensors; floats (with takes_floats: all numbers) in the layer's dtype."""
         if isinstance(x, Tensor):
             dtype = x.array.dtype
-            if dtype is self._dtype or dtype == self._dtype or not self.autocast:
-                return x
-            return (
-                ops.cast(x, dtype=self._dtype.name) if self.takes_floats or dtype.kind == "f" else x
-            )
+            is_cast = self.autocast and (self.takes_floats or dtype.kind == "f")
+            return ops.cast(x, dtype=self._dtype.name) if is_cast and dtype != self._dtype else x
         if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "fiub":
-            cast = self.autocast and (self.takes_floats or x.dtype.kind == "f")
-            return Tensor(np.asarray(x, self._dtype if cast else None))
-        if isinstance(x, (list, tuple, dict)) and nest.flatten(x):
-            return nest.map_structure(self._take, x) if has_arrays(x) else x
+            return self._take(Tensor(np.asarray(x)))
+        if isinstance(x, (list, tuple, dict)) and has_arrays(x):
+            return nest.map_structure(self._take, x)
         return x
 
     def _build_for(self, args: tuple, kwargs: dict) -> None:

@@ -75,7 +75,7 @@ class Tracking:
 
     def ruled_weight(self, name: str, shape: tuple, trainable: bool = True) -> Variable:
         """A new Variable by the rules that take_rules kept for `name`."""
-        rules = {kind: getattr(self, f"{name}_{kind}", None) for kind in RULES}
+        rules: dict[str, Any] = {kind: getattr(self, f"{name}_{kind}", None) for kind in RULES}
         return self.add_weight(shape, trainable=trainable, name=name, **rules)
 
     def _own(self, kind: type) -> Iterable[Any]:

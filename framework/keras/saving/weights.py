@@ -100,27 +100,26 @@ def walk(part: Any, place: str, seen: set) -> Iterator[tuple[str, list[Variable]
     if not isinstance(part, Layer):
         yield place, list(part.variables)
         return
-    own = [v for v in vars(part).values() if isinstance(v, Variable)]
-    own += [
-        v
-        for value in vars(part).values()
-        if isinstance(value, (list, tuple, dict))
-        for v in direct(value)
-    ]
-    own = list({id(v): v for v in own}.values())
+    own = list(part._own(Variable))
     yield place, [v for v in own if v.made_trainable] + [v for v in own if not v.made_trainable]
-    children = {name: value for name, value in vars(part).items() if name not in BOOKKEEPING}
+    for name, child in sorted(children(part).items()):
+        inner = f"{place}/{name}" if place else name
+        if isinstance(child, (list, tuple, dict)):
+            yield from walk_container(child, inner, seen)
+        else:
+            yield from walk(child, inner, seen)
+
+
+def children(part: Layer) -> dict[str, Any]:
+    """The attributes of a layer that are or may hold layers, and a model's optimizer."""
+    kinds = (Layer, list, tuple, dict)
+    kept = {n: v for n, v in vars(part).items() if isinstance(v, kinds) and n not in BOOKKEEPING}
     inside, optimizer = getattr(part, "layers", None), getattr(part, "optimizer", None)
     if inside is not None:
-        children["layers"] = inside
+        kept["layers"] = inside
     if optimizer is not None and optimizer.built:
-        children["optimizer"] = optimizer
-    for name in sorted(children):
-        value, inner = children[name], f"{place}/{name}" if place else name
-        if isinstance(value, Layer) or name == "optimizer":
-            yield from walk(value, inner, seen)
-        elif isinstance(value, (list, tuple, dict)):
-            yield from walk_container(value, inner, seen)
+        kept["optimizer"] = optimizer
+    return kept
 
 
 def walk_container(container: Any, place: str, seen: set) -> Iterator[tuple[str, list[Variable]]]:
@@ -130,15 +129,8 @@ def walk_container(container: Any, place: str, seen: set) -> Iterator[tuple[str,
         if isinstance(value, Layer) and id(value) not in seen:
             name = to_snake_case(type(value).__name__)
             counts[name] = counts.get(name, -1) + 1
-            yield from walk(
-                value, f"{place}/{name}_{counts[name]}" if counts[name] else f"{place}/{name}", seen
-            )
-
-
-def direct(container: Any) -> list[Variable]:
-    """The Variables that stand in a list or dict."""
-    values = container.values() if isinstance(container, dict) else container
-    return [v for v in values if isinstance(v, Variable)]
+            numbered = f"{name}_{counts[name]}" if counts[name] else name
+            yield from walk(value, f"{place}/{numbered}", seen)
 
 
 def save_safetensors(path: Path, parts: list) -> None:
