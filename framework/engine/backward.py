@@ -56,7 +56,8 @@ def apply_rule(line: Line, g: Any, wants: list[bool]) -> tuple:
     outs = [Tensor(value, slot) for slot, value in zip(line.outs, line.values[n:], strict=True)]
     op: Op = line.op
     attrs = line.attrs | {"wants": wants} if op.takes_wants else line.attrs
-    return op.rule(g, outs[0] if len(outs) == 1 else tuple(outs), *inputs, **attrs)
+    rule: Any = op.rule  # `reachable` leaves lines without a rule out
+    return rule(g, outs[0] if len(outs) == 1 else tuple(outs), *inputs, **attrs)
 
 
 def filled_like(x: Tensor, value: float) -> Tensor:

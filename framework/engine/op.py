@@ -216,37 +216,44 @@ class Op:
 
     def _trace(self, inputs: tuple, attrs: dict):
         """While tracing: only infer runs, nothing is computed, nothing is written."""
-        inputs = as_tensors(inputs)
+        inputs = self._read_variables(as_tensors(inputs))
+        specs = [x.array for x in inputs]
         if self.same_dtype:
-            check_dtypes(self, [x.array for x in inputs])
-        for i, x in enumerate(inputs):
-            if i in self.writes and not x.is_variable:
-                raise TypeError(
-                    f"{self.name}: input {i} is written, so it must be a Variable, got {x!r}"
-                )
-        if self is not READ[0]:
-            inputs = tuple(
-                [
-                    READ[0](x) if x.is_variable and i not in self.writes else x
-                    for i, x in enumerate(inputs)
-                ]
-            )
-        specs = (
-            self.infer(*[x.array for x in inputs], **attrs) if self.outs or not self.writes else ()
-        )
-        outs = tuple([Tensor(s) for s in (specs if isinstance(specs, tuple) else (specs,))])
+            check_dtypes(self, specs)
+        inferred: Any = self.infer(*specs, **attrs) if self.outs else ()
+        outs = tuple([Tensor(s) for s in (inferred if self.outs != 1 else (inferred,))])
         ACTIVE.trace.record(self, inputs, attrs, outs)
         for tape in ACTIVE.tapes:
             tape.record(self, inputs, attrs, outs)
-        return outs if self.outs != 1 and self.outs else outs[0] if outs else None
+        return outs[0] if self.outs == 1 else outs or None
+
+    def _read_variables(self, inputs: tuple) -> tuple:
+        """In a trace, Variables that are not written stand for their value at this moment."""
+        if self is READ[0]:
+            return inputs
+        for i in self.writes:
+            check_is_variable(self, i, inputs[i])
+        return tuple(
+            [
+                READ[0](x) if x.is_variable and i not in self.writes else x
+                for i, x in enumerate(inputs)
+            ]
+        )
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 
 
-READ: list = [
-    None
-]  # the op `read`: puts a Variable's value at this moment into a trace (set in ops/create.py)
+# The op `read`, which puts a Variable's value at this moment into a trace; set in ops/create.py.
+READ: list = [None]
+
+
+def check_is_variable(op: Op, position: int, x: Tensor) -> None:
+    """What an op writes must be a Variable."""
+    if not x.is_variable:
+        raise TypeError(
+            f"{op.name}: input {position} is written, so it must be a Variable, got {x!r}"
+        )
 
 
 def as_tensors(inputs: tuple) -> tuple:
@@ -272,10 +279,7 @@ def check_dtypes(op: Op, arrays: list) -> None:
 def writable(op: Op, inputs: tuple, arrays: list) -> list:
     """The arrays, with the memory of the Variables that the op overwrites."""
     for i in op.writes:
-        if not inputs[i].is_variable:
-            raise TypeError(
-                f"{op.name}: input {i} is written, so it must be a Variable, got {inputs[i]!r}"
-            )
+        check_is_variable(op, i, inputs[i])
         arrays[i] = None  # the read-only view: do not count as a holder of the old value
         arrays[i] = inputs[i].writable()
     return arrays

@@ -4,14 +4,11 @@ now."""
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from framework.engine.tensor import Spec, Tensor
-
-if TYPE_CHECKING:
-    from framework.engine.op import Op
 
 
 class Active(threading.local):
@@ -35,7 +32,7 @@ class Line:
 
     __slots__ = ("attrs", "inputs", "op", "outs", "values")
 
-    def __init__(self, op: Op, inputs: tuple, attrs: dict, outs: tuple, values: tuple):
+    def __init__(self, op: Any, inputs: tuple, attrs: dict, outs: tuple, values: tuple):
         self.op, self.inputs, self.attrs, self.outs, self.values = op, inputs, attrs, outs, values
 
     def with_inputs(self, inputs: tuple) -> Line:
@@ -64,7 +61,7 @@ class Program:
         kept = self.outputs if outputs is None else outputs
         return Program(self.inputs, lines, kept, self.specs, self.constants, self.variables)
 
-    def record(self, op: Op, inputs: tuple, attrs: dict, outs: tuple) -> None:
+    def record(self, op: Any, inputs: tuple, attrs: dict, outs: tuple) -> None:
         """Append a Line for an op call on Tensors."""
         for x in inputs:
             if x.id not in self.specs:

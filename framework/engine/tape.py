@@ -40,6 +40,7 @@ class GradientTape:
             Tensor
         ] = []  # watched tensors: kept, so that their slots keep their meaning
         self._unbuilt: list[Any] = []  # layers whose empty variables were watched
+        self._why: dict[int, str] = {}  # source -> why its gradient was None
         self._is_spent = False
 
     def __enter__(self) -> GradientTape:
@@ -132,15 +133,7 @@ class GradientTape:
         or "zero", what
         a source gets that the target does not depend on; `explain` says why it does not.
         """
-        if self._is_spent:
-            raise RuntimeError(SPENT)
-        if not self._was_entered:
-            raise RuntimeError(
-                "gradient() of a GradientTape that was never entered: use it in a `with` block"
-            )
-        unconnected = getattr(unconnected_gradients, "value", unconnected_gradients)
-        if unconnected not in ("none", "zero"):
-            raise ValueError(f"Unknown value for unconnected_gradients: {unconnected_gradients!r}")
+        unconnected = self._check_call(unconnected_gradients)
         targets = [check_target(t) for t in nest.flatten(target)]
         flat = [check_source(s) for s in nest.flatten(sources)]
         cotangents = start(
@@ -159,8 +152,23 @@ class GradientTape:
         if unconnected == "none":
             self._warn(flat, gradients)
         if not self._persistent:
+            lost = [s for s, g in zip(flat, gradients, strict=True) if g is None and targets]
+            self._why = {s.id: reasons.explain(self, targets[0], s) for s in lost}
             self._is_spent, self._lines, self._kept = True, [], []
         return nest.pack_sequence_as(sources, gradients)
+
+    def _check_call(self, unconnected_gradients: Any) -> str:
+        """Raise if gradient() cannot be called now; "none" or "zero"."""
+        if self._is_spent:
+            raise RuntimeError(SPENT)
+        if not self._was_entered:
+            raise RuntimeError(
+                "gradient() of a GradientTape that was never entered: use it in a `with` block"
+            )
+        unconnected = getattr(unconnected_gradients, "value", unconnected_gradients)
+        if unconnected not in ("none", "zero"):
+            raise ValueError(f"Unknown value for unconnected_gradients: {unconnected_gradients!r}")
+        return unconnected
 
     def _pick(self, found: dict, source: Tensor, unconnected: str) -> Tensor | None:
         if source.array.dtype.kind == "f" and source.id in found:
@@ -178,8 +186,12 @@ class GradientTape:
             LOG.warning("%s", reasons.watched_too_early(self._unbuilt))
 
     def explain(self, target: Any, source: Any) -> str:
-        """One sentence: why d target / d source is None, or that it is not. Ask before gradient()
-        or of a persistent tape."""
+        """One sentence: why d target / d source is None, or that it is not.
+
+        A non-persistent tape whose gradient() was called remembers the reasons of that call.
+        """
+        if self._is_spent and source.id in self._why:
+            return self._why[source.id]
         return reasons.explain(self, target, source)
 
 

@@ -219,7 +219,21 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray:
     if isinstance(value, Tensor):
         value = value.__array__()
     typed = hasattr(value, "__array__")
-    first = value if typed else first_leaf(value)
+    array = regular_array(value, wanted)
+    if not typed:
+        first = first_leaf(value)
+        check_kinds(array, first, wanted)
+        wanted = wanted or default_dtype(array, first)
+        if array.dtype.kind in "iu" and wanted.kind in "iu" and array.size:
+            check_range(array, wanted)
+    if wanted is None or array.dtype == wanted:
+        return array
+    with np.errstate(over="ignore"):
+        return array.astype(wanted)
+
+
+def regular_array(value: Any, wanted: np.dtype | None) -> np.ndarray:
+    """`value` as an array of numbers; an error for strings, objects and ragged lists."""
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -232,15 +246,6 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray:
             f"cannot make a tensor of {type(value).__name__} {value!r}: "
             "not a number or a regular array"
         )
-    if not typed:
-        check_kinds(array, first, wanted)
-    if wanted is None:
-        wanted = array.dtype if typed else default_dtype(array, first)
-    if array.dtype != wanted:
-        if array.dtype.kind in "iu" and wanted.kind in "iu" and not typed and array.size:
-            check_range(array, wanted)
-        with np.errstate(over="ignore"):
-            array = array.astype(wanted)
     return array
 
 

@@ -24,7 +24,7 @@ def library() -> ctypes.CDLL | None:
     return ctypes.CDLL(found[0]) if found else None
 
 
-def symbols() -> dict[str, int]:
+def symbols() -> dict[str, int | None]:
     """name -> address of cblas sgemm and dgemm."""
     blas = library()
     if blas is None:
@@ -35,7 +35,7 @@ def symbols() -> dict[str, int]:
     }
 
 
-def fallback() -> dict[str, int]:
+def fallback() -> dict[str, int | None]:
     """np.matmul behind cblas' signature, for a NumPy without a bundled OpenBLAS: right, and slower
     for small matrices."""
     made = {}

@@ -14,11 +14,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-from framework.engine.compile import blas
+from framework.engine.compile import target
 from framework.engine.compile.entry import Entry, Task
 
 LOG = logging.getLogger("framework")
@@ -54,55 +53,10 @@ def warn_once(message: str) -> None:
     LOG.warning("%s", message)
 
 
-@functools.cache
-def llvm():
-    """llvmlite's binding, started, with BLAS known to it."""
-    import llvmlite.binding as llvm
-
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    for name, address in blas.symbols().items():
-        llvm.add_symbol(name, address)
-    return llvm
-
-
-@functools.cache
-def stamp() -> str:
-    """What, besides its own text, a compiled object depends on."""
-    binding, here = llvm(), Path(__file__)
-    numba = Path(
-        find_spec("numba").origin
-    )  # found, not imported; importlib.metadata would cost 50 ms
-    sources = [
-        here.with_name("jit.py"),
-        here.with_name("language.py"),
-        here.with_name("entry.py"),
-        here.parents[1] / "kernels" / "gemm.py",
-        numba.with_name("_version.py"),
-    ]
-    texts = b"".join([path.read_bytes() for path in sources])
-    machine = binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
-    return "|".join(
-        [*machine, sys.version, str(binding.llvm_version_info), hashlib.sha256(texts).hexdigest()]
-    )
-
-
-def target_machine():
-    """Code for this CPU."""
-    binding = llvm()
-    return binding.Target.from_default_triple().create_target_machine(
-        cpu=binding.get_host_cpu_name(),
-        features=binding.get_host_cpu_features().flatten(),
-        opt=3,
-        codemodel="jitdefault",
-        reloc="static",
-    )
-
-
 def addresses(entries: list[Entry]) -> list[int]:
     """The address of each entry's compiled function; missing ones are compiled and kept for the
     next process."""
-    keys = [entry.key(stamp()) for entry in entries]
+    keys = [entry.key(target.stamp()) for entry in entries]
     missing = {k: e for k, e in zip(keys, entries, strict=True) if k not in LOADED}
     if missing:
         where = folder()
@@ -209,8 +163,8 @@ def load(objects: dict[str, tuple[dict, bytes]]) -> None:
     Numba's error paths, which our kernels never take: they get an address that ends the process
     with a message.
     """
-    binding = llvm()
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target_machine())
+    binding = target.llvm()
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target.machine())
     for head, body in objects.values():
         for name in head["externals"]:
             if not binding.address_of_symbol(name):

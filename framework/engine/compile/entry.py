@@ -101,35 +101,44 @@ def elementwise_entry(program: Program, line: Line) -> Entry:
     words: list = [Address(line.outs[0]), *[Address(slot) for slot in line.inputs], *sizes]
     first_size = HEADER + 1 + len(inputs)
     text = ["def entry(a):", f"    out = pointer_{stored_as(out)}(a[{HEADER}])"]
-    text += [
-        f"    x{i} = pointer_{stored_as(s)}(a[{HEADER + 1 + i}])" for i, s in enumerate(inputs)
-    ]
+    for i, s in enumerate(inputs):
+        text.append(f"    x{i} = pointer_{stored_as(s)}(a[{HEADER + 1 + i}])")
     text += [f"    n{d} = a[{first_size + d}]" for d in range(len(sizes))]
-    calls = []
+    constants, calls = calls_of(steps, names, len(inputs), words)
+    result = f"to_{stored_as(out)}(v{len(inputs) + len(steps) - 1})"
+    store = f"out[{flat_index(range(len(sizes)))}] = {result}"
+    text += [*constants, *loop_nest(inputs, varies, [*calls, store])]
+    functions = {name: op.scalar for op, name in names.items()}
+    return Entry("\n".join(text), functions, main_dtype([out, *inputs]), words)
+
+
+def calls_of(steps: tuple, names: dict, inputs: int, words: list) -> tuple[list, list]:
+    """The lines that read all steps' attrs (appended to `words`), and those that call them."""
+    constants, calls = [], []
     for s, (op, attrs, dtype, places) in enumerate(steps):
         arguments = [f"v{p}" for p in places]
         for name, value in scalar_attrs(op, attrs).items():
-            text.append(f"    c{s}_{name} = {attr_text(HEADER + len(words), value)}")
+            constants.append(f"    c{s}_{name} = {attr_text(HEADER + len(words), value)}")
             words.append(value if isinstance(value, float) else int(value))
             arguments.append(f"c{s}_{name}")
-        calls.append(f"v{len(inputs) + s} = to_{dtype.name}({names[op]}({', '.join(arguments)}))")
-    indent = "    "
-    for depth in range(len(sizes) + 1):
-        for i in range(len(inputs)):  # load as far out as the input still changes
-            if max([d for d in range(len(sizes)) if varies[d][i]], default=-1) == depth - 1:
-                value = f"x{i}[{flat_index([d for d in range(depth) if varies[d][i]])}]"
-                text.append(
-                    f"{indent}v{i} = {value}{' != 0' if inputs[i].dtype.kind == 'b' else ''}"
-                )
-        if depth < len(sizes):
+        calls.append(f"v{inputs + s} = to_{dtype.name}({names[op]}({', '.join(arguments)}))")
+    return constants, calls
+
+
+def loop_nest(inputs: list[Spec], varies: list, innermost: list[str]) -> list[str]:
+    """Loops over the collapsed axes; every input is loaded as far out as it still changes."""
+    text, indent, axes = [], "    ", range(len(varies))
+    last = [max([d for d in axes if varies[d][i]], default=-1) for i in range(len(inputs))]
+    for depth in range(len(varies) + 1):
+        for i, spec in enumerate(inputs):
+            if last[i] == depth - 1:
+                index = flat_index([d for d in range(depth) if varies[d][i]])
+                is_bool = " != 0" if spec.dtype.kind == "b" else ""
+                text.append(f"{indent}v{i} = x{i}[{index}]{is_bool}")
+        if depth < len(varies):
             text.append(f"{indent}for i{depth} in range(n{depth}):")
             indent += "    "
-    text += [indent + call for call in calls]
-    result = f"to_{stored_as(out)}(v{len(inputs) + len(steps) - 1})"
-    text.append(f"{indent}out[{flat_index(range(len(sizes)))}] = {result}")
-    floats = [s.dtype for s in (out, *inputs) if s.dtype.kind == "f"]
-    dtype = floats[0] if floats else np.dtype(np.float32)
-    return Entry("\n".join(text), {name: op.scalar for op, name in names.items()}, dtype, words)
+    return text + [indent + line for line in innermost]
 
 
 def stored_as(spec: Spec) -> str:
@@ -207,14 +216,17 @@ def kernel_entry(program: Program, line: Line) -> Entry | None:
         arguments.append(f"carray(pointer_{spec.dtype.name}(a[{at}]), ({sizes},))")
         words += [Address(slot), *shape]
         at += 1 + len(shape)
-    for name in list(inspect.signature(line.op.body).parameters)[len(arguments) :]:
+    body = line.op.body
+    if body is None:
+        return None
+    for name in list(inspect.signature(body).parameters)[len(arguments) :]:
         value = attrs[name]
         arguments.append(attr_text(at, value).replace("real_of", "double_of"))
         words.append(value if isinstance(value, (float, str)) else int(value))
         at += 1
     return Entry(
         "def entry(a):\n    body(" + ", ".join(arguments) + ")",
-        {"body": line.op.body},
+        {"body": body},
         main_dtype(outs + inputs),
         words,
     )

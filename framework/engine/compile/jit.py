@@ -15,7 +15,7 @@ import numba
 import numpy as np
 from numba import njit, types
 
-from framework.engine.compile import cache
+from framework.engine.compile import target
 from framework.engine.compile.entry import Task
 from framework.engine.compile.language import FAST, INT64, WORDS, language
 
@@ -76,7 +76,7 @@ def compile_task(task: Task) -> tuple[dict, bytes]:
     is internal.
     """
     symbol, text = llvm_text(task)
-    module = cache.llvm().parse_assembly(text)
+    module = target.llvm().parse_assembly(text)
     externals = []
     for value in (*module.functions, *module.global_variables):
         if value.is_declaration:
@@ -86,7 +86,7 @@ def compile_task(task: Task) -> tuple[dict, bytes]:
             value.name = task.symbol
         else:
             value.linkage = "internal"
-    body = cache.target_machine().emit_object(module)
+    body = target.machine().emit_object(module)
     return {
         "symbol": task.symbol,
         "externals": externals,

@@ -17,7 +17,10 @@ FAST = {
     "error_model": "numpy",
     "boundscheck": False,
     "fastmath": {"reassoc", "nsz", "arcp", "contract", "afn"},
+    "forceinline": True,  # a call inside a loop keeps it from being vectorised
 }
+# Where the order of operations is the point: no reassociation, no approximate division.
+PRECISE = FAST | {"fastmath": {"contract"}}
 INT64 = types.int64
 WORDS = types.CPointer(INT64)
 DTYPES = "float32 float64 int64 int32 int16 int8 uint8 uint16 uint32 uint64".split()
@@ -92,6 +95,83 @@ def exp_float32(x):
     y = (p * r * r + r + F(1.0)) * power_of_two(n)
     y = F(np.inf) if x > F(88.7) else F(0.0) if x < F(-87.3) else y
     return y if x == x else x
+
+
+@intrinsic
+def bits_of(context, x):
+    """The bits of a float32, as an int32."""
+    return types.int32(types.float32), lambda ctx, b, sig, args: b.bitcast(args[0], ir.IntType(32))
+
+
+@intrinsic
+def float_of(context, bits):
+    """The float32 with these bits."""
+    return types.float32(types.int32), lambda ctx, b, sig, args: b.bitcast(args[0], ir.FloatType())
+
+
+@njit(**PRECISE)
+def log_float32(x):
+    """Cephes logf: x = m 2^n with m in [sqrt(1/2), sqrt(2)); relative error < 2e-7."""
+    is_tiny = x < F(1.17549435e-38)  # denormal numbers are scaled by 2^23
+    y = x * F(8388608.0) if is_tiny else x
+    n = (bits_of(y) - np.int32(0x3F3504F3)) >> np.int32(23)
+    f = float_of(np.int32(bits_of(y) - (n << np.int32(23)))) - F(1.0)
+    e = F(n) - (F(23.0) if is_tiny else F(0.0))
+    p = F(7.0376836292e-2)
+    p = p * f + F(-1.1514610310e-1)
+    p = p * f + F(1.1676998740e-1)
+    p = p * f + F(-1.2420140846e-1)
+    p = p * f + F(1.4249322787e-1)
+    p = p * f + F(-1.6668057665e-1)
+    p = p * f + F(2.0000714765e-1)
+    p = p * f + F(-2.4999993993e-1)
+    p = p * f + F(3.3333331174e-1)
+    z = f * f
+    r = f + (p * f * z + e * F(-2.12194440e-4) - F(0.5) * z) + e * F(0.693359375)
+    r = F(-np.inf) if x == F(0.0) else r if x > F(0.0) else F(np.nan)
+    return x if x == F(np.inf) or x != x else r
+
+
+@njit(**PRECISE)
+def log1p_float32(x):
+    """Kahan's log(1 + x): the rounding error of u = 1 + x is divided out."""
+    u = F(1.0) + x
+    d = u - F(1.0)
+    y = log_float32(u) * (x / d)  # before the choice: a branch around it would not be vectorised
+    y = x if d == F(0.0) else y
+    return x if x == F(np.inf) else y
+
+
+@njit(**PRECISE)
+def expm1_float32(x):
+    """2^n (e^r - 1) + (2^n - 1) with the polynomial of exp_float32; relative error < 3e-7."""
+    t = F(-87.0) if not x > F(-87.0) else F(88.0) if x > F(88.0) else x
+    n = np.floor(t * F(1.44269504) + F(0.5))
+    r = (t - n * F(0.693359375)) - n * F(-2.12194440e-4)
+    p = F(1.9875691500e-4)
+    p = p * r + F(1.3981999507e-3)
+    p = p * r + F(8.3334519073e-3)
+    p = p * r + F(4.1665795894e-2)
+    p = p * r + F(1.6666665459e-1)
+    p = p * r + F(5.0000001201e-1)
+    s = power_of_two(n)
+    y = (p * r * r + r) * s + (s - F(1.0))
+    y = F(np.inf) if x > F(88.7) else y
+    return y if x == x else x
+
+
+@njit(**FAST)
+def philox(block, seed, counter):
+    """Philox4x32-10: the four random words (uint64 below 2^32) of a block; see ops/random.py."""
+    u, low, half = np.uint64, np.uint64(0xFFFFFFFF), np.uint64(32)
+    k0, k1 = u(seed) & low, u(seed) >> half
+    c0, c1, c2, c3 = u(block) & low, u(block) >> half, u(counter) & low, u(counter) >> half
+    for _ in range(10):
+        p0, p1 = c0 * u(0xD2511F53), c2 * u(0xCD9E8D57)
+        c0, c2 = (p1 >> half) ^ c1 ^ k0, (p0 >> half) ^ c3 ^ k1
+        c1, c3 = p1 & low, p0 & low
+        k0, k1 = (k0 + u(0x9E3779B9)) & low, (k1 + u(0xBB67AE85)) & low
+    return c0, c1, c2, c3
 
 
 @njit(**FAST)
@@ -257,4 +337,8 @@ def language(dtype: np.dtype) -> dict:
         "exp": exp_float32 if single else math.exp,
         "tanh": tanh_float32 if single else math.tanh,
         "erf": erf_float32 if single else math.erf,
+        "expm1": expm1_float32 if single else math.expm1,
+        "log": log_float32 if single else np.log,
+        "log1p": log1p_float32 if single else math.log1p,
+        "philox": philox,
     }  # fmt: skip

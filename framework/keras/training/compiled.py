@@ -38,7 +38,7 @@ class CompiledLoss:
             if isinstance(sample_weight, (list, tuple, dict))
             else [sample_weight] * len(outputs)
         )
-        total = None
+        total: Any = None
         for loss, factor, target, output, weight in zip(
             self.losses, self.weights, targets, outputs, weights, strict=True
         ):

@@ -87,7 +87,7 @@ class Trainer:
             metric.reset_state()
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+        self: Any, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ) -> Tensor:
         """The compiled loss plus the losses of the layers (regularizers, add_loss); on several
         ranks this rank's share."""
@@ -117,7 +117,7 @@ class Trainer:
         """One step of training on (x, y, sample_weight); override for your own logic."""
         return self.compute_metrics(*self._train_update(data))
 
-    def _train_update(self, data: tuple) -> tuple:
+    def _train_update(self: Any, data: tuple) -> tuple:
         """train_step without the metrics; returns what they are computed from."""
         x, y, sample_weight = unpack(data)
         with GradientTape(persistent=True) as tape:
@@ -141,7 +141,7 @@ class Trainer:
         """One step of evaluation on (x, y, sample_weight)."""
         return self.compute_metrics(*self._test_update(data))
 
-    def _test_update(self, data: tuple) -> tuple:
+    def _test_update(self: Any, data: tuple) -> tuple:
         """test_step without the metrics; returns what they are computed from."""
         x, y, sample_weight = unpack(data)
         y_pred = self(x, training=False)
@@ -152,7 +152,7 @@ class Trainer:
             self._track(all_reduce_step([], loss)[1], x)
         return x, y, y_pred, sample_weight
 
-    def predict_step(self, data: tuple) -> Any:
+    def predict_step(self: Any, data: tuple) -> Any:
         """One step of prediction on (x,)."""
         return self(unpack(data)[0], training=False)
 
@@ -240,13 +240,13 @@ class Trainer:
             "test", as_rows(x, listed(y), listed(sample_weight), "test_on_batch"), return_dict
         )
 
-    def predict_on_batch(self, x) -> Any:
+    def predict_on_batch(self: Any, x) -> Any:
         """The model's outputs for one batch, as arrays."""
         return nest.map_structure(
             lambda t: t.numpy(), self(nest.map_structure(lambda a: as_leaf(a, "x", "predict"), x))
         )
 
-    def _on_batch(self, kind: str, rows: Rows, return_dict: bool) -> Any:
+    def _on_batch(self: Any, kind: str, rows: Rows, return_dict: bool) -> Any:
         """A Runner whose data are a batch of this shape; the next batch of the shape is copied
         into it."""
         key = (
@@ -271,16 +271,15 @@ class Trainer:
 
         outputs: of the last step; a train_step of the user's own says which names are shown.
         """
-        with summed_over_ranks(
-            self.metrics[1:]
-        ):  # the loss is the global one on every rank already
+        counted = self.metrics[1:]  # the loss is the global one on every rank already
+        with summed_over_ranks(counted):
             found = {metric.name: metric.result() for metric in self.metrics if metric.variables}
-        flat: dict[str, float] = {}
+        flat: dict[str, Any] = {}
         for name, value in found.items():
             flat.update(value if isinstance(value, dict) else {name: value})
         if kind in self._own_logs:
-            own = zip(self._own_logs[kind], outputs, strict=True)
-            return {name: float(flat.get(name, value)) for name, value in own}
+            own: dict[str, Any] = dict(zip(self._own_logs[kind], outputs, strict=True))
+            return {name: float(flat.get(name, value)) for name, value in own.items()}
         return {name: float(flat[name]) for name in sorted(flat)}
 
     def _need_compile(self, caller: str) -> None:

@@ -43,7 +43,7 @@ def plan(program: Program) -> Plan:
     place_packed(program, made)
     first, last = lifetimes(program, made)
     live: list[tuple[int, int, int]] = []
-    for slot in sorted(first, key=first.get):
+    for slot in sorted(first, key=lambda slot: first[slot]):
         size = -(-max(1, program.specs[slot].nbytes) // ALIGN) * ALIGN
         live = sorted([block for block in live if block[2] >= first[slot]])
         at = 0
