@@ -103,30 +103,40 @@ def see_draws(outs, inputs, attrs):
 
 @random_uniform.kernel(views=see_draws)
 def _(out, state, start):
-    low, half = uint64(0xFFFFFFFF), uint64(32)
-    seed, counter = uint64(state[0]), uint64(state[1])
-    per_block = 16 // out.itemsize
-    first, last = start // per_block, (start + out.size + per_block - 1) // per_block
-    for block in range(first, last):
-        k0, k1 = seed & low, seed >> half
-        c0, c1, c2, c3 = uint64(block) & low, uint64(block) >> half, counter & low, counter >> half
-        for _ in range(10):
-            p0, p1 = c0 * uint64(0xD2511F53), c2 * uint64(0xCD9E8D57)
-            c0, c2 = (p1 >> half) ^ c1 ^ k0, (p0 >> half) ^ c3 ^ k1
-            c1, c3 = p1 & low, p0 & low
-            k0, k1 = (k0 + uint64(0x9E3779B9)) & low, (k1 + uint64(0xBB67AE85)) & low
-        at = block * per_block - start
-        if per_block == 4:
-            for lane in range(4):
-                word = c0 if lane == 0 else c1 if lane == 1 else c2 if lane == 2 else c3
-                if at + lane >= 0 and at + lane < out.size:
-                    out[at + lane] = real(int64(word >> uint64(8))) * 5.9604644775390625e-08
+    """Whole blocks first, four or two numbers at a time; then those at the ends."""
+    wide = out.itemsize == 8
+    per_block = 2 if wide else 4
+    skip = min(-start % per_block, out.size)
+    blocks = (out.size - skip) // per_block
+    first = (start + skip) // per_block
+    inner = out[skip : skip + blocks * per_block].reshape((blocks, per_block))
+    for i in range(blocks):
+        a, b, c, d = philox(first + i, state[0], state[1])
+        if wide:
+            inner[i, 0] = (
+                float64(int64(((a >> uint64(5)) << uint64(26)) | (b >> uint64(6))))
+                * 1.1102230246251565e-16
+            )
+            inner[i, 1] = (
+                float64(int64(((c >> uint64(5)) << uint64(26)) | (d >> uint64(6))))
+                * 1.1102230246251565e-16
+            )
         else:
-            for lane in range(2):
-                high, rest = (c0, c1) if lane == 0 else (c2, c3)
-                if at + lane >= 0 and at + lane < out.size:
-                    bits = ((high >> uint64(5)) << uint64(26)) | (rest >> uint64(6))
-                    out[at + lane] = float64(int64(bits)) * 1.1102230246251565e-16
+            inner[i, 0] = real(int32(a >> uint64(8))) * 5.9604644775390625e-08
+            inner[i, 1] = real(int32(b >> uint64(8))) * 5.9604644775390625e-08
+            inner[i, 2] = real(int32(c >> uint64(8))) * 5.9604644775390625e-08
+            inner[i, 3] = real(int32(d >> uint64(8))) * 5.9604644775390625e-08
+    for k in range(out.size - blocks * per_block):
+        i = k if k < skip else blocks * per_block + k
+        a, b, c, d = philox((start + i) // per_block, state[0], state[1])
+        lane = (start + i) % per_block
+        if wide:
+            high, rest = (a, b) if lane == 0 else (c, d)
+            bits = ((high >> uint64(5)) << uint64(26)) | (rest >> uint64(6))
+            out[i] = float64(int64(bits)) * 1.1102230246251565e-16
+        else:
+            word = a if lane == 0 else b if lane == 1 else c if lane == 2 else d
+            out[i] = real(int32(word >> uint64(8))) * 5.9604644775390625e-08
 
 
 def normal_forward(state, shape, dtype, first_row):
@@ -152,33 +162,21 @@ def random_normal(state, *, shape, dtype="float32", first_row=0):
 
 @random_normal.kernel(views=see_draws)
 def _(out, state, start):
-    low, half = uint64(0xFFFFFFFF), uint64(32)
-    seed, counter = uint64(state[0]), uint64(state[1])
     per_block = 16 // out.itemsize
     first, last = start // per_block, (start + out.size + per_block - 1) // per_block
     for block in range(first, last):
-        k0, k1 = seed & low, seed >> half
-        c0, c1, c2, c3 = uint64(block) & low, uint64(block) >> half, counter & low, counter >> half
-        for _ in range(10):
-            p0, p1 = c0 * uint64(0xD2511F53), c2 * uint64(0xCD9E8D57)
-            c0, c2 = (p1 >> half) ^ c1 ^ k0, (p0 >> half) ^ c3 ^ k1
-            c1, c3 = p1 & low, p0 & low
-            k0, k1 = (k0 + uint64(0x9E3779B9)) & low, (k1 + uint64(0xBB67AE85)) & low
+        a, b, c, d = philox(block, state[0], state[1])
         at = block * per_block - start
         for pair in range(per_block // 2):
             if per_block == 4:
-                a, b = (c0, c1) if pair == 0 else (c2, c3)
-                u = real(int64(a >> uint64(8))) * 5.9604644775390625e-08
-                v = real(int64(b >> uint64(8))) * 5.9604644775390625e-08
+                high, rest = (a, b) if pair == 0 else (c, d)
+                u = real(int32(high >> uint64(8))) * 5.9604644775390625e-08
+                v = real(int32(rest >> uint64(8))) * 5.9604644775390625e-08
             else:
-                u = (
-                    real(int64(((c0 >> uint64(5)) << uint64(26)) | (c1 >> uint64(6))))
-                    * 1.1102230246251565e-16
-                )
-                v = (
-                    real(int64(((c2 >> uint64(5)) << uint64(26)) | (c3 >> uint64(6))))
-                    * 1.1102230246251565e-16
-                )
+                bits = ((a >> uint64(5)) << uint64(26)) | (b >> uint64(6))
+                u = real(int64(bits)) * 1.1102230246251565e-16
+                bits = ((c >> uint64(5)) << uint64(26)) | (d >> uint64(6))
+                v = real(int64(bits)) * 1.1102230246251565e-16
             radius, angle = sqrt(-2.0 * log(1.0 - u)), v * 6.283185307179586
             i = at + 2 * pair
             if i >= 0 and i < out.size:

@@ -50,19 +50,23 @@ def cumsum(x, *, axis=0, exclusive=False, reverse=False):
 
 @cumsum.kernel(views=see_scan)
 def _(out, x, exclusive, reverse):
-    n = x.shape[1]
+    n, width = x.shape[1], x.shape[2]
     for a in range(x.shape[0]):
+        total = zero(out)
         for i in range(n):
             b = n - 1 - i if reverse else i
             before = b + 1 if reverse else b - 1
-            row, term = out[a, b], x[a, before if exclusive and i > 0 else b]
-            if i > 0:
-                last = out[a, before]
-                for c in range(row.size):
-                    row[c] = last[c] + term[c]
+            if width == 1:
+                last = total
+                total = total + x[a, b, 0]
+                out[a, b, 0] = last if exclusive else total
+            elif i == 0:
+                for c in range(width):
+                    out[a, b, c] = total if exclusive else x[a, b, c]
             else:
-                for c in range(row.size):
-                    row[c] = zero(out) if exclusive else term[c]
+                row, last, term = out[a, b], out[a, before], x[a, before if exclusive else b]
+                for c in range(width):
+                    row[c] = last[c] + term[c]
 
 
 @cumsum.vjp()
@@ -82,19 +86,23 @@ def cumprod(x, *, axis=0, exclusive=False, reverse=False):
 
 @cumprod.kernel(views=see_scan)
 def _(out, x, exclusive, reverse):
-    n = x.shape[1]
+    n, width = x.shape[1], x.shape[2]
     for a in range(x.shape[0]):
+        total = zero(out) + 1
         for i in range(n):
             b = n - 1 - i if reverse else i
             before = b + 1 if reverse else b - 1
-            row, factor = out[a, b], x[a, before if exclusive and i > 0 else b]
-            if i > 0:
-                last = out[a, before]
-                for c in range(row.size):
-                    row[c] = last[c] * factor[c]
+            if width == 1:
+                last = total
+                total = total * x[a, b, 0]
+                out[a, b, 0] = last if exclusive else total
+            elif i == 0:
+                for c in range(width):
+                    out[a, b, c] = total if exclusive else x[a, b, c]
             else:
-                for c in range(row.size):
-                    row[c] = zero(out) + 1 if exclusive else factor[c]
+                row, last, term = out[a, b], out[a, before], x[a, before if exclusive else b]
+                for c in range(width):
+                    row[c] = last[c] * term[c]
 
 
 @cumprod.vjp("y x")
