@@ -104,11 +104,11 @@ def _(p, m, v, g, rate, step, beta_1, beta_2, epsilon):
     is_differentiable=False,
 )
 def take_batch(data, order, step, *, size, batch, first):
-    """Rows order[step batch + first ... + size] of data:
+    """Rows order[(step batch + first + i) mod n] of data for i < size:
     this rank's part of batch number `step` of an epoch.
     """
-    start = int(step) * batch + first
-    return data[order[start : start + size]]
+    rows = int(step) * batch + first + np.arange(size)
+    return data[order[rows % len(order)]]
 
 
 def see_rows(outs, inputs, attrs):
@@ -120,7 +120,7 @@ def see_rows(outs, inputs, attrs):
 def _(out, data, order, step, batch, first):
     start = step[0] * batch + first
     for i in range(out.shape[0]):
-        row = data[order[start + i]]
+        row = data[order[(start + i) % order.size]]
         copy_into(out[i], row)
 
 
