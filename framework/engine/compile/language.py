@@ -235,6 +235,50 @@ def add_into(out, x):
 
 
 @njit(**FAST)
+def largest(row):
+    """The largest element of a vector, NaN passed over, in eight chains that do not wait."""
+    m0 = m1 = m2 = m3 = m4 = m5 = m6 = m7 = row[0]
+    for i in range(row.size // 8):
+        part = row[8 * i : 8 * i + 8]
+        m0 = part[0] if part[0] > m0 else m0
+        m1 = part[1] if part[1] > m1 else m1
+        m2 = part[2] if part[2] > m2 else m2
+        m3 = part[3] if part[3] > m3 else m3
+        m4 = part[4] if part[4] > m4 else m4
+        m5 = part[5] if part[5] > m5 else m5
+        m6 = part[6] if part[6] > m6 else m6
+        m7 = part[7] if part[7] > m7 else m7
+    for i in range(row.size // 8 * 8, row.size):
+        m0 = row[i] if row[i] > m0 else m0
+    m0, m1 = m4 if m4 > m0 else m0, m5 if m5 > m1 else m1
+    m2, m3 = m6 if m6 > m2 else m2, m7 if m7 > m3 else m3
+    m0, m1 = m2 if m2 > m0 else m0, m3 if m3 > m1 else m1
+    return m1 if m1 > m0 else m0
+
+
+@njit(**FAST)
+def smallest(row):
+    """The smallest element of a vector, NaN passed over, in eight chains that do not wait."""
+    m0 = m1 = m2 = m3 = m4 = m5 = m6 = m7 = row[0]
+    for i in range(row.size // 8):
+        part = row[8 * i : 8 * i + 8]
+        m0 = part[0] if part[0] < m0 else m0
+        m1 = part[1] if part[1] < m1 else m1
+        m2 = part[2] if part[2] < m2 else m2
+        m3 = part[3] if part[3] < m3 else m3
+        m4 = part[4] if part[4] < m4 else m4
+        m5 = part[5] if part[5] < m5 else m5
+        m6 = part[6] if part[6] < m6 else m6
+        m7 = part[7] if part[7] < m7 else m7
+    for i in range(row.size // 8 * 8, row.size):
+        m0 = row[i] if row[i] < m0 else m0
+    m0, m1 = m4 if m4 < m0 else m0, m5 if m5 < m1 else m1
+    m2, m3 = m6 if m6 < m2 else m2, m7 if m7 < m3 else m3
+    m0, m1 = m2 if m2 < m0 else m0, m3 if m3 < m1 else m1
+    return m1 if m1 < m0 else m0
+
+
+@njit(**FAST)
 def zero(x):
     """0 of the dtype of the array x."""
     return x.dtype.type(0)
@@ -341,4 +385,6 @@ def language(dtype: np.dtype) -> dict:
         "log": log_float32 if single else np.log,
         "log1p": log1p_float32 if single else math.log1p,
         "philox": philox,
+        "largest": largest,
+        "smallest": smallest,
     }  # fmt: skip

@@ -60,9 +60,7 @@ def softmax(x, *, axis=-1):
 def _(out, x):
     for i in range(x.shape[0]):
         row, y = x[i], out[i]
-        top = row[0]
-        for j in range(row.size):
-            top = max(top, row[j])
+        top = largest(row)
         for j in range(row.size):
             y[j] = exp(row[j] - top)
         total = zero(y)
@@ -120,9 +118,7 @@ def log_softmax(x, *, axis=-1):
 def _(out, x):
     for i in range(x.shape[0]):
         row, y = x[i], out[i]
-        top = row[0]
-        for j in range(row.size):
-            top = max(top, row[j])
+        top = largest(row)
         total = zero(y)
         for j in range(row.size):
             total += exp(row[j] - top)
@@ -178,9 +174,7 @@ def softmax_cross_entropy(labels, logits):
 def _(loss, p, labels, logits):
     for i in range(p.shape[0]):
         x, y, label = logits[i], p[i], labels[i]
-        top = x[0]
-        for j in range(x.size):
-            top = max(top, x[j])
+        top = largest(x)
         for j in range(x.size):
             y[j] = exp(x[j] - top)
         total = zero(y)

@@ -112,27 +112,18 @@ def _(out, x):
     width = out.shape[1]
     for a in range(out.shape[0]):
         row = x[a]
-        if width == 1:  # four chains, so that none waits; NaN fails all comparisons
-            m0, m1, m2, m3, wrong = row[0], row[0], row[0], row[0], 0
-            for i in range(row.size // 4):
-                part = row[4 * i : 4 * i + 4]
-                m0 = part[0] if part[0] > m0 else m0
-                m1 = part[1] if part[1] > m1 else m1
-                m2 = part[2] if part[2] > m2 else m2
-                m3 = part[3] if part[3] > m3 else m3
-            for i in range(row.size // 4 * 4, row.size):
-                m0 = row[i] if row[i] > m0 else m0
-            m0, m2 = m1 if m1 > m0 else m0, m3 if m3 > m2 else m2
+        if width == 1:
+            wrong = 0
             for i in range(row.size):
                 wrong += row[i] != row[i]
-            out[a, 0] = nan(out) if wrong else m2 if m2 > m0 else m0
+            out[a, 0] = nan(out) if wrong else largest(row)
         else:
             best = out[a]
             copy_into(best, row[:width])
             for b in range(1, x.shape[1] // width):
                 part = row[b * width : b * width + width]
                 for c in range(width):
-                    best[c] = part[c] if part[c] > best[c] or part[c] != part[c] else best[c]
+                    best[c] = part[c] if (part[c] > best[c]) | (part[c] != part[c]) else best[c]
 
 
 @op(*REDUCTIONS, infer=infer_reduction)
@@ -148,27 +139,18 @@ def _(out, x):
     width = out.shape[1]
     for a in range(out.shape[0]):
         row = x[a]
-        if width == 1:  # four chains, so that none waits; NaN fails all comparisons
-            m0, m1, m2, m3, wrong = row[0], row[0], row[0], row[0], 0
-            for i in range(row.size // 4):
-                part = row[4 * i : 4 * i + 4]
-                m0 = part[0] if part[0] < m0 else m0
-                m1 = part[1] if part[1] < m1 else m1
-                m2 = part[2] if part[2] < m2 else m2
-                m3 = part[3] if part[3] < m3 else m3
-            for i in range(row.size // 4 * 4, row.size):
-                m0 = row[i] if row[i] < m0 else m0
-            m0, m2 = m1 if m1 < m0 else m0, m3 if m3 < m2 else m2
+        if width == 1:
+            wrong = 0
             for i in range(row.size):
                 wrong += row[i] != row[i]
-            out[a, 0] = nan(out) if wrong else m2 if m2 < m0 else m0
+            out[a, 0] = nan(out) if wrong else smallest(row)
         else:
             best = out[a]
             copy_into(best, row[:width])
             for b in range(1, x.shape[1] // width):
                 part = row[b * width : b * width + width]
                 for c in range(width):
-                    best[c] = part[c] if part[c] < best[c] or part[c] != part[c] else best[c]
+                    best[c] = part[c] if (part[c] < best[c]) | (part[c] != part[c]) else best[c]
 
 
 def extreme_gradient(g, y, x, *, axis=None, keepdims=False):
@@ -338,18 +320,19 @@ def _(out, x):
     width = out.shape[1]
     for a in range(out.shape[0]):
         for c in range(width):
-            top = x[a, c]
-            for b in range(1, x.shape[1] // width):
-                top = max(top, x[a, b * width + c])
-            top = top if top - top == 0.0 else 0.0
-            total = zero(out)
+            total, top, row = zero(out), x[a, c], x[a]
             if width == 1:
-                row = x[a]
+                top = largest(row)
+            else:
+                for b in range(1, x.shape[1] // width):
+                    top = max(top, row[b * width + c])
+            top = top if top - top == 0.0 else 0.0
+            if width == 1:
                 for b in range(row.size):
                     total += exp(row[b] - top)
             else:
                 for b in range(x.shape[1] // width):
-                    total += exp(x[a, b * width + c] - top)
+                    total += exp(row[b * width + c] - top)
             out[a, c] = log(total) + top
 
 

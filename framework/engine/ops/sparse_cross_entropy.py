@@ -58,9 +58,7 @@ def sparse_softmax_cross_entropy(labels, logits):
 def _(loss, p, labels, logits):
     for i in range(p.shape[0]):
         x, y = logits[i], p[i]
-        highest = x[0]
-        for j in range(x.size):
-            highest = max(highest, x[j])
+        highest = largest(x)
         for j in range(x.size):
             y[j] = exp(x[j] - highest)
         total = zero(y)

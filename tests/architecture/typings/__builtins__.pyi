@@ -7,8 +7,8 @@ add_into: Any
 after: Any
 asin: Any
 asinh: Any
-atan: Any
 atan2: Any
+atan: Any
 atanh: Any
 call: Any
 carray: Any
@@ -38,12 +38,14 @@ int8: Any
 isfinite: Any
 isinf: Any
 isnan: Any
+largest: Any
 lgamma: Any
-log: Any
 log10: Any
 log1p: Any
 log2: Any
+log: Any
 nan: Any
+philox: Any
 pi: Any
 pointer_bool: Any
 pointer_float32: Any
@@ -62,6 +64,7 @@ rint: Any
 round_even: Any
 sin: Any
 sinh: Any
+smallest: Any
 sqrt: Any
 tan: Any
 tanh: Any
