@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,11 @@ from framework.engine.random import SeedGenerator
 from framework.keras import configurable
 from framework.keras.calls import CALLS
 from framework.keras.layers.structure import leaves
-from framework.keras.settled import remember
 from framework.keras.variable import Variable
 
+# Containers among a layer's attributes that hold no parts of it.
+UNTRACKED = {"_found", "_losses", "_layer_calls", "_build_config", "_given"}
+CHANGES = [0]  # how often an attribute that may hold parts was set, on any layer
 RULES = ("initializer", "regularizer", "constraint")
 
 
@@ -78,14 +80,39 @@ class Tracking:
         rules: dict[str, Any] = {kind: getattr(self, f"{name}_{kind}", None) for kind in RULES}
         return self.add_weight(shape, trainable=trainable, name=name, **rules)
 
-    def _own(self, kind: type) -> Iterable[Any]:
-        """Variables or Layers among the attributes, also in lists and dicts, each once."""
-        return remember((id(self), kind), lambda: self._search(kind))
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, PARTS):
+            CHANGES[0] += 1
+        object.__setattr__(self, name, value)
 
-    def _search(self, kind: type) -> Iterator[Any]:
+    def _remember(self, key: str, search: Callable[[], Iterable[Any]]) -> list[Any]:
+        """What `search` finds; looked for again when an attribute of a layer or one of the lists
+        and dicts in them has changed.
+        """
+        found = self.__dict__.setdefault("_found", {})
+        known = found.get(key)
+        if known and known[0] == CHANGES[0] and all([ids(c) == was for c, was in known[1]]):
+            return known[2]
+        result = list(search())
+        layers = [self] if key == "own layers" else self._flatten_layers()
+        held = [(c, ids(c)) for layer in layers for c in layer._containers()]
+        found[key] = CHANGES[0], held, result
+        return result
+
+    def _containers(self) -> Iterator[Any]:
+        """The lists and dicts among the attributes, and those in them."""
+        todo = [v for name, v in vars(self).items() if name not in UNTRACKED]
+        while todo:
+            value = todo.pop()
+            if isinstance(value, (list, tuple, dict)):
+                yield value
+                todo += value.values() if isinstance(value, dict) else value
+
+    def _own(self, kind: type) -> Iterator[Any]:
+        """Variables or Layers among the attributes, also in lists and dicts, each once."""
         seen = set()
-        for value in vars(self).values():
-            if isinstance(value, (kind, list, tuple, dict)):
+        for name, value in vars(self).items():
+            if isinstance(value, (kind, list, tuple, dict)) and name not in UNTRACKED:
                 for leaf in leaves(value):
                     if isinstance(leaf, kind) and id(leaf) not in seen and leaf is not self:
                         seen.add(id(leaf))
@@ -93,7 +120,7 @@ class Tracking:
 
     @property
     def _layers(self) -> list[Any]:
-        return list(self._own(Tracking))
+        return self._remember("own layers", lambda: self._own(Tracking))
 
     def _flatten_layers(self) -> Iterator[Any]:
         """This layer and all below it, each once."""
@@ -110,7 +137,7 @@ class Tracking:
         """The Variables of the layer and of those below: its own trainable ones, its others, then
         theirs.
         """
-        unique = list(remember((id(self), "weights"), self._find_weights))
+        unique = list(self._remember("weights", self._find_weights))
         return unique if unique or self.built else NoVariables(self)
 
     def _find_weights(self) -> list[Variable]:
@@ -186,3 +213,11 @@ class Tracking:
     def count_params(self) -> int:
         """The number of numbers in the weights."""
         return sum(v.array.size for v in self.weights)
+
+
+PARTS = (Tracking, Variable, SeedGenerator, list, tuple, dict)
+
+
+def ids(container: Any) -> list[int]:
+    """What is in a list or dict, by identity."""
+    return [id(x) for x in (container.values() if isinstance(container, dict) else container)]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine import ops
+from framework.engine.dtypes import DTYPES
 from framework.engine.tensor import Tensor
 from framework.keras import configurable
 from framework.keras.configurable import Configurable
@@ -82,11 +83,9 @@ def to_tensor(x: Any, dtype: str) -> Tensor:
     they compute.
     """
     if isinstance(x, Tensor):
-        return (
-            ops.cast(x, dtype=dtype)
-            if x.array.dtype.kind == "f" and x.array.dtype.name != dtype
-            else x
-        )
+        have = x.array.dtype
+        is_cast = have.kind == "f" and have is not DTYPES[dtype].dtype
+        return ops.cast(x, dtype=dtype) if is_cast else x
     array = np.asarray(x)
     return Tensor(array.astype(dtype) if array.dtype.kind == "f" else array)
 

@@ -14,7 +14,6 @@ from framework.engine import ops
 from framework.engine.errors import TraceError
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
-from framework.keras.settled import settled
 from framework.keras.training import shard
 from framework.keras.training.arrays import Rows
 
@@ -89,12 +88,10 @@ class Runner:
                 else:
                     run_watched(executable, count, tick)
                 return executable.outputs()
-        outputs = self._call(rows)  # the first step may build layers
-        with settled():
-            for _ in range(count - 1):
-                if tick is not None:
-                    tick()
-                outputs = self._call(rows)
+        for _ in range(count):
+            outputs = self._call(rows)
+            if tick is not None:
+                tick()
         return [np.asarray(o) for o in outputs]
 
     def _executable(self, rows: int) -> Any:
