@@ -85,10 +85,8 @@ class Variable(Tensor):
 
     def is_held(self) -> bool:
         """True while someone else refers to the present value."""
-        return (
-            sys.getrefcount(self._raw),
-            sys.getrefcount(self.array),
-        ) > self._free or sys.getrefcount(self.array) > self._free[1]
+        raw, array = self._free
+        return sys.getrefcount(self._raw) > raw or sys.getrefcount(self.array) > array
 
     def writable(self) -> np.ndarray:
         """The memory, for an op that overwrites it in place; a copy takes its place if the value

@@ -240,20 +240,17 @@ def largest(row):
     m0 = m1 = m2 = m3 = m4 = m5 = m6 = m7 = row[0]
     for i in range(row.size // 8):
         part = row[8 * i : 8 * i + 8]
-        m0 = part[0] if part[0] > m0 else m0
-        m1 = part[1] if part[1] > m1 else m1
-        m2 = part[2] if part[2] > m2 else m2
-        m3 = part[3] if part[3] > m3 else m3
-        m4 = part[4] if part[4] > m4 else m4
-        m5 = part[5] if part[5] > m5 else m5
-        m6 = part[6] if part[6] > m6 else m6
-        m7 = part[7] if part[7] > m7 else m7
+        m0 = max(m0, part[0])
+        m1 = max(m1, part[1])
+        m2 = max(m2, part[2])
+        m3 = max(m3, part[3])
+        m4 = max(m4, part[4])
+        m5 = max(m5, part[5])
+        m6 = max(m6, part[6])
+        m7 = max(m7, part[7])
     for i in range(row.size // 8 * 8, row.size):
-        m0 = row[i] if row[i] > m0 else m0
-    m0, m1 = m4 if m4 > m0 else m0, m5 if m5 > m1 else m1
-    m2, m3 = m6 if m6 > m2 else m2, m7 if m7 > m3 else m3
-    m0, m1 = m2 if m2 > m0 else m0, m3 if m3 > m1 else m1
-    return m1 if m1 > m0 else m0
+        m0 = max(m0, row[i])
+    return max(max(max(m0, m1), max(m2, m3)), max(max(m4, m5), max(m6, m7)))
 
 
 @njit(**FAST)
@@ -262,20 +259,17 @@ def smallest(row):
     m0 = m1 = m2 = m3 = m4 = m5 = m6 = m7 = row[0]
     for i in range(row.size // 8):
         part = row[8 * i : 8 * i + 8]
-        m0 = part[0] if part[0] < m0 else m0
-        m1 = part[1] if part[1] < m1 else m1
-        m2 = part[2] if part[2] < m2 else m2
-        m3 = part[3] if part[3] < m3 else m3
-        m4 = part[4] if part[4] < m4 else m4
-        m5 = part[5] if part[5] < m5 else m5
-        m6 = part[6] if part[6] < m6 else m6
-        m7 = part[7] if part[7] < m7 else m7
+        m0 = min(m0, part[0])
+        m1 = min(m1, part[1])
+        m2 = min(m2, part[2])
+        m3 = min(m3, part[3])
+        m4 = min(m4, part[4])
+        m5 = min(m5, part[5])
+        m6 = min(m6, part[6])
+        m7 = min(m7, part[7])
     for i in range(row.size // 8 * 8, row.size):
-        m0 = row[i] if row[i] < m0 else m0
-    m0, m1 = m4 if m4 < m0 else m0, m5 if m5 < m1 else m1
-    m2, m3 = m6 if m6 < m2 else m2, m7 if m7 < m3 else m3
-    m0, m1 = m2 if m2 < m0 else m0, m3 if m3 < m1 else m1
-    return m1 if m1 < m0 else m0
+        m0 = min(m0, row[i])
+    return min(min(min(m0, m1), min(m2, m3)), min(min(m4, m5), min(m6, m7)))
 
 
 @njit(**FAST)

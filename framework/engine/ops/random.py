@@ -24,7 +24,7 @@ LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 CHUNK = 4096  # blocks at a time: what fits into the cache
 
 
-def philox(state: np.ndarray, first: int, count: int) -> np.ndarray:
+def blocks_of(state: np.ndarray, first: int, count: int) -> np.ndarray:
     """The words of blocks first ... first + count - 1: uint64 (count, 4), each below 2^32."""
     out = np.empty((count, 4), np.uint64)
     for start in range(0, count, CHUNK):
@@ -61,7 +61,7 @@ def words_of(
     per_block = 2 if dtype.itemsize == 8 else 4
     n, start = math.prod(shape), position_of(shape, first_row)
     first, last = start // per_block, -(-(start + n) // per_block)
-    return philox(state, first, last - first), start - first * per_block, n
+    return blocks_of(state, first, last - first), start - first * per_block, n
 
 
 def fraction(words: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -50,23 +50,15 @@ def cumsum(x, *, axis=0, exclusive=False, reverse=False):
 
 @cumsum.kernel(views=see_scan)
 def _(out, x, exclusive, reverse):
-    n, width = x.shape[1], x.shape[2]
+    n = x.shape[1]
     for a in range(x.shape[0]):
-        total = zero(out)
-        for i in range(n):
-            b = n - 1 - i if reverse else i
-            before = b + 1 if reverse else b - 1
-            if width == 1:
-                last = total
-                total = total + x[a, b, 0]
-                out[a, b, 0] = last if exclusive else total
-            elif i == 0:
-                for c in range(width):
-                    out[a, b, c] = total if exclusive else x[a, b, c]
-            else:
-                row, last, term = out[a, b], out[a, before], x[a, before if exclusive else b]
-                for c in range(width):
-                    row[c] = last[c] + term[c]
+        for c in range(x.shape[2]):
+            total = zero(out)
+            for i in range(n):
+                b = n - 1 - i if reverse else i
+                before = total
+                total = total + x[a, b, c]
+                out[a, b, c] = before if exclusive else total
 
 
 @cumsum.vjp()
@@ -86,23 +78,15 @@ def cumprod(x, *, axis=0, exclusive=False, reverse=False):
 
 @cumprod.kernel(views=see_scan)
 def _(out, x, exclusive, reverse):
-    n, width = x.shape[1], x.shape[2]
+    n = x.shape[1]
     for a in range(x.shape[0]):
-        total = zero(out) + 1
-        for i in range(n):
-            b = n - 1 - i if reverse else i
-            before = b + 1 if reverse else b - 1
-            if width == 1:
-                last = total
-                total = total * x[a, b, 0]
-                out[a, b, 0] = last if exclusive else total
-            elif i == 0:
-                for c in range(width):
-                    out[a, b, c] = total if exclusive else x[a, b, c]
-            else:
-                row, last, term = out[a, b], out[a, before], x[a, before if exclusive else b]
-                for c in range(width):
-                    row[c] = last[c] * term[c]
+        for c in range(x.shape[2]):
+            total = zero(out) + 1
+            for i in range(n):
+                b = n - 1 - i if reverse else i
+                before = total
+                total = total * x[a, b, c]
+                out[a, b, c] = before if exclusive else total
 
 
 @cumprod.vjp("y x")

@@ -70,11 +70,20 @@ def adam_update(p, m, v, g, rate, step, *, beta_1=0.9, beta_2=0.999, epsilon=1e-
     (sqrt(v) + epsilon)
     """
     t = float(step) + 1.0
-    one = p.dtype.type
-    m += (g - m) * one(1 - beta_1)
-    v += (g * g - v) * one(1 - beta_2)
-    alpha = one(rate * math.sqrt(1 - beta_2**t) / (1 - beta_1**t))
-    p -= alpha * m / (np.sqrt(v) + one(epsilon))
+    alpha = float(rate) * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+    x = np.empty_like(p)  # one buffer for all steps: this op is half of a small eager step
+    np.subtract(g, m, out=x)
+    x *= 1 - beta_1
+    m += x
+    np.multiply(g, g, out=x)
+    x -= v
+    x *= 1 - beta_2
+    v += x
+    np.sqrt(v, out=x)
+    x += epsilon
+    np.divide(m, x, out=x)
+    x *= alpha
+    p -= x
 
 
 @adam_update.kernel(views=flatten_parameters)
