@@ -22,6 +22,7 @@ seed: 5
 data: {{file: {data}, validation: 30, test: 0.1}}
 model:
   - Dense: {{units: 16, activation: relu}}
+  - Dropout: {{rate: 0.2}}
   - Dense: {{units: 3, activation: softmax}}
 loss: sparse_categorical_crossentropy
 metrics: [accuracy]
