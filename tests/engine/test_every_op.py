@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -239,6 +241,18 @@ def test_compiled_equals_eager(dtype):
             except AssertionError as error:
                 wrong.append(f"{name} {OPS[name].samples[i].attrs} variant {v}: {error}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.slow
+def test_kernels_from_the_cache_need_no_numba():
+    """A symbol that only Numba has (reshape's helper) would end a process without it."""
+    compiled(np.dtype(np.float32))
+    code = (
+        "import sys, numpy as np; from tests.engine.test_every_op import compiled; "
+        "compiled(np.dtype(np.float32)); assert 'numba' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 HAS_NO_KERNEL = {"sum-3", "mean-3", "max-3", "min-3", "prod-3", "any-3", "all-3", "logsumexp-3",

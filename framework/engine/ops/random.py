@@ -109,23 +109,19 @@ def _(out, state, start):
     skip = min(-start % per_block, out.size)
     blocks = (out.size - skip) // per_block
     first = (start + skip) // per_block
-    inner = out[skip : skip + blocks * per_block].reshape((blocks, per_block))
     for i in range(blocks):
         a, b, c, d = philox(first + i, state[0], state[1])
+        part = out[skip + i * per_block : skip + i * per_block + per_block]
         if wide:
-            inner[i, 0] = (
-                float64(int64(((a >> uint64(5)) << uint64(26)) | (b >> uint64(6))))
-                * 1.1102230246251565e-16
-            )
-            inner[i, 1] = (
-                float64(int64(((c >> uint64(5)) << uint64(26)) | (d >> uint64(6))))
-                * 1.1102230246251565e-16
-            )
+            bits = ((a >> uint64(5)) << uint64(26)) | (b >> uint64(6))
+            part[0] = float64(int64(bits)) * 1.1102230246251565e-16
+            bits = ((c >> uint64(5)) << uint64(26)) | (d >> uint64(6))
+            part[1] = float64(int64(bits)) * 1.1102230246251565e-16
         else:
-            inner[i, 0] = real(int32(a >> uint64(8))) * 5.9604644775390625e-08
-            inner[i, 1] = real(int32(b >> uint64(8))) * 5.9604644775390625e-08
-            inner[i, 2] = real(int32(c >> uint64(8))) * 5.9604644775390625e-08
-            inner[i, 3] = real(int32(d >> uint64(8))) * 5.9604644775390625e-08
+            part[0] = real(int32(a >> uint64(8))) * 5.9604644775390625e-08
+            part[1] = real(int32(b >> uint64(8))) * 5.9604644775390625e-08
+            part[2] = real(int32(c >> uint64(8))) * 5.9604644775390625e-08
+            part[3] = real(int32(d >> uint64(8))) * 5.9604644775390625e-08
     for k in range(out.size - blocks * per_block):
         i = k if k < skip else blocks * per_block + k
         a, b, c, d = philox((start + i) // per_block, state[0], state[1])
