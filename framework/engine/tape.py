@@ -139,16 +139,10 @@ class GradientTape:
         cotangents = start(
             targets, nest.flatten(output_gradients) if output_gradients is not None else []
         )
-        was_recording = self._is_recording
-        if was_recording and not self._persistent:
-            self._stop()
-        try:
+        with self._paused():
             watched = {s.id for s in flat if s.id in self._slots}
             found = pullback(self._lines, cotangents, watched) if targets else {}
             gradients = [self._pick(found, s, unconnected) for s in flat]
-        finally:
-            if was_recording and not self._is_recording:
-                self._start()
         if unconnected == "none":
             self._warn(flat, gradients)
         if not self._persistent:
@@ -156,6 +150,18 @@ class GradientTape:
             self._why = {s.id: reasons.explain(self, targets[0], s) for s in lost}
             self._is_spent, self._lines, self._kept = True, [], []
         return nest.pack_sequence_as(sources, gradients)
+
+    @contextlib.contextmanager
+    def _paused(self):
+        """Within this block a non-persistent tape does not record (its own gradient, say)."""
+        pauses = self._is_recording and not self._persistent
+        if pauses:
+            self._stop()
+        try:
+            yield
+        finally:
+            if pauses:
+                self._start()
 
     def _check_call(self, unconnected_gradients: Any) -> str:
         """Raise if gradient() cannot be called now; "none" or "zero"."""

@@ -158,17 +158,17 @@ def store(where: Path | None, key: str, head: dict, body: bytes) -> None:
 def load(objects: dict[str, tuple[dict, bytes]]) -> None:
     """Link object files into the process.
 
-    Note [Externals]  One unresolved symbol makes MCJIT resolve all to 0. What neither the process
-    nor we have belongs to
-    Numba's error paths, which our kernels never take: they get an address that ends the process
-    with a message.
+    Note [Externals]  One unresolved symbol makes MCJIT resolve all to 0. C's mathematics come from
+    libm. What is left belongs to Numba's error paths, which our kernels never take (the compiler
+    refuses any other): they get an address that ends the process with a message.
     """
     binding = target.llvm()
     engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target.machine())
     for head, body in objects.values():
         for name in head["externals"]:
             if not binding.address_of_symbol(name):
-                binding.add_symbol(name, ctypes.cast(dead_end(), ctypes.c_void_p).value)
+                function = getattr(target.libm(), name, None) or dead_end()
+                binding.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
         engine.add_object_file(binding.ObjectFileRef.from_data(body))
     engine.finalize_object()
     KEPT.append(engine)

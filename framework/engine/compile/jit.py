@@ -22,6 +22,14 @@ from framework.engine.compile.language import FAST, INT64, WORDS, language
 SIGNATURES = {"kernel": types.void(WORDS), "vm": INT64(WORDS, INT64, INT64, WORDS)}
 
 
+# What Numba's code mentions on paths that end in a Python exception, or that free what we never
+# allocate. Kernels may mention nothing else of Numba's: it is not there in a warm process.
+DEAD = {
+    "numba_gil_ensure", "numba_gil_release", "numba_unpickle", "numba_do_raise",
+    "numba_runtime_build_excinfo_struct", "NRT_MemInfo_call_dtor", "NRT_Free",
+}  # fmt: skip
+
+
 class Retype(ast.NodeTransformer):
     """Float literals become real(...), else `1.0` makes a float32 kernel run in double; math.tanh
     becomes `tanh`."""
@@ -86,6 +94,12 @@ def compile_task(task: Task) -> tuple[dict, bytes]:
             value.name = task.symbol
         else:
             value.linkage = "internal"
+    foreign = [n for n in externals if n.startswith(("numba_", "NRT_")) and n not in DEAD]
+    if foreign:
+        raise TypeError(
+            f"kernel {' '.join(task.functions)} needs {', '.join(foreign)}, which a process "
+            f"without Numba lacks (allocations and reshape are such): write it with loops\n{task.source}"
+        )
     body = target.machine().emit_object(module)
     return {
         "symbol": task.symbol,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import ctypes.util
 import functools
 import hashlib
 import sys
@@ -21,6 +23,12 @@ def llvm():
     for name, address in blas.symbols().items():
         llvm.add_symbol(name, address)
     return llvm
+
+
+@functools.cache
+def libm() -> ctypes.CDLL:
+    """The C library's mathematics; Python itself depends on it."""
+    return ctypes.CDLL(ctypes.util.find_library("m") if sys.platform != "linux" else "libm.so.6")
 
 
 @functools.cache
