@@ -98,7 +98,8 @@ def compile_task(task: Task) -> tuple[dict, bytes]:
     if foreign:
         raise TypeError(
             f"kernel {' '.join(task.functions)} needs {', '.join(foreign)}, which a process "
-            f"without Numba lacks (allocations and reshape are such): write it with loops\n{task.source}"
+            "without Numba lacks (allocations and reshape are such): write it with loops\n"
+            f"{task.source}"
         )
     body = target.machine().emit_object(module)
     return {
