@@ -23,7 +23,9 @@ class ProgressLine(Callback):
         """Look where the text goes."""
         self._out = self.stream or sys.stdout
         self._is_shown = distributed.is_root() and self.params.get("verbose", 1) not in (0, False)
-        self._grows = self._is_shown and self._out.isatty() and self.params.get("verbose") != 2
+        # Open MPI gives every rank a terminal as stdout, even when mpirun writes to a file.
+        screen = self._out if distributed.size() == 1 else sys.stderr
+        self._grows = self._is_shown and screen.isatty() and self.params.get("verbose") != 2
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Start the clock."""
