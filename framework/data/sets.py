@@ -10,13 +10,13 @@ import gzip
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
 from framework.data.cache import cached
 from framework.data.errors import DataError, MissingPackage
+from framework.engine.spelling import suggest
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,7 @@ def data_set(read: Callable[[], DataSet]) -> Callable[[], DataSet]:
 def load(name: str) -> DataSet:
     """The data set of that name; DataError if there is none, MissingPackage without its package."""
     if name not in DATA_SETS:
-        close = get_close_matches(name, DATA_SETS, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(DATA_SETS))}"
-        raise DataError(f"unknown data set '{name}' ({hint})")
+        raise DataError(f"unknown data set '{name}'{suggest(name, DATA_SETS)}")
     return DATA_SETS[name]()
 
 

@@ -11,15 +11,16 @@ Dialects (how values become tensors, which dtypes may meet) are in the door's fu
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from framework.engine.dtypes import DType
 from framework.engine.op import Op
+from framework.engine.spelling import nearest
 from framework.engine.tensor import Tensor
 
 
@@ -135,18 +136,22 @@ def public(table: dict[str, Any], module: str, helpers: str = "") -> list[str]:
     return sorted({n for n in own if not n.startswith("_")} - set(helpers.split()))
 
 
-def lacking(module: str, table: dict[str, Any]) -> Callable:
-    """The __getattr__ of a module of a door: says what is missing, and the nearest name."""
+def lacking(module: str, table: dict[str, Any], with_modules: bool = False) -> Callable:
+    """The __getattr__ of a module of a door: says what is missing, and the nearest of its functions
+    and classes (and modules).
+    """
+
+    def is_offered(value: Any) -> bool:
+        return callable(value) or (with_modules and isinstance(value, ModuleType))
 
     def getattr_(name: str) -> Any:
-        raise missing(module, name, [n for n, value in table.items() if callable(value)])
+        raise missing(module, name, [n for n, value in table.items() if is_offered(value)])
 
     return getattr_
 
 
 def missing(module: str, name: str, names: Iterable[str]) -> AttributeError:
-    """The error for a name that a door lacks, with the nearest that it has."""
-    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.0)
-    return AttributeError(
-        f"{module} has no {name!r}; the nearest name it has is {near[0]!r}", name=name
-    )
+    """The error for a name that a door lacks, with the nearest that it has if one is near."""
+    near = nearest(name, names)
+    hint = f"; the nearest name it has is {near[0]!r}" if near else ""
+    return AttributeError(f"{module} has no {name!r}{hint}", name=name)

@@ -16,8 +16,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from framework.engine.spelling import suggest
 from framework.experiment.signature import Parameter, parameters
-from framework.experiment.source import KeyPath, Problem, shown, suggest
+from framework.experiment.source import KeyPath, Problem, shown
 
 # Strings that compile resolves by the loss and the shape of the output; they are no classes.
 _RESOLVED_BY_COMPILE = {"metric": ("accuracy", "acc", "crossentropy", "ce")}

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from framework.data import DATA_SETS
+from framework.engine.spelling import suggest
 from framework.experiment import overrides, schema, yaml_reader
 from framework.experiment.catalog import Catalog
 from framework.experiment.errors import UserError
-from framework.experiment.source import Problem, Source, suggest
+from framework.experiment.source import Problem, Source
 
 # Arguments of callbacks that name files: relative ones are meant inside the run folder.
 _FILE_ARGUMENTS = ("filepath", "filename", "log_dir", "backup_dir")

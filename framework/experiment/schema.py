@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from framework.experiment.source import Problem, shown, suggest
+from framework.engine.spelling import suggest
+from framework.experiment.source import Problem, shown
 
 
 class Section(BaseModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -68,20 +67,6 @@ def dotted(path: KeyPath) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
-
-
-def suggest(word: object, choices: Iterable[object]) -> str:
-    """` (did you mean 'units'?)`, or the known names if none is near."""
-    names = sorted({str(choice) for choice in choices})
-
-    def plain(name: str) -> str:
-        return name.lower().replace("_", "")
-
-    same = [name for name in names if plain(name) == plain(str(word))]
-    close = same or difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
-    if close:
-        return f" (did you mean '{close[0]}'?)"
-    return f" (known: {', '.join(names)})" if names else ""
 
 
 def shown(value: object) -> str:

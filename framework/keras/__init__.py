@@ -1,5 +1,6 @@
 """Keras 3's names: from framework import keras."""
 
+from framework.engine import door
 from framework.keras import (
     activations,
     callbacks,
@@ -24,3 +25,9 @@ from framework.keras.policy import DTypePolicy
 from framework.keras.regularizers import Regularizer
 from framework.keras.symbolic import KerasTensor
 from framework.keras.variable import Variable
+
+# Through vars(): a type checker goes on to see exactly the names that there are.
+vars()["__getattr__"] = door.lacking(__name__, vars(), with_modules=True)
+for _module in (activations, callbacks, constraints, initializers, layers, losses, metrics, models,
+                optimizers, optimizers.schedules, regularizers, saving, utils):  # fmt: skip
+    vars(_module)["__getattr__"] = door.lacking(_module.__name__, vars(_module))

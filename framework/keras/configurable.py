@@ -5,13 +5,13 @@ by name.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 
+from framework.engine.spelling import suggest
 from framework.engine.tensor import Tensor
 
 REGISTRIES: dict[str, dict[str, Any]] = {}
@@ -129,20 +129,8 @@ def lookup(kind: str, name: str) -> Any:
     names = registry(kind)
     found = names.get(name, CUSTOM.get(name))
     if found is None:
-        raise ValueError(f"no {kind} {name!r}{did_you_mean(name, names)}")
+        raise ValueError(f"no {kind} {name!r}{suggest(name, names)}")
     return found
-
-
-def did_you_mean(name: str, names: Any) -> str:
-    """The end of an error message: the nearest of `names`, or all of them if none is near."""
-    known = sorted({str(n) for n in names})
-    lowered = {n.lower(): n for n in known}
-    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.6)
-    near += [lowered[n] for n in difflib.get_close_matches(str(name).lower(), lowered, n=3)]
-    unique = list({n.lower(): n for n in reversed(near)}.values())[::-1]  # one spelling of each
-    if unique:
-        return f"; did you mean {' or '.join(map(repr, unique[:3]))}?"
-    return f"; one of {', '.join(known)}"
 
 
 def get(kind: str, identifier: Any) -> Any:

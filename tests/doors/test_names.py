@@ -8,6 +8,7 @@ import pytest
 
 import framework as tf
 import framework.torch as torch
+from framework import keras
 from tests.doors import recorded
 from tests.golden import door_cases
 
@@ -54,13 +55,25 @@ def test_exists_in_the_real_library_with_these_parameters(door, name, function):
     ("library", "wrong", "near"),
     [(tf, "reduce_summ", "reduce_sum"), (tf, "Variabel", "Variable"), (torch, "tensr", "tensor"),
      (tf, "constnt", "constant"), (tf.nn, "rellu", "relu"), (tf.math, "reduce_sun", "reduce_sum"),
-     (tf.errors, "InvalidArgumentsError", "InvalidArgumentError")],
+     (tf.errors, "InvalidArgumentsError", "InvalidArgumentError"),
+     (keras, "Sequentail", "Sequential"), (keras, "layrs", "layers"),
+     (keras.layers, "Dens", "Dense"), (keras.optimizers, "Adm", "Adam"),
+     (keras.optimizers.schedules, "CosineDeacy", "CosineDecay"), (keras.losses, "mes", "mse"),
+     (keras.metrics, "Acuracy", "Accuracy"), (keras.callbacks, "EarlyStop", "EarlyStopping"),
+     (keras.activations, "rellu", "relu"), (keras.utils, "to_categoricl", "to_categorical"),
+     (keras.initializers, "he_normel", "he_normal")],
 )  # fmt: skip
 def test_a_missing_name_says_the_nearest(library, wrong, near):
     with pytest.raises(
         AttributeError, match=f"has no '{wrong}'; the nearest name it has is '{near}'"
     ):
         getattr(library, wrong)
+
+
+@pytest.mark.parametrize(("library", "name"), [(tf, "function"), (torch, "nn"), (keras, "qqq")])
+def test_no_name_is_suggested_that_is_not_near(library, name):
+    with pytest.raises(AttributeError, match=f"has no '{name}'$"):
+        getattr(library, name)
 
 
 def test_hasattr_and_getattr_with_a_default():

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from framework.experiment.check import check, read_experiment
 from framework.experiment.errors import UserError
 from framework.experiment.overrides import put
-from framework.experiment.source import suggest
 from framework.experiment.yaml_reader import dump, read
 
 from . import fakes
@@ -337,9 +336,3 @@ def test_any_value_anywhere_gives_a_plan_or_a_message(path, value):
         check(source, fakes.catalog())
     except UserError as error:
         assert str(error)
-
-
-def test_suggestions():
-    assert suggest("unit", ["units", "use_bias"]) == " (did you mean 'units'?)"
-    assert suggest("Learning-Rate", ["learning_rate"]) == " (did you mean 'learning_rate'?)"
-    assert suggest("q", ["b", "a"]) == " (known: a, b)" and suggest("q", []) == ""

@@ -182,7 +182,7 @@ def test_to_categorical():
 def test_lookup_suggests():
     with pytest.raises(ValueError, match="did you mean 'Dense'"):
         configurable.lookup("layer", "Dens")
-    with pytest.raises(ValueError, match="one of"):
+    with pytest.raises(ValueError, match="known: "):
         configurable.lookup("schedule", "zzz")
     with pytest.raises(ValueError, match="no kind 'layr'"):
         configurable.registry("layr")

@@ -8,8 +8,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from framework.engine.spelling import suggest
 from framework.keras import configurable
-from framework.keras.configurable import REGISTRIES, Given, did_you_mean
+from framework.keras.configurable import REGISTRIES, Given
 from framework.keras.layers.layer import Layer
 from framework.keras.layers.structure import to_shape
 from framework.keras.models.summary import summary_lines
@@ -80,7 +81,7 @@ class Model(Trainer, Layer, kind="model"):
                 return layer
         raise ValueError(
             f"model '{self.name}' has no layer "
-            f"{name!r}{did_you_mean(str(name), [x.name for x in self.layers])}"
+            f"{name!r}{suggest(str(name), [x.name for x in self.layers])}"
         )
 
     def summary(

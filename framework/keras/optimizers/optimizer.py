@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine import ops
+from framework.engine.spelling import suggest
 from framework.engine.tensor import Tensor
 from framework.keras import configurable
 from framework.keras.configurable import Configurable
@@ -50,8 +51,7 @@ class Optimizer(Configurable, kind="optimizer"):
         for key, value in not_yet.items():
             if key not in NOT_YET:
                 raise TypeError(
-                    f"{type(self).__name__}: unknown argument "
-                    f"{key!r}{configurable.did_you_mean(key, self.knows())}"
+                    f"{type(self).__name__}: unknown argument {key!r}{suggest(key, self.knows())}"
                 )
             if value not in (NOT_YET[key], None):
                 raise ValueError(f"{type(self).__name__}: {key}={value!r} is not there yet")
