@@ -6,5 +6,9 @@ class InvalidArgumentError(ValueError):
     bounds."""
 
 
+class BroadcastWarning(UserWarning):
+    """Two shapes meet by broadcasting where the same shape was most likely meant."""
+
+
 class TraceError(TypeError):
     """A value was asked for while tracing, when only shapes and dtypes are known."""

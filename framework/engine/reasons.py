@@ -6,6 +6,8 @@ from typing import Any
 
 from framework.engine.backward import reachable
 
+NOT_NONE = "The gradient is not None"
+
 
 def watched_too_early(layers: list) -> str:
     """The pitfall of lazily built layers: watch(layer.variables) before there were any."""
@@ -15,6 +17,25 @@ def watched_too_early(layers: list) -> str:
         "had none: nothing was "
         "watched. Call the layer once (or layer.build(input_shape)) before "
         "tape.watch(layer.variables)"
+    )
+
+
+def explain_all(tape: Any, targets: list, source: Any) -> str:
+    """`explain` for the sum of several targets: one that depends on the source is enough."""
+    said = [explain(tape, target, source) for target in targets]
+    return next((text for text in said if text.startswith(NOT_NONE)), said[0])
+
+
+def nothing_given(sources: Any, targets: list) -> str:
+    """One sentence on a call of gradient() without targets or sources."""
+    if not targets:
+        return "There is no target: gradient() of an empty structure gives None."
+    layer = getattr(sources, "layer", None)  # of the empty variables list of a layer
+    if layer is None:
+        return "There are no sources: the structure is empty, and so is the result."
+    return (
+        f"Layer '{layer.name}' had no variables when they were asked for: it was not built yet. "
+        "Call it once (or layer.build(input_shape)) first."
     )
 
 
@@ -30,14 +51,14 @@ def explain(tape: Any, target: Any, source: Any) -> str:
         if not x.dtype.is_floating:
             return f"The {role} has dtype {x.dtype.name}: only floats have gradients."
     if target.id == source.id:
-        return "The gradient is not None: the target is the source."
+        return f"{NOT_NONE}: the target is the source."
     if source.id not in tape._slots:
         return never_watched(tape, source, name)
     if target.id not in tape._slots:
         return "The target was not computed inside the tape's block from anything that is watched."
     outs = {slot for line, _ in reachable(tape._lines, {source.id}) for slot in line.outs}
     if target.id in outs:
-        return "The gradient is not None: the target was computed from the source."
+        return f"{NOT_NONE}: the target was computed from the source."
     if any(source.id in line.inputs for line in tape._lines):
         return f"{name} was used, but nothing that was computed from it leads to the target."
     return f"{name} is watched, but no op between the source and the target used it."

@@ -130,8 +130,8 @@ class GradientTape:
         """d target / d sources, in the structure of `sources`; several targets are summed.
 
         output_gradients: cotangents of the targets instead of ones. unconnected_gradients: "none"
-        or "zero", what
-        a source gets that the target does not depend on; `explain` says why it does not.
+        or "zero", what a source gets that the target does not depend on; `explain` says why it does
+        not.
         """
         unconnected = self._check_call(unconnected_gradients)
         targets = [check_target(t) for t in nest.flatten(target)]
@@ -147,7 +147,7 @@ class GradientTape:
             self._warn(flat, gradients)
         if not self._persistent:
             lost = [s for s, g in zip(flat, gradients, strict=True) if g is None and targets]
-            self._why = {s.id: reasons.explain(self, targets[0], s) for s in lost}
+            self._why = {s.id: reasons.explain_all(self, targets, s) for s in lost}
             self._is_spent, self._lines, self._kept = True, [], []
         return nest.pack_sequence_as(sources, gradients)
 
@@ -191,14 +191,20 @@ class GradientTape:
         if self._unbuilt and any(g is None for g in gradients):
             LOG.warning("%s", reasons.watched_too_early(self._unbuilt))
 
-    def explain(self, target: Any, source: Any) -> str:
+    def explain(self, target: Any, sources: Any) -> Any:
         """One sentence: why d target / d source is None, or that it is not.
 
-        A non-persistent tape whose gradient() was called remembers the reasons of that call.
+        Takes structures as `gradient` does: a sentence for each source, in the structure of
+        `sources`. A non-persistent tape whose gradient() was called remembers the reasons of that
+        call. Raises TypeError or ValueError for what `gradient` refuses.
         """
-        if self._is_spent and source.id in self._why:
-            return self._why[source.id]
-        return reasons.explain(self, target, source)
+        targets = [check_target(t) for t in nest.flatten(target)]
+        flat = [check_source(s) for s in nest.flatten(sources)]
+        if not flat or not targets:
+            return reasons.nothing_given(sources, targets)
+        known = self._why if self._is_spent else {}
+        said = [known.get(s.id) or reasons.explain_all(self, targets, s) for s in flat]
+        return nest.pack_sequence_as(sources, said)
 
 
 def check_target(target: Any) -> Tensor:

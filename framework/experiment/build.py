@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from framework import distributed, keras
 from framework.data import DataError, Parts, load, load_file, prepare
+from framework.engine.errors import BroadcastWarning
 from framework.experiment.check import Plan
 from framework.experiment.errors import UserError
 from framework.experiment.source import Problem
@@ -35,10 +37,14 @@ def together(action: Callable[[], T]) -> T:
 
 @contextmanager
 def users_mistake(plan: Plan, key: str) -> Iterator[None]:
-    """Reports a ValueError (shapes, labels, options that do not fit) at `key` of the experiment."""
+    """Reports a ValueError (shapes, labels, options that do not fit) at `key` of the experiment;
+    targets that fit by broadcasting only are a mistake here, too.
+    """
     try:
-        yield
-    except ValueError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", BroadcastWarning)
+            yield
+    except (ValueError, BroadcastWarning) as error:
         message = " ".join(str(error).split())
         raise plan.source.error([Problem((key,), message)]) from error
 

@@ -13,6 +13,7 @@ every mistake is found in one go and told with its place.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -136,7 +137,9 @@ class Catalog:
         try:
             return cls(**ready)
         except (ValueError, TypeError, NotImplementedError) as error:
-            return self._problem(path, str(error) or f"{name} refuses these arguments")
+            told = str(error) or f"{name} refuses these arguments"
+            named = [key for key in ready if re.search(rf"\b{key}\b", told)]
+            return self._problem((*path, *named[:1]), told)  # at the argument that it speaks of
 
     def _argument(self, parameter: Parameter, value: Any, path: KeyPath) -> Any:
         """The value to pass: as written, or the thing it names."""
@@ -146,6 +149,8 @@ class Catalog:
         if kind == "schedule":
             number = isinstance(value, int | float) and not isinstance(value, bool)
             wanted = "" if number else "a number or a schedule like `CosineDecay: {...}`"
+            if number and (value < 0 or (value == 0 and parameter.name == "learning_rate")):
+                wanted = "a rate above 0"
         elif kind is not None and value is not None:
             return self.make(kind, value, path)
         else:

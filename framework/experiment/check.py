@@ -71,7 +71,8 @@ def check(source: Source, catalog: Catalog) -> Plan:
     loss = catalog.make("loss", data["loss"], ("loss",)) if "loss" in data else None
     metrics = catalog.make_list("metric", data.get("metrics"), ("metrics",))
     optimizer = _optimizer(data["optimizer"], catalog) if "optimizer" in data else None
-    catalog.make_list("callback", data.get("callbacks"), ("callbacks",))
+    callbacks = catalog.make_list("callback", data.get("callbacks"), ("callbacks",))
+    problems += _check_monitors(callbacks, data, metrics)
     if problems or experiment is None:
         raise source.error(problems)
     if experiment.name is None:
@@ -82,16 +83,44 @@ def check(source: Source, catalog: Catalog) -> Plan:
 
 
 def _check_data(data: Any) -> list[Problem]:
-    """What the schema cannot say: one of name and file, and a name that is known."""
+    """What the schema cannot say: one of name and file, a known name, samples left to train on."""
     if not isinstance(data, dict):
         return []
-    name = data.get("name")
+    problems, name = [], data.get("name")
     if (name is None) == (data.get("file") is None):
         wanted = f"a data set (name: one of {', '.join(sorted(DATA_SETS))}) or a file: X.npz"
-        return [Problem(("data",), f"expected either {wanted}")]
-    if isinstance(name, str) and name not in DATA_SETS:
-        return [Problem(("data", "name"), f"unknown data set '{name}'{suggest(name, DATA_SETS)}")]
-    return []
+        problems.append(Problem(("data",), f"expected either {wanted}"))
+    elif isinstance(name, str) and name not in DATA_SETS:
+        told = f"unknown data set '{name}'{suggest(name, DATA_SETS)}"
+        problems.append(Problem(("data", "name"), told))
+    shares = {part: data.get(part) for part in ("validation", "test")}
+    given = [share for share in shares.values() if isinstance(share, float) and share < 1]
+    if sum(given) >= 1:
+        told = "validation {validation} and test {test} leave no samples for training"
+        problems.append(Problem(("data",), told.format(**shares)))
+    return problems
+
+
+def _check_monitors(callbacks: list, data: dict, metrics: list) -> list[Problem]:
+    """Callbacks that watch a number must watch one that there will be."""
+    if None in metrics or not isinstance(data.get("data"), dict):
+        return []  # what the logs will hold is not known
+    logs = ["loss", *(m if isinstance(m, str) else m.name for m in metrics)]
+    if data["data"].get("validation"):
+        logs += [f"val_{name}" for name in logs]
+    if any(type(each).__name__ == "ReduceLROnPlateau" for each in callbacks):
+        logs.append("learning_rate")
+    problems = []
+    for i, callback in enumerate(callbacks):
+        watched = getattr(callback, "monitor", None)
+        if watched is None or watched in logs or not getattr(callback, "save_best_only", True):
+            continue
+        path = ("callbacks", i, type(callback).__name__, "monitor")
+        hint = suggest(watched, logs)
+        if watched == f"val_{watched.removeprefix('val_')}" and "val_loss" not in logs:
+            hint = " (data.validation is 0, so there are no val_ numbers)"
+        problems.append(Problem(path, f"there is no '{watched}' to watch{hint}"))
+    return problems
 
 
 def _optimizer(value: Any, catalog: Catalog) -> Any:

@@ -106,6 +106,24 @@ class Configurable:
         return f"{type(self).__name__}({', '.join(args)})"
 
 
+def argument_names(cls: type) -> list[str]:
+    """What cls(...) takes by name: its own parameters, then those of bases behind **kwargs."""
+    names: list[str] = []
+    for owner in (c for c in cls.__mro__ if "__init__" in vars(c)):
+        parameters = list(inspect.signature(owner.__init__).parameters.values())[1:]
+        names += [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return names
+
+
+def refuse(obj: Any, unknown: dict) -> None:
+    """Arguments that nothing takes: a ValueError in Keras' words, with the nearest name."""
+    known = argument_names(type(obj))
+    said = ", ".join(f"{name}={value!r}{suggest(name, known)}" for name, value in unknown.items())
+    raise ValueError(f"Unrecognized keyword arguments passed to {type(obj).__name__}: {said}")
+
+
 def registry(kind: str) -> dict[str, Any]:
     """name -> class (activation: function) of a kind; Keras' aliases are names too."""
     if kind not in REGISTRIES:

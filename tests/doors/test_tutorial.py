@@ -59,6 +59,15 @@ def test_explain_an_unbuilt_layer():
     assert "'first'" in said and "before the layer was built" in said
 
 
+def test_explain_the_variables_of_an_unbuilt_layer():
+    a = layers.Dense(2, name="late")
+    with tf.GradientTape() as tape:
+        none_yet = a.variables
+        y = tf.reduce_sum(a(tf.ones((2, 3))))
+    assert "'late' had no variables" in tape.explain(y, none_yet)
+    assert ["not None" in text for text in tape.explain(y, a.variables)] == [True, True]
+
+
 def test_no_warning_where_gradients_arrive(caplog):
     """Watched too early, but again when it is built: no None follows, so nothing is said."""
     a = layers.Dense(2)

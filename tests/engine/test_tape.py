@@ -214,6 +214,23 @@ def test_explain_each_reason():
         assert words in tape.explain(target, source), words
 
 
+def test_explain_takes_structures_as_gradient_does():
+    v, w, other = Variable(1.0), Variable(2.0), Variable(3.0)
+    with GradientTape(persistent=True) as tape:
+        y, z = v * v, w * w
+    said = tape.explain([y, z], {"v": v, "rest": (w, other)})
+    assert "not None" in said["v"] and "not None" in said["rest"][0]
+    assert "nothing inside" in said["rest"][1]
+    assert [text.startswith("The gradient is not") for text in tape.explain(y, [v, v])] == [
+        True
+    ] * 2
+    assert "no sources" in tape.explain(y, []) and "no target" in tape.explain([], v)
+    with pytest.raises(TypeError, match="None"):
+        tape.explain(None, v)
+    with pytest.raises(ValueError, match="float 3.0"):
+        tape.explain(y, [3.0])
+
+
 def test_explain_of_a_spent_tape():
     x = Variable(1.0)
     with GradientTape() as tape:

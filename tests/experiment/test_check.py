@@ -129,7 +129,7 @@ def test_files_of_callbacks_go_to_the_run_folder(tmp_path):
             "12:13: model[3].Dense.units: expected a whole number, go",
         ),
         ("{units: 10}", "{units: [10]}", "model[3].Dense.units: expected a whole number, got [10]"),
-        ("{units: 10}", "{units: 0}", "12:5: model[3].Dense: Dense: units is 0, wanted 1 or more"),
+        ("{units: 10}", "{units: 0}", "12:13: model[3].Dense.units: Dense: units is 0, wante"),
         ("{units: 10}", "{units: 10, activation: rely}", "unknown activation 'rely' (did you mean"),
         (
             "{units: 10}",
@@ -167,6 +167,16 @@ def test_files_of_callbacks_go_to_the_run_folder(tmp_path):
             "15:25: optimizer.lr: unknown argument of Adam (known:",
         ),
         ("1e-3", "fast", "optimizer.learning_rate: expected a number or a schedule like `CosineDe"),
+        ("1e-3", "0", "15:25: optimizer.learning_rate: expected a rate above 0, got 0"),
+        ("1e-3", "-0.1", "expected a rate above 0, got -0.1"),
+        ("test: 10", "test: 0.95", "3:1: data: validation 0.1 and test 0.95 leave no samples for"),
+        (
+            "patience: 3",
+            "patience: 3, monitor: val_los",
+            "EarlyStopping.monitor: there is no 'val_lo",
+        ),
+        ("patience: 3", "monitor: val_acc", "to watch (did you mean 'val_accuracy'?)"),
+        ("validation: 0.1", "validation: 0", "'val_loss' to watch (data.validation is 0, so there"),
         ("1e-3", "[1]", "optimizer.learning_rate: expected a number"),
         ("1e-3", "{CosineDcay: {}}", "unknown schedule 'CosineDcay' (did you mean 'CosineDecay'?)"),
         ("1e-3", "{CosineDecay: {decay_steps: 1}}", "initial_learning_rate: required argument of"),
@@ -189,6 +199,14 @@ def test_one_mistake(old, new, expected):
     lines = problems(GOOD.replace(old, new, 1))
     assert any(expected in line for line in lines), lines
     assert all(line.startswith("mine.yaml:") for line in lines)
+
+
+def test_values_out_of_range_are_told_with_the_others():
+    text = (
+        GOOD.replace("1e-3", "-1").replace("test: 10", "test: 0.95").replace("rate: 0.5", "rat: 1")
+    )
+    text = text.replace("patience: 3", "monitor: vall_oss").replace("epochs: 2", "epochs: 0")
+    assert len(problems(text)) == 6  # Dropout lacks rate and has rat
 
 
 def test_all_mistakes_at_once_in_the_order_of_the_file():
@@ -251,6 +269,7 @@ class TestSet:
                 "epochs=3",
                 "epochs=4",
                 "data={name: iris, test: 0.2}",
+                "callbacks=[]",
             ],
         )
         assert plan.optimizer.learning_rate == 0.01
@@ -281,6 +300,7 @@ class TestSet:
             ("model.Dense.units=3", "model is a list: expected model[0] or the like"),
             ("model[0].Flatten.x=3", "model[0] is 'Flatten' and has no 'Flatten' inside"),
             ("optimizer.lr=3", "--set optimizer.lr=3: optimizer.lr: unknown argument of Adam"),
+            ("model.1.Dense.units=-3", "--set model.1.Dense.units=-3: model[1].Dense.units: Dense"),
             ("model[1].Dense.unit=3", "--set model[1].Dense.unit=3: model[1].Dense.unit: unknown"),
             ("data.name=mist", "--set data.name=mist: data.name: unknown data set 'mist'"),
         ],

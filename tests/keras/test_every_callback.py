@@ -106,7 +106,7 @@ def test_early_stopping_on_a_rising_number(model):
 def test_monitor_that_is_not_there_is_said(model, caplog):
     with caplog.at_level(logging.WARNING, "framework"):
         drive(keras.callbacks.EarlyStopping(monitor="val_los"), model, LOSSES[:1])
-    assert "no 'val_los' in the logs: val_loss" in caplog.text
+    assert "no 'val_los' in the logs (did you mean 'val_loss'?)" in caplog.text
 
 
 def test_reduce_on_plateau(model):

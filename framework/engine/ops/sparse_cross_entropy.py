@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, op
 from framework.engine.ops.broadcast import broadcast_to, reshape, sum_
 from framework.engine.ops.elementwise import multiply
@@ -43,15 +44,24 @@ def sparse_softmax_cross_entropy(labels, logits):
     """(loss, p): loss[i] = -log p[i, labels[i]], p = softmax(logits) over the last axis; labels are
     integers.
 
-    A label outside [0, classes) gives a NaN loss for its row (as TensorFlow does where it cannot
-    raise).
+    A label outside [0, classes) raises InvalidArgumentError; in a compiled step, which cannot
+    raise, it gives a NaN loss for its row (as TensorFlow does on devices that cannot).
     """
+    check_labels(labels, logits.shape[-1])
     p = probabilities(logits)
     shifted = logits - logits.max(axis=-1, keepdims=True)
     normal = np.log(np.exp(shifted).sum(axis=-1))
-    valid = (labels >= 0) & (labels < logits.shape[-1])
-    loss = normal - at_labels(shifted, np.where(valid, labels, 0))
-    return np.where(valid, loss, np.asarray(np.nan, logits.dtype)).astype(logits.dtype), p
+    return (normal - at_labels(shifted, labels)).astype(logits.dtype), p
+
+
+def check_labels(labels, classes):
+    """InvalidArgumentError in TensorFlow's words unless all labels lie in [0, classes)."""
+    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
+        bad = labels.min() if labels.min() < 0 else labels.max()
+        raise InvalidArgumentError(
+            f"Received a label value of {bad} which is outside the valid range of [0, {classes})."
+            f"  Label values: {' '.join(map(str, labels.ravel()[:20]))}"
+        )
 
 
 @sparse_softmax_cross_entropy.kernel(views=see_sparse)

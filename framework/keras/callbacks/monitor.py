@@ -6,6 +6,7 @@ import logging
 import math
 from typing import Any
 
+from framework.engine.spelling import suggest
 from framework.keras.callbacks.callback import Callback
 
 LOG = logging.getLogger("framework")
@@ -31,6 +32,7 @@ class Monitor(Callback, register=False):
 
     monitor: str
     mode: str
+    _has_warned = False
 
     def watch(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         """Set what counts as better: by more than min_delta."""
@@ -54,13 +56,14 @@ class Monitor(Callback, register=False):
         return value - self.min_delta > than if self.rises else value + self.min_delta < than
 
     def monitored(self, logs: dict | None) -> float | None:
-        """The number in the logs; None, with a warning, if it is not there."""
+        """The number in the logs; None, with a warning the first time, if it is not there."""
         value: Any = (logs or {}).get(self.monitor)
-        if value is None:
+        if value is None and not self._has_warned:
+            self._has_warned = True
             LOG.warning(
-                "%s: there is no '%s' in the logs: %s",
+                "%s: there is no '%s' in the logs%s",
                 type(self).__name__,
                 self.monitor,
-                ", ".join(logs or {}),
+                suggest(self.monitor, logs or {}),
             )
         return value

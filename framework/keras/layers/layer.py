@@ -58,7 +58,10 @@ class Layer(Tracking, SymbolicMixin, Configurable, kind="layer"):
         name: str | None = None,
         input_shape: tuple | None = None,
         input_dim: int | None = None,
+        **unknown: Any,
     ):
+        if unknown:
+            configurable.refuse(self, unknown)
         self.name = auto_name(type(self).__name__) if name is None else str(name)
         if "/" in self.name:
             raise ValueError(

@@ -11,6 +11,7 @@ from framework.engine.tensor import Tensor
 from framework.keras.losses.loss import LossFunctionWrapper, like
 from framework.keras.losses.reduction import match_ranks
 from framework.keras.losses.regression import pair
+from framework.keras.losses.targets import check_labels
 
 EPSILON = 1e-7  # keras.config.epsilon(): how far probabilities stay from 0 and 1
 
@@ -111,6 +112,7 @@ class BinaryCrossentropy(LossFunctionWrapper):
     """-y log p - (1 - y) log(1 - p), averaged over the last axis."""
 
     aliases = ("binary_crossentropy", "bce", "BCE")
+    is_elementwise = True
 
     def __init__(
         self,
@@ -130,6 +132,7 @@ class CategoricalCrossentropy(LossFunctionWrapper):
     """-sum(y log p), y one-hot or probabilities."""
 
     aliases = ("categorical_crossentropy",)
+    is_elementwise = True
 
     def __init__(
         self,
@@ -143,6 +146,16 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         super().__init__(categorical_crossentropy, reduction, name, dtype, **options)
         self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+
+    def check_targets(self, y_true: np.ndarray, output_shape: tuple) -> None:
+        """One-hot rows, no integer labels."""
+        if len(y_true.shape) < len(output_shape) or (y_true.shape[-1] == 1 != output_shape[-1]):
+            raise ValueError(
+                f"{self.name}: the targets have shape {y_true.shape}, wanted a probability for "
+                f"each of {output_shape[-1]} classes; integer labels want "
+                "sparse_categorical_crossentropy"
+            )
+        super().check_targets(y_true, output_shape)
 
 
 class SparseCategoricalCrossentropy(LossFunctionWrapper):
@@ -166,6 +179,10 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Labels keep their rank: (batch,) against (batch, classes)."""
         return self.fn(y_true, y_pred, **self.options)
+
+    def check_targets(self, y_true: np.ndarray, output_shape: tuple) -> None:
+        """Labels lie in [0, classes)."""
+        check_labels(self.name, y_true, output_shape[-1], self.ignore_class)
 
     def mask(self, y_true: Any) -> Any:
         """The rows whose label is not ignore_class."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from framework.engine.tensor import Tensor
 from framework.keras import configurable
 from framework.keras.configurable import Configurable
 from framework.keras.losses.reduction import check_reduction, match_ranks, reduced
+from framework.keras.losses.targets import check_same_shape
 from framework.keras.naming import auto_name
 
 
@@ -22,6 +23,8 @@ class Loss(Configurable, kind="loss"):
     reduction: "sum_over_batch_size" (or "mean": divided by the element count), "sum",
     "mean_with_sample_weight" (divided by the weights' sum) or "none".
     """
+
+    is_elementwise: ClassVar[bool] = False  # targets have the shape of the outputs
 
     def __init__(
         self, name: str | None = None, reduction: Any = "sum_over_batch_size", dtype: Any = None
@@ -33,6 +36,11 @@ class Loss(Configurable, kind="loss"):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each sample."""
         raise NotImplementedError
+
+    def check_targets(self, y_true: np.ndarray, output_shape: tuple) -> None:
+        """ValueError if these targets cannot be meant for outputs of shape (batch, ...)."""
+        if self.is_elementwise:
+            check_same_shape(self.name, y_true, output_shape)
 
     def mask(self, y_true: Any) -> Any:
         """Which samples count (a bool tensor of the losses' shape); None: all."""

@@ -44,6 +44,7 @@ class MeanSquaredError(LossFunctionWrapper):
     """mean((y_true - y_pred)^2)"""
 
     aliases = ("mse", "MSE", "mean_squared_error")
+    is_elementwise = True
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class MeanAbsoluteError(LossFunctionWrapper):
     """mean(|y_true - y_pred|)"""
 
     aliases = ("mae", "MAE", "mean_absolute_error")
+    is_elementwise = True
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class Huber(LossFunctionWrapper):
     """Squared for errors up to delta, linear beyond."""
 
     aliases = ("huber",)
+    is_elementwise = True
 
     def __init__(
         self,

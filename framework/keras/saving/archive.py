@@ -13,6 +13,7 @@ from typing import Any
 
 from framework.keras import configurable
 from framework.keras.saving import objects, weights
+from framework.keras.saving.whole import written_whole
 
 KERAS_VERSION = "3.15.1"  # the format that is written
 
@@ -28,13 +29,10 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
         "keras_version": KERAS_VERSION,
         "date_saved": f"{datetime.datetime.now():%Y-%m-%d@%H:%M:%S}",
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    with zipfile.ZipFile(temporary, "w") as file:
+    with written_whole(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
         file.writestr("metadata.json", json.dumps(saved))
         file.writestr("config.json", json.dumps(objects.serialize_keras_object(model)))
         file.writestr("model.weights.h5", buffer.getvalue())
-    temporary.replace(path)
 
 
 def load_model(filepath: Any, custom_objects: dict | None = None, compile: bool = True) -> Any:

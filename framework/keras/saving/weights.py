@@ -7,6 +7,7 @@ layer's class.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from framework.keras.layers.layer import Layer
 from framework.keras.naming import to_snake_case
+from framework.keras.saving.whole import written_whole
 from framework.keras.variable import Variable
 
 BOOKKEEPING = {"_stack", "_layer_list", "_tip", "_input", "_calls", "_layer_calls"}
@@ -30,7 +32,6 @@ def save(model: Any, filepath: Any, overwrite: bool = True) -> None:
             f"save_weights: model '{model.name}' is not built, so it has no weights yet: call it "
             "once"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
     (save_safetensors if path.name.endswith(".safetensors") else save_h5)(path, list(groups(model)))
 
 
@@ -141,9 +142,11 @@ def save_safetensors(path: Path, parts: list) -> None:
     for place, variables in parts:
         for i, v in enumerate(variables):
             arrays[f"{place}/vars/{i}".lstrip("/")] = np.array(v.array)
-    temporary = path.with_name(path.name + ".part")
-    save_file(arrays, temporary, metadata={"format": "framework"})
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode  # safetensors gives its own: readable by the owner only
+        save_file(arrays, temporary, metadata={"format": "framework"})
+        temporary.chmod(mode)
 
 
 def load_safetensors(path: Path) -> dict[str, list[np.ndarray]]:
@@ -183,14 +186,12 @@ def save_h5(target: Any, parts: list) -> None:
     buffer.
     """
     h5py = import_h5py()
-    temporary = target.with_name(target.name + ".part") if isinstance(target, Path) else target
-    with h5py.File(temporary, "w") as file:
+    place = written_whole(target) if isinstance(target, Path) else nullcontext(target)
+    with place as opened, h5py.File(opened, "w") as file:
         for place, variables in parts:
             group = file.create_group(f"{place}/vars".lstrip("/"))
             for i, v in enumerate(variables):
                 group.create_dataset(str(i), data=np.array(v.array))
-    if temporary is not target:
-        temporary.replace(target)
 
 
 def load_h5(source: Any) -> dict[str, list[np.ndarray]]:

@@ -48,14 +48,13 @@ class CompiledLoss:
                 total = value if total is None else total + value
         return total
 
-    def classes_of(self, model: Any) -> int | None:
-        """The number of classes, if the loss is sparse and the model knows its output shape."""
-        if len(self.losses) != 1 or not isinstance(
-            self.losses[0], losses.SparseCategoricalCrossentropy
-        ):
-            return None
-        shape = getattr(model, "output_shape", None) if getattr(model, "built", False) else None
-        return shape[-1] if isinstance(shape, tuple) and shape else None
+    def check_targets(self, y: Any, output_shapes: list[tuple]) -> None:
+        """ValueError if the targets (arrays) cannot be meant for outputs of these shapes."""
+        targets = nest.flatten(y)
+        if len(targets) == len(self.losses) == len(output_shapes):
+            for loss, target, shape in zip(self.losses, targets, output_shapes):
+                if loss is not None and target is not None:
+                    loss.check_targets(target, shape)
 
 
 class CompiledMetrics:

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 
 from framework import distributed
-from framework.engine import nest
 from framework.engine import random as engine_random
-from framework.engine.compile.trace import trace
 from framework.engine.compile.vm import NotFinite
 from framework.keras import callbacks as callbacks_module
 from framework.keras.training.arrays import (
@@ -20,6 +18,7 @@ from framework.keras.training.arrays import (
     split_validation,
     weights_of_classes,
 )
+from framework.keras.training.rehearsal import call_on_shapes, rehearse
 from framework.keras.training.runner import Runner
 
 
@@ -45,12 +44,12 @@ def fit(
     batch); returns a History.
 
     shuffle: a new order each epoch, a function of (seed, epoch) alone. validation_split: that part
-    of the end of the
-    data, or validation_data=(x, y[, sample_weight]), is evaluated every `validation_freq` epochs.
-    Under a launcher
-    class_weight: {class: weight}, for unbalanced classes. Under a launcher
-    all ranks must call fit with the same arguments. Raises FloatingPointError if a callback asks
-    to stop at NaN.
+    of the end of the data, or validation_data=(x, y[, sample_weight]), is evaluated every
+    `validation_freq` epochs. class_weight: {class: weight}, for unbalanced classes. Under a
+    launcher all ranks must call fit with the same arguments.
+
+    Raises ValueError before the first update if data, model and loss do not fit together, and
+    FloatingPointError if a callback asks to stop at NaN.
     """
     rows = as_rows(x, listed(y), listed(sample_weight))
     held_out = None
@@ -59,17 +58,19 @@ def fit(
         held_out = as_rows(*parts, caller="validation_data")
     elif validation_split:
         rows, held_out = split_validation(rows, validation_split)
-    check_labels(model, rows)
     if class_weight is not None:
         rows.sample_weight = weights_of_classes(rows, class_weight)
     runner = model.runner("train", rows, batch_size)
-    listeners = make_callbacks(model, callbacks, verbose, epochs, rows, batch_size)
-    model.checks_finite = any(getattr(c, "error", False) for c in listeners.callbacks)
     validation = (
         model.runner("test", held_out, validation_batch_size or batch_size) if held_out else None
     )
+    rehearse(model, "train", runner)
+    if validation is not None:
+        rehearse(model, "test", validation)
+    listeners = make_callbacks(model, callbacks, verbose, epochs, rows, batch_size)
+    model.checks_finite = any(getattr(c, "error", False) for c in listeners.callbacks)
     seed = shuffle_seed() if shuffle else None
-    start_together(model, rows)
+    start_together(model, runner)
     model.stop_training = False
     listeners.on_train_begin()
     logs: dict = {}
@@ -165,7 +166,7 @@ def evaluate(model: Any, runner: Runner, listeners: Any) -> dict[str, float]:
 
 def run_once(model: Any, runner: Runner, callbacks: Any, verbose: Any) -> dict[str, float]:
     """What model.evaluate does."""
-    check_labels(model, runner.rows)
+    rehearse(model, "test", runner)
     listeners = callbacks_module.CallbackList(callbacks, model=model)
     try:
         logs = evaluate(model, runner, listeners)
@@ -190,29 +191,14 @@ def shuffle_seed() -> int:
     return int(distributed.comm().broadcast_object(seed))
 
 
-def start_together(model: Any, rows: Rows) -> None:
+def start_together(model: Any, runner: Runner) -> None:
     """All ranks begin with the weights and random states of rank 0, after checking that they hold
     the same model.
     """
     if distributed.size() == 1:
         return
     if not model.built:  # its weights are made now, not in the first step: they must be shared
-        trace(lambda *leaves: nest.flatten(model(rows.packed(list(leaves))[0])), *rows.leaves)
+        call_on_shapes(model, runner)
     variables = list(model.variables)
     distributed.check_same("model", [(v.name, tuple(v.shape), v.dtype.name) for v in variables])
     distributed.broadcast_variables(variables + list(model.optimizer.variables))
-
-
-def check_labels(model: Any, rows: Rows) -> None:
-    """Integer labels must lie in [0, classes): said here with the bad value, not as a NaN later."""
-    classes = model._compiled_loss.classes_of(model)
-    if classes is None or not isinstance(rows.y, np.ndarray) or rows.y.size == 0:
-        return
-    low, high = rows.y.min(), rows.y.max()
-    if low < 0 or high >= classes:
-        bad = low if low < 0 else high
-        row = int(np.argwhere(rows.y.reshape(len(rows.y), -1) == bad)[0][0])
-        raise ValueError(
-            f"labels out of range: y[{row}] is {bad}, the model's output has {classes} "
-            f"classes (0 to {classes - 1})"
-        )

@@ -18,6 +18,7 @@ from framework.keras.training.compiled import CompiledLoss, CompiledMetrics
 from framework.keras.training.fit import fit as fit_model
 from framework.keras.training.fit import run_once
 from framework.keras.training.reduction import all_reduce_step, summed_over_ranks
+from framework.keras.training.rehearsal import rehearse
 from framework.keras.training.runner import Runner
 
 
@@ -255,10 +256,11 @@ class Trainer:
             tuple(v.trainable for v in self.variables),
         )
         if key not in self._programs:
-            self._programs[key] = self.runner(
-                kind, Rows(*rows.packed([np.array(a) for a in rows.leaves])), rows.count
-            )
-        runner = self._programs[key]
+            own = Rows(*rows.packed([np.array(a) for a in rows.leaves]))
+            runner = self.runner(kind, own, own.count)
+            self._programs[key] = runner, rehearse(self, kind, runner)
+        runner, checked = self._programs[key]
+        checked.check(rows)
         for place, leaf in zip(runner.rows.leaves, rows.leaves, strict=True):
             place[...] = leaf
         runner.cursor = 0

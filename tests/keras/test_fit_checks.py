@@ -1,0 +1,134 @@
+"""What does not fit is told before a weight changes: every kind of model, eager and compiled."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import framework as tf
+from framework import keras
+from framework.engine.errors import BroadcastWarning
+from framework.keras import layers
+
+
+class Stack(keras.Model):
+    """A subclass that does not tell its outputs before it is called."""
+
+    def __init__(self, parts):
+        super().__init__()
+        self.parts = parts
+
+    def call(self, x):
+        for part in self.parts:
+            x = part(x)
+        return x
+
+
+def functional(parts):
+    x = start = keras.Input((4,))
+    for part in parts:
+        x = part(x)
+    return keras.Model(start, x)
+
+
+KINDS = {
+    "lazy": keras.Sequential,
+    "built": lambda parts: keras.Sequential([keras.Input((4,)), *parts]),
+    "functional": functional,
+    "subclass": Stack,
+}
+CROSSENTROPY = keras.losses.SparseCategoricalCrossentropy
+
+
+def three_classes(kind, eager, from_logits=True):
+    model = KINDS[kind]([layers.Dense(3, activation=None if from_logits else "softmax")])
+    model.compile("sgd", CROSSENTROPY(from_logits=from_logits), run_eagerly=eager)
+    return model
+
+
+def labelled(bad):
+    x, y = np.ones((20, 4), np.float32), np.arange(20) % 3
+    y[13] = bad
+    return x, y
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("bad", [-1, 3])
+def test_labels_out_of_range(kind, eager, bad):
+    model = three_classes(kind, eager)
+    with pytest.raises(ValueError, match=rf"labels out of range: y\[13\] is {bad}, .* 3 classes"):
+        model.fit(*labelled(bad), batch_size=8, shuffle=False, verbose=0)
+    assert int(model.optimizer.iterations.numpy()) == 0
+
+
+@pytest.mark.parametrize("call", ["evaluate", "train_on_batch", "test_on_batch"])
+def test_labels_out_of_range_in_other_calls(call):
+    model = three_classes("subclass", False, from_logits=False)
+    getattr(model, call)(*labelled(0))
+    with pytest.raises(ValueError, match=r"labels out of range: y\[13\] is 9"):
+        getattr(model, call)(*labelled(9))
+
+
+def test_labels_of_the_validation_data():
+    model = three_classes("lazy", False)
+    with pytest.raises(ValueError, match="labels out of range"):
+        model.fit(*labelled(0), validation_data=labelled(5), verbose=0)
+
+
+def test_an_ignored_label_is_no_mistake():
+    model = KINDS["lazy"]([layers.Dense(3)])
+    model.compile("sgd", CROSSENTROPY(from_logits=True, ignore_class=-1))
+    history = model.fit(*labelled(-1), verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+
+
+def test_a_step_that_cannot_be_traced_raises_in_the_op():
+    class Looks(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(3)
+
+        def call(self, x):
+            return self.dense(x * float(tf.reduce_max(x)))
+
+    model = Looks()
+    model.compile("sgd", CROSSENTROPY(from_logits=True))
+    with pytest.raises(ValueError, match="label value of 7 which is outside .* \\[0, 3\\)"):
+        model.fit(*labelled(7), verbose=0)
+
+
+WRONG = {
+    "mean_squared_error: .*\\(batch, 2\\), .*\\(batch, 3\\): axis 1 is 2 against 3": (
+        "mse", (20, 2)),
+    "mean_absolute_error: .* \\(batch\\), .* \\(batch, 3\\): 1 axes against 2": ("mae", (20,)),
+    "axis 1 is 3 against 4": ("huber", (20, 3, 4)),
+    "integer labels want sparse_categorical_crossentropy": ("categorical_crossentropy", (20, 1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", WRONG)
+@pytest.mark.parametrize("eager", [False, True])
+def test_targets_of_another_shape(message, eager):
+    loss, shape = WRONG[message]
+    x = np.ones((20, 5, 4) if len(shape) == 3 else (20, 4), np.float32)
+    message = "axis 1 is 3 against 5" if len(shape) == 3 else message
+    model = KINDS["lazy"]([layers.Dense(3 if len(shape) < 3 else 4)])
+    model.compile("sgd", loss, run_eagerly=eager)
+    with pytest.raises(ValueError, match=message):
+        model.fit(x, np.ones(shape, np.float32), verbose=0)
+
+
+def test_targets_that_broadcast_train_with_a_warning():
+    model = KINDS["lazy"]([layers.Dense(3)])
+    model.compile("sgd", "mse")
+    with pytest.warns(BroadcastWarning, match="axis 1 is 1 against 3"):
+        model.fit(np.ones((8, 4)), np.ones((8, 1)), verbose=0)
+
+
+def test_a_vector_meets_a_column_without_a_warning():
+    model = KINDS["lazy"]([layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(np.ones((8, 4)), np.ones(8), verbose=0)
