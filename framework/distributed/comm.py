@@ -42,6 +42,7 @@ class SoloComm:
     local_rank = 0
     local_size = 1
     library = "none"
+    waiting_since: float | None = None  # time.monotonic() when a collective was entered
 
     @property
     def host(self) -> str:
@@ -97,7 +98,6 @@ class MPIComm(SoloComm):
         self._window = MPI.Win.Allocate(8, 8, comm=self._guard)
         self._entered = np.frombuffer(self._window.tomemory(), np.int64)
         self._entered[0] = 0
-        self.waiting_since: float | None = None  # time.monotonic() when a collective was entered
         # The union, since mpirun may have bound each rank to a core of its own.
         self.cores = cores(set().union(*local.allgather(os.sched_getaffinity(0))))
         self._world.barrier()

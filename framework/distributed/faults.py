@@ -22,6 +22,8 @@ GRACE = 1.0  # seconds that a rank leaving with an error waits for the others to
 POLL = 0.02  # seconds between two looks at who has left
 BACKSTOP = 5.0  # seconds after the timeout until C code ends a process whose Python cannot run
 
+INTERRUPTED = 130  # exit code after Ctrl-C, as of a shell
+
 _world: Any = None
 _exit_code = 0
 _watchdog: Watchdog | None = None
@@ -58,7 +60,7 @@ def on_exception(
         time.sleep(ROOT_FIRST)
     if issubclass(kind, KeyboardInterrupt):
         tell("interrupted")
-        _world.abort(130)
+        _world.abort(INTERRUPTED)
     tell("".join(traceback.format_exception(kind, value, trace)))
     _world.abort(1)
 
@@ -82,12 +84,15 @@ def leave(owner: int) -> None:
     rest()
     done, start = _world.all_leave(), time.monotonic()
     mine = _world.entered()[_world.rank]
-    while not done.Test():
+    while _world.waiting_since is not None or not done.Test():  # a thread may wait in a collective
         waited = time.monotonic() - start
-        if _exit_code and waited > GRACE:
+        if _exit_code == INTERRUPTED:  # all ranks were stopped, some in a collective for good
+            if waited > (GRACE if _world.rank else ROOT_FIRST):
+                _world.abort(INTERRUPTED)
+        elif _exit_code and waited > GRACE:
             tell(f"left with exit code {_exit_code} while other ranks are at work: ending the job")
             _world.abort(_exit_code)
-        if waited > ROOT_FIRST and any(_world.entered() > mine):
+        elif waited > ROOT_FIRST and any(_world.entered() > mine):
             waiting = [int(r) for r in (_world.entered() > mine).nonzero()[0]]
             tell(
                 f"left early (exit code {_exit_code}): {ranks(waiting)} wait for it; ending the job"

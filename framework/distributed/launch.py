@@ -2,7 +2,8 @@
 
 Standard library only, and run by its path (`python framework/distributed/launch.py train X.yaml`):
 importing the package would load numpy here for nothing, 0.1 s of every start.
-The process *becomes* mpirun (or Python) by exec, so that signals and exit codes need no passing on.
+One rank: the process *becomes* Python by exec. Several: it stays beside mpirun, so that Ctrl-C
+stops the ranks in order, where mpirun would cut them off.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 THREAD_VARIABLES = (
@@ -119,13 +122,69 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     return parser.parse_known_args(arguments)
 
 
+STOP = signal.SIGUSR1  # mpirun forwards it to every rank on every host, where it means Ctrl-C
+PATIENCE = 5  # seconds that ranks have to stop in order
+
+
+def supervise(command: list[str], environment: dict) -> int:
+    """Run mpirun to its end; returns its exit code.
+
+    The first Ctrl-C (or SIGTERM) is passed on as STOP. The second, or PATIENCE without an end,
+    is mpirun's to end the ranks as it does.
+    """
+    # A process group of its own: a terminal sends Ctrl-C to the whole group of this process.
+    job = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, process_group=0
+    )
+    requests = []
+
+    def stop(number: int, frame: object) -> None:
+        requests.append(number)
+        signal.alarm(PATIENCE)
+        job.send_signal(STOP if len(requests) == 1 else signal.SIGTERM)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+        signal.signal(number, stop)
+    for line in without_banners(job.stderr or ()):
+        sys.stderr.buffer.write(line)
+        sys.stderr.flush()
+    code = job.wait()
+    return code if code >= 0 else 128 - code
+
+
+# How mpirun's banners begin that say again what a rank has said better: who failed, and why.
+BANNERS = (b"prterun detected that one or more", b"mpirun detected that one or more")
+BANNERS += (b"Primary job  terminated normally", b"MPI_ABORT was invoked on rank")
+BANNERS += (b"prterun has exited due to process rank",)
+
+
+def without_banners(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """`lines` without the known banners, each of which stands between two lines of dashes."""
+    dashes, in_banner = b"", False
+    for line in lines:
+        is_rule = len(line) > 60 and not line.strip(b"-\r\n")
+        if in_banner:
+            in_banner = not is_rule
+        elif dashes and line.startswith(BANNERS):
+            dashes, in_banner = b"", True
+        elif is_rule and not dashes:
+            dashes = line
+        else:
+            yield dashes + line
+            dashes = b""
+    if dashes:
+        yield dashes
+
+
 def main(arguments: list[str]) -> None:
-    """Become the job: does not return."""
+    """Become the job, or stay beside it: does not return."""
     options, rest = parse(arguments)
     if options.hostfile is not None and not Path(options.hostfile).is_file():
         raise SystemExit(f"launch: no such hostfile: {options.hostfile}")
     environment = launch_environment(os.environ, options.ranks, options.hostfile)
     command = job_command(options.ranks, options.hostfile, rest)
+    if options.ranks > 1 or options.hostfile is not None:
+        sys.exit(supervise(command, environment))
     os.execve(command[0], command, environment)
 
 

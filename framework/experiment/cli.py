@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from framework.experiment.errors import INTERRUPTED, OUTPUT_CLOSED, UserError
+from framework.experiment.errors import INTERRUPTED, OUTPUT_CLOSED, STOP_SIGNALS, UserError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -108,12 +108,15 @@ def _refuse(error: UserError) -> int:
 
 
 def _stop_like_ctrl_c() -> None:
-    """SIGTERM (a scheduler's or mpirun's word for stop) ends a run as Ctrl-C does."""
+    """SIGTERM (a scheduler's or mpirun's word for stop) and SIGUSR1 (launch/train's) end a run as
+    Ctrl-C does.
+    """
 
     def interrupt(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in STOP_SIGNALS:
+        signal.signal(number, interrupt)
 
 
 def main() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+
 USER_MISTAKE = 2
 RUN_FAILED = 1
 INTERRUPTED = 130
 OUTPUT_CLOSED = 141
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 class UserError(Exception):

@@ -5,7 +5,8 @@
     last.safetensors      weights after the last finished epoch, while the run goes on
     weights.safetensors   weights at the end
     curves.png            loss and metrics over the epochs
-    result.json           the figures of the test part, epochs, seconds, hash of the weights
+    result.json           status, epochs, seconds; at the end also the figures of the test part and
+                          the hash of the weights
 
 Files appear whole: they are written under another name and renamed.
 """

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from framework import keras
+from framework.experiment.errors import STOP_SIGNALS
 from framework.experiment.folder import LAST, RunFolder
 
 
 class Record(keras.callbacks.Callback, register=False):
-    """Writes history and `last.safetensors` at each epoch's end; `folder` is None but on rank 0."""
+    """Writes history, `last.safetensors` and `result.json` at each epoch's end: they are left when
+    the process is killed. `folder` is None but on rank 0, `result()` gives the figures so far.
+    """
 
-    def __init__(self, folder: RunFolder | None):
+    def __init__(self, folder: RunFolder | None, result: Callable[[], dict]):
         super().__init__()
-        self.folder = folder
+        self.folder, self.result = folder, result
         self.history: dict[str, list[float]] = {}
         self.epochs = 0
 
@@ -30,6 +33,7 @@ class Record(keras.callbacks.Callback, register=False):
             if self.folder is not None:
                 self.folder.write_weights(LAST, self.model.save_weights)
                 self.folder.write_history(self.history)
+                self.folder.write_result(self.result())
 
 
 @contextmanager
@@ -41,7 +45,7 @@ def uninterrupted() -> Iterator[None]:
     waiting: list[int] = []
     before = {
         number: signal.signal(number, lambda number, frame: waiting.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in STOP_SIGNALS
     }
     try:
         yield

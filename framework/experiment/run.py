@@ -56,12 +56,13 @@ class Run:
     ):
         self.plan, self.parts, self.model = plan, parts, model
         self.folder, self.place, self.quiet = folder, place, quiet
-        self.record = Record(folder)
+        self.record = Record(folder, lambda: self._result("running"))
         self.started = time.perf_counter()
 
     def go(self) -> int:
         """Train, evaluate, write everything; returns the exit code."""
         self.say(self._heading())
+        self.say(f"run folder: {self.place}")
         try:
             self._fit()
         except KeyboardInterrupt:
@@ -72,7 +73,7 @@ class Run:
             if self.folder is not None and not self.record.epochs:
                 self.folder.discard()
             raise
-        seconds = time.perf_counter() - self.started
+        seconds = self.seconds
         figures = build.evaluate(self.plan, self.model, self.parts)
         self._write_results(figures, seconds)
         self.tell(build.figures(figures) or "no test part: data.test is 0")
@@ -101,18 +102,24 @@ class Run:
         self.folder.write_weights(WEIGHTS, self.model.save_weights)
         self.folder.remove_last()
         hashed = {"weights_sha256": weights_sha256(self.model.get_weights())}
-        self.folder.write_result(self._result("finished", seconds) | hashed | figures)
+        ended = self._result("finished") | {"seconds": seconds}
+        self.folder.write_result(ended | hashed | figures)
         if self.plan.experiment.output.curves and self.record.history:
             title = self.plan.experiment.name or ""
             missing = curves.draw(self.record.history, title, self.place / "curves.png")
             if missing:
                 self.tell(missing)
 
-    def _result(self, status: str, seconds: float) -> dict[str, Any]:
+    @property
+    def seconds(self) -> float:
+        """Since the start, to the millisecond."""
+        return round(time.perf_counter() - self.started, 3)
+
+    def _result(self, status: str) -> dict[str, Any]:
         return {
             "status": status,
             "epochs": self.record.epochs,
-            "seconds": round(seconds, 3),
+            "seconds": self.seconds,
             "seed": self.plan.experiment.seed,
             "ranks": distributed.size(),
         }
@@ -125,8 +132,7 @@ class Run:
         kept = f"weights after epoch {epochs}: {self.place / LAST}"
         if not (self.place / LAST).exists():
             kept = f"no epoch was finished; run folder: {self.place}"
-        result = self._result(status, time.perf_counter() - self.started)
-        self.folder.write_result(result | {"reason": reason})
+        self.folder.write_result(self._result(status) | {"reason": reason})
         if sys.stdout.isatty():
             print()  # a progress line may stand there without its end
         print(f"{reason}; {kept}", file=sys.stderr, flush=True)

@@ -93,6 +93,15 @@ def test_a_setting_of_the_user_is_in_force(monkeypatch):
     assert threads.limit(1) == 5
 
 
+def test_banners_that_say_nothing_new_are_left_out():
+    rule = b"-" * 74 + b"\n"
+    known = [rule, b"MPI_ABORT was invoked on rank 1\n", b"\n", b"NOTE: more\n", rule]
+    killed = [rule, b"prterun noticed that process rank 1 exited on signal 9 (Killed).\n", rule]
+    text = [b"[rank 1/2 vm] ValueError\n", *known, *killed, b"---- a user's line\n", rule, rule]
+    told = b"".join(launch.without_banners(text))
+    assert told == b"".join([text[0], *killed, *text[-3:]])
+
+
 @pytest.mark.parametrize("arguments", [["-n", "0", "x"], ["-n", "two", "x"]])
 def test_a_wrong_number_of_ranks(arguments, capsys):
     with pytest.raises(SystemExit):

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.mpi.ranks import ROOT, Outcome, mpirun, run, session_members
 
 pytestmark = pytest.mark.mpi
 
+LAUNCH = ROOT / "framework" / "distributed" / "launch.py"
 EXPERIMENT = """
 name: small
 seed: 5
@@ -47,17 +49,21 @@ def experiment(tmp_path) -> str:
 
 def launched(*arguments: str, **options) -> Outcome:
     """What launch/train does once .venv is there, with this Python."""
-    path = ROOT / "framework" / "distributed" / "launch.py"
-    return run([sys.executable, "-I", "-S", str(path), *arguments], **options)
+    return run([sys.executable, "-I", "-S", str(LAUNCH), *arguments], **options)
+
+
+def newest(experiment: str) -> Path:
+    """The newest run folder."""
+    return max((Path(experiment).parent / "runs" / "small").iterdir())
 
 
 def figures(experiment: str) -> tuple[list[dict], dict]:
     """History and result of the newest run, whose folder is then out of the way."""
-    newest = max((Path(experiment).parent / "runs" / "small").iterdir())
-    with open(newest / "history.csv") as stream:
+    folder = newest(experiment)
+    with open(folder / "history.csv") as stream:
         rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(stream)]
-    result = json.loads((newest / "result.json").read_text())
-    newest.rename(Path(experiment).parent / f"done-{time.monotonic_ns()}")
+    result = json.loads((folder / "result.json").read_text())
+    folder.rename(Path(experiment).parent / f"done-{time.monotonic_ns()}")
     return rows, result
 
 
@@ -96,7 +102,7 @@ def test_plain_mpirun(experiment):
 def test_a_mistake_of_the_user(experiment, ranks):
     outcome = launched("-n", ranks, "train", experiment, "--set", "epoch=3")
     assert outcome.code == 2
-    assert "Traceback" not in outcome.text
+    assert "Traceback" not in outcome.text and "---" not in outcome.err
     assert outcome.text.count("unknown key") == 1
     assert outcome.seconds < 10 and outcome.left == []
 
@@ -107,10 +113,57 @@ def test_ctrl_c_in_the_middle(experiment, ranks, number):
     endless = ["--set", "epochs=1000000"]
     launched("-n", ranks, "train", experiment, timeout=120)  # so that no kernel is left to compile
     outcome = launched("-n", ranks, "train", experiment, *endless, send=(4.0, number), timeout=20)
-    assert outcome.code != 0, outcome.text
+    assert outcome.code == 130, outcome.text
     assert outcome.seconds < 2
     assert outcome.left == []
-    assert "Traceback" not in outcome.text
+    assert "Traceback" not in outcome.text and "---" not in outcome.err
+    folder = newest(experiment)
+    kept, result = folder / "last.safetensors", json.loads((folder / "result.json").read_text())
+    assert result["status"] == "interrupted" and result["epochs"] > 0 and kept.exists()
+    assert f"interrupted; weights after epoch {result['epochs']}: {kept}" in outcome.err
+
+
+def test_a_killed_rank_leaves_a_run_folder(experiment):
+    launched("-n", "2", "train", experiment, timeout=120)
+    command = [sys.executable, "-I", "-S", str(LAUNCH), "-n", "2", "train", experiment]
+    job = subprocess.Popen(
+        [*command, "--set", "epochs=1000000"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(4.0)
+    os.kill(rank_of(job.pid, 1), signal.SIGKILL)
+    out, err = job.communicate(timeout=20)
+    assert job.returncode == 137 and "signal 9" in err, err
+    folder = newest(experiment)
+    assert f"run folder: {folder}" in out
+    result = json.loads((folder / "result.json").read_text())
+    assert result["status"] in ("running", "interrupted") and result["epochs"] > 0
+    assert (folder / "last.safetensors").exists()
+
+
+def rank_of(launcher: int, rank: int) -> int:
+    """The process id of a rank below `launcher`."""
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            named = dict(part.partition(b"=")[::2] for part in entry.read_bytes().split(b"\0"))
+        except OSError:
+            continue
+        pid = int(entry.parent.name)
+        if named.get(b"OMPI_COMM_WORLD_RANK") == b"%d" % rank and launcher in ancestors(pid):
+            return pid
+    raise AssertionError(f"no rank {rank} below {launcher}")
+
+
+def ancestors(pid: int) -> list[int]:
+    """Process ids of the parents of `pid`."""
+    found = []
+    while pid > 1:
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        found.append(pid)
+    return found
 
 
 def test_helper_sees_processes_of_a_session():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from framework.distributed import rank, size
+from framework.distributed import comm, rank, size
 from framework.distributed.shard import part
 from framework.engine import ops
 from framework.engine.errors import TraceError
@@ -19,6 +21,7 @@ from framework.keras.training.arrays import Rows
 
 LOG = logging.getLogger("framework")
 POLL_SECONDS = 0.05  # how often the main thread looks at a running program: Ctrl-C, progress
+ALONE_SECONDS = 0.3  # a stopped rank that waits so long in a collective waits in vain
 
 
 class Runner:
@@ -132,22 +135,46 @@ class Runner:
 def run_watched(executable: Any, count: int, tick: Callable) -> None:
     """Run on a worker thread; this thread wakes every 50 ms for `tick` and so takes Ctrl-C at
     once."""
-    from concurrent.futures import ThreadPoolExecutor
-    from concurrent.futures import TimeoutError as NotYet
+    running = Background(lambda: executable.repeat(count))
+    try:
+        while not running.ended(POLL_SECONDS):
+            tick()
+    finally:
+        executable.stop()  # after an interrupt
+        while not running.ended(POLL_SECONDS) and not is_left_alone():
+            pass
+    running.check()
 
-    with ThreadPoolExecutor(1, "framework-vm") as pool:
-        running = pool.submit(executable.repeat, count)
+
+class Background:
+    """`work()` on a thread that does not keep the process alive: it may hang in a collective."""
+
+    def __init__(self, work: Callable):
+        self._work, self._error = work, None
+        self._thread = threading.Thread(target=self._run, name="framework-vm", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
         try:
-            while True:
-                try:
-                    running.result(POLL_SECONDS)
-                    return
-                except NotYet:
-                    if running.done():
-                        raise
-                    tick()
-        finally:
-            executable.stop()
+            self._work()
+        except BaseException as error:
+            self._error = error
+
+    def ended(self, seconds: float) -> bool:
+        """Whether the work has ended, after waiting for it up to `seconds`."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def check(self) -> None:
+        """Raise what the work raised."""
+        if self._error is not None:
+            raise self._error
+
+
+def is_left_alone() -> bool:
+    """Whether this rank waits in a collective for ranks that were interrupted before it."""
+    since = comm().waiting_since
+    return since is not None and time.monotonic() - since > ALONE_SECONDS
 
 
 def place_of(error: TraceError) -> str:
