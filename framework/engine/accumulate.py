@@ -22,8 +22,11 @@ FREED = (
     ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
     "graph a second time or if you need to access saved tensors after calling backward."
 )
-# The value of input i is read only for the gradient of input j: keep it only if that one is wanted.
-READ_FOR = {"multiply": {0: 1, 1: 0}, "matmul": {0: 1, 1: 0}, "divide": {0: 1}}
+# Value i (inputs, then outputs) is read only for the gradient of input j: keep it only if that one
+# is wanted.
+READ_FOR = {
+    "multiply": {0: 1, 1: 0}, "matmul": {0: 1, 1: 0}, "divide": {0: 1}, "power": {2: 1},
+}  # fmt: skip
 
 
 class Mode(threading.local):
@@ -152,6 +155,22 @@ def collect(roots: list[Any]) -> tuple[list[History], dict[int, Any]]:
     return sorted(found.values(), key=lambda h: h.line.outs[0]), known
 
 
+def ends(histories: list[History], known: dict[int, Any]) -> set[int]:
+    """The slots of the leaves, and of computed tensors that retain their gradient."""
+    leaves = {slot for slot, s in known.items() if s is not None and not isinstance(s, History)}
+    return leaves | {slot for history in histories for slot in history.retained}
+
+
+def leading_to(sources: set[int], histories: list[History]) -> list[History]:
+    """The Histories through which a source is seen: only their values are read, and freed."""
+    seen, found = set(sources), []
+    for history in histories:
+        if not seen.isdisjoint(history.line.inputs):
+            seen.update(history.line.outs)
+            found.append(history)
+    return found
+
+
 def gradients(
     roots: list[Any],
     cotangents: list[Tensor],
@@ -165,13 +184,12 @@ def gradients(
     Frees the values unless retain_graph.
     """
     histories, known = collect(roots)
+    if sources is None:
+        sources = ends(histories, known)
+    else:
+        histories = leading_to(sources, histories)
     for history in histories:
         history.check()
-    if sources is None:
-        sources = {
-            slot for slot, s in known.items() if s is not None and not isinstance(s, History)
-        }
-        sources |= {slot for history in histories for slot in history.retained}
     start: dict[int, Tensor] = {}
     known.update({g.id: source_of(g) for g in cotangents})
     with Recorder(known) if create_graph else contextlib.nullcontext():
@@ -190,5 +208,6 @@ def accumulate(leaf: Any, gradient: Any, in_place: bool) -> None:
         leaf._grad = gradient
     elif in_place:
         leaf._grad.array[...] += gradient.array
+        leaf._grad.version[0] += 1
     else:
         leaf._grad = leaf._grad + gradient

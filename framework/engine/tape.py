@@ -22,8 +22,8 @@ class GradientTape:
     watch_accessed_variables=True).
 
     Trainable Variables watch themselves when they are read. Nest tapes for higher orders.
-    `gradient` of a
-    non-persistent tape works once and frees what was recorded.
+    A tape may be entered again: it goes on recording, until `gradient` of a non-persistent tape,
+    which works once, has freed what was recorded.
     """
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True):
@@ -49,7 +49,7 @@ class GradientTape:
                 "Tape is still recording, This can happen if you try to re-enter an already-active "
                 "tape."
             )
-        if not self._persistent or not self._was_entered:
+        if self._is_spent:  # what was recorded is gone: from here on it is a new tape
             self.reset()
         self._was_entered = True
         self._start()
@@ -235,6 +235,11 @@ def check_source(source: Any) -> Tensor:
 def start(targets: list, output_gradients: list) -> dict[int, Tensor]:
     """The first cotangents: ones, or what the caller gives; summed where a target is named
     twice."""
+    if any(g is None for g in output_gradients):
+        raise ValueError(
+            "Attempt to convert a value (None) with an unsupported type (<class 'NoneType'>) to a "
+            "Tensor: give every output gradient, or none of them"
+        )
     cotangents: dict[int, Tensor] = {}
     for i, t in enumerate(targets):
         given = output_gradients[i] if i < len(output_gradients) else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from framework.engine.dtypes import OF_NUMPY, DType, TensorShape, as_dtype
+from framework.engine.dtypes import NAMES, OF_NUMPY, DType, TensorShape, as_dtype
 from framework.engine.errors import TraceError
 
 SLOTS = itertools.count(1)  # every tensor has its own number: Lines name values by it
@@ -40,14 +40,30 @@ class Spec:
         """The number of bytes."""
         return self.size * self.dtype.itemsize
 
-    def __array__(self, dtype=None, copy=None):
+    def _no_value(self, *_, **__):
         raise TraceError(
             f"a tensor of shape {tuple(self.shape)} and dtype {self.dtype} made while tracing has "
-            "no value: branch on shapes, not on values (or run eagerly)"
+            "no value, then or later: branch on shapes, not on values (or run eagerly); what is "
+            "wanted of it outside must be returned"
         )
+
+    __array__ = __getitem__ = _no_value
+
+    def __getattr__(self, name: str):
+        """A forward that wants more of its array than a Spec has wants the values."""
+        if name.startswith("__"):  # what others look for, and may do without
+            raise AttributeError(f"Spec has no {name}")
+        self._no_value()
 
     def __repr__(self) -> str:
         return f"Spec({tuple(self.shape)}, {self.dtype})"
+
+
+for _name in "add sub mul truediv floordiv mod pow matmul and or xor".split():
+    setattr(Spec, f"__{_name}__", Spec._no_value)
+    setattr(Spec, f"__r{_name}__", Spec._no_value)
+for _name in "neg abs invert int float lt le gt ge".split():
+    setattr(Spec, f"__{_name}__", Spec._no_value)
 
 
 class Tensor:
@@ -109,9 +125,9 @@ class Tensor:
         return type(self.array) is Spec
 
     def numpy(self) -> Any:
-        """The value: an array, or a NumPy scalar for shape ()."""
-        array = self.__array__()
-        return array if array.ndim else array[()]
+        """A copy of the value: an array, or a NumPy scalar for shape ()."""
+        array = self._value()
+        return array.copy() if array.ndim else array[()]
 
     def get_shape(self) -> TensorShape:
         """The dimensions."""
@@ -126,11 +142,20 @@ class Tensor:
         """A hashable stand-in for this tensor (tensors are not hashable: == is elementwise)."""
         return Reference(self)
 
+    def _value(self) -> np.ndarray:
+        """The array, to be read only; TraceError if there is none."""
+        return self.array if type(self.array) is not Spec else self.array.__array__()
+
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        array = self.array
-        if type(array) is Spec:
-            array.__array__()
-        return array if dtype is None else array.astype(dtype)
+        """The tensor's own memory, read-only; or, if asked for or needed, a copy."""
+        array = self._value()
+        if copy or (dtype is not None and array.dtype != dtype):
+            if copy is False:
+                raise ValueError(f"a tensor of dtype {array.dtype} is no {dtype} without a copy")
+            return np.array(array, dtype)
+        view = array.view()
+        view.flags.writeable = False
+        return view
 
     def __len__(self) -> int:
         if not self.array.shape:
@@ -138,16 +163,16 @@ class Tensor:
         return self.array.shape[0]
 
     def __bool__(self) -> bool:
-        return bool(self.__array__())
+        return bool(self._value())
 
     def __int__(self) -> int:
-        return int(self.__array__())
+        return int(self._value())
 
     def __float__(self) -> float:
-        return float(self.__array__())
+        return float(self._value())
 
     def __index__(self) -> int:
-        array = self.__array__()
+        array = self._value()
         if array.dtype.kind not in "iu" or array.ndim:
             raise TypeError(f"a tensor of shape {array.shape}, dtype {array.dtype} is no index")
         return int(array)
@@ -182,7 +207,7 @@ class Tensor:
         return self  # immutable
 
     def __reduce__(self):
-        return Tensor, (np.array(self.__array__()),)
+        return Tensor, (np.array(self._value()),)
 
 
 def value_text(array: np.ndarray) -> str:
@@ -245,6 +270,12 @@ def regular_array(value: Any, wanted: np.dtype | None) -> np.ndarray:
         raise kind(
             f"cannot make a tensor of {type(value).__name__} {value!r}: "
             "not a number or a regular array"
+        )
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if array.dtype not in OF_NUMPY:
+        raise TypeError(
+            f"cannot make a tensor of dtype {array.dtype}: the dtypes are {', '.join(NAMES)}"
         )
     return array
 

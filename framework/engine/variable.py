@@ -14,6 +14,7 @@ from framework.engine.tensor import Tensor, as_array, value_text
 
 ALIGNMENT = 64  # bytes: one cache line, so that kernels load whole vectors
 NAMES = itertools.count()
+MOVES = itertools.count(1)
 
 
 def aligned(shape: tuple, dtype: Any) -> np.ndarray:
@@ -81,7 +82,7 @@ class Variable(Tensor):
         self.array.flags.writeable = False
         self._raw = self._memory.base  # NumPy lets every view, of views too, refer to it
         self._free = sys.getrefcount(self._raw), sys.getrefcount(self.array)
-        Variable.moves += 1
+        Variable.moves = next(MOVES)  # not += 1, which two threads may do at once
 
     def is_held(self) -> bool:
         """True while someone else refers to the present value."""

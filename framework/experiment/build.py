@@ -44,7 +44,7 @@ def users_mistake(plan: Plan, key: str) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("error", BroadcastWarning)
             yield
-    except (ValueError, BroadcastWarning) as error:
+    except (ValueError, BroadcastWarning, MemoryError) as error:
         message = " ".join(str(error).split())
         raise plan.source.error([Problem((key,), message)]) from error
 

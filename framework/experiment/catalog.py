@@ -13,6 +13,7 @@ every mistake is found in one go and told with its place.
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -147,10 +148,11 @@ class Catalog:
         if isinstance(value, dict) and kind is not None:
             return self.make(kind, value, path)
         if kind == "schedule":
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            wanted = "" if number else "a number or a schedule like `CosineDecay: {...}`"
-            if number and (value < 0 or (value == 0 and parameter.name == "learning_rate")):
-                wanted = "a rate above 0"
+            wanted = "a number or a schedule like `CosineDecay: {...}`"
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                may_be_0 = parameter.name != "learning_rate"  # the end of a schedule, say
+                is_rate = 0 < value < math.inf or (value == 0 and may_be_0)
+                wanted = "" if is_rate else "a rate above 0"
         elif kind is not None and value is not None:
             return self.make(kind, value, path)
         else:

@@ -105,12 +105,7 @@ def _check_monitors(callbacks: list, data: dict, metrics: list) -> list[Problem]
     """Callbacks that watch a number must watch one that there will be."""
     if None in metrics or not isinstance(data.get("data"), dict):
         return []  # what the logs will hold is not known
-    logs = ["loss", *(m if isinstance(m, str) else m.name for m in metrics)]
-    if data["data"].get("validation"):
-        logs += [f"val_{name}" for name in logs]
-    if any(type(each).__name__ == "ReduceLROnPlateau" for each in callbacks):
-        logs.append("learning_rate")
-    problems = []
+    logs, problems = _logs(callbacks, data["data"], metrics), []
     for i, callback in enumerate(callbacks):
         watched = getattr(callback, "monitor", None)
         if watched is None or watched in logs or not getattr(callback, "save_best_only", True):
@@ -121,6 +116,16 @@ def _check_monitors(callbacks: list, data: dict, metrics: list) -> list[Problem]
             hint = " (data.validation is 0, so there are no val_ numbers)"
         problems.append(Problem(path, f"there is no '{watched}' to watch{hint}"))
     return problems
+
+
+def _logs(callbacks: list, data: dict, metrics: list) -> list[str]:
+    """The names of the numbers that an epoch reports."""
+    logs = ["loss", *(m if isinstance(m, str) else m.name for m in metrics)]
+    if data.get("validation"):
+        logs += [f"val_{name}" for name in logs]
+    if any(type(each).__name__ == "ReduceLROnPlateau" for each in callbacks):
+        logs.append("learning_rate")
+    return logs
 
 
 def _optimizer(value: Any, catalog: Catalog) -> Any:

@@ -22,8 +22,14 @@ def parser() -> argparse.ArgumentParser:
         prog="framework", description="Train and evaluate networks described in YAML files."
     )
     top.add_argument("--traceback", action="store_true", help="show where an error came from")
+    after = argparse.ArgumentParser(add_help=False)  # the same option behind the command
+    after.add_argument(
+        "--traceback", action="store_true", default=argparse.SUPPRESS, help="as above"
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    train = commands.add_parser("train", help="run an experiment", allow_abbrev=False)
+    train = commands.add_parser(
+        "train", help="run an experiment", allow_abbrev=False, parents=[after]
+    )
     train.add_argument("experiment", metavar="EXPERIMENT.yaml")
     train.add_argument(
         "--set",
@@ -36,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--output", metavar="DIR", help="the same as --set output.folder=DIR")
     train.add_argument("--seed", metavar="N", help="the same as --set seed=N")
     train.add_argument("--quiet", action="store_true", help="print the final figures only")
-    evaluate = commands.add_parser("eval", help="evaluate a finished run on its test part")
+    evaluate = commands.add_parser(
+        "eval", help="evaluate a finished run on its test part", parents=[after]
+    )
     evaluate.add_argument("folder", metavar="RUN_FOLDER")
     commands.add_parser("doctor", help="tell what this installation finds")
     return top

@@ -65,7 +65,7 @@ class Run:
     def go(self) -> int:
         """Train, evaluate, write everything; returns the exit code."""
         self.say(self._heading())
-        self.say(f"run folder: {self.place}")
+        self.say(f"writes to {self.place}")
         try:
             self._fit()
         except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from framework.engine import ops
@@ -10,6 +11,31 @@ from framework.keras import configurable
 from framework.keras.configurable import register_function
 
 activation = lambda *aliases: register_function("activation", *aliases)
+
+# id of an output of softmax or sigmoid -> (the output, weakly; its input; the function's name)
+LOGITS: dict[int, tuple[weakref.ref, Tensor, str]] = {}
+
+
+def remember_logits(y: Tensor, x: Tensor, name: str) -> Tensor:
+    """y; as long as it lives, `logits_of` knows that it is `name` of x.
+
+    Cross-entropies compute with x: y may have rounded to 0 or 1, where no gradient is left.
+    """
+    key = id(y)
+    died = weakref.ref(y, lambda _, forget=LOGITS.pop: forget(key, None))
+    LOGITS[key] = died, x, name
+    return y
+
+
+def logits_of(y: Tensor) -> tuple[Tensor, str] | None:
+    """(x, "Softmax" or "Sigmoid") if y itself came out of that activation of x, else None."""
+    known = LOGITS.get(id(y))
+    return known[1:] if known is not None and known[0]() is y else None
+
+
+def at_this_moment(x: Tensor) -> Tensor:
+    """x; of a Variable its value, which later assignments leave alone."""
+    return ops.identity(x) if x.is_variable else x
 
 
 @activation()
@@ -50,7 +76,8 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
 @activation()
 def sigmoid(x: Any) -> Tensor:
     """1 / (1 + exp(-x))"""
-    return ops.sigmoid(ops.as_tensor(x))
+    x = at_this_moment(ops.as_tensor(x))
+    return remember_logits(ops.sigmoid(x), x, "Sigmoid")
 
 
 @activation()
@@ -62,10 +89,10 @@ def tanh(x: Any) -> Tensor:
 @activation()
 def softmax(x: Any, axis: int = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along `axis`."""
-    x = ops.as_tensor(x)
+    x = at_this_moment(ops.as_tensor(x))
     if x.ndim < 1:
         raise ValueError("softmax: got a tensor of shape (), wanted at least one axis")
-    return ops.softmax(x, axis=axis)
+    return remember_logits(ops.softmax(x, axis=axis), x, "Softmax")
 
 
 @activation()

@@ -15,11 +15,21 @@ PLAIN = {type(None), bool, int, float, str}
 
 
 def tensor(value: Any, dtype: Any = None) -> Tensor:
-    """`value` as a Tensor; a list with tensors in it is stacked, so that tapes see it."""
+    """`value` as a Tensor; a list with tensors in it is stacked, so that tapes see it. Arrays are
+    copied: their owner may write to them, a Tensor never changes."""
+    if isinstance(value, Tensor):
+        return as_tensor(value, dtype)
     if isinstance(value, (list, tuple)) and has_tensor(value):
-        like = dtype or next((x.dtype for x in value if isinstance(x, Tensor)), None)
-        return ops.stack([tensor(x, like) for x in value])
-    return as_tensor(value, dtype)
+        return stacked(value, dtype)
+    array = as_array(value, dtype)
+    is_shared = array is value or array.base is not None
+    return Tensor(np.array(array) if is_shared else array)
+
+
+def stacked(values: list | tuple, dtype: Any) -> Tensor:
+    """The values, tensors among them, behind each other."""
+    like = dtype or next((x.dtype for x in values if isinstance(x, Tensor)), None)
+    return ops.stack([tensor(x, like) for x in values])
 
 
 def has_tensor(value: list | tuple) -> bool:

@@ -34,8 +34,8 @@ int64 = long = dtypes.DTYPES["int64"]
 float16 = half = dtypes.DTYPES["float16"]
 float32 = float = dtypes.DTYPES["float32"]
 float64 = double = dtypes.DTYPES["float64"]
-HELPERS = {"HELPERS", "annotations", "call", "create", "door", "dtypes", "functions", "methods",
-           "printing"}  # fmt: skip
+HELPERS = {"HELPERS", "annotations", "call", "create", "door", "dtypes", "functions", "indexing",
+           "inplace", "memory", "methods", "printing", "singular", "views"}  # fmt: skip
 
 
 def __getattr__(name: str):

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from framework.engine import tensor as engine
-from framework.engine.accumulate import MODE, History, accumulate, gradients
+from framework.engine.accumulate import MODE, History, accumulate, gradients, source_of
 from framework.torch.call import history_name
+from framework.torch.memory import check_repeated
 from framework.torch.tensor import Tensor
 
 NO_HISTORY = "element {} of tensors does not require grad and does not have a grad_fn"
@@ -115,7 +116,7 @@ def wrapped(g: engine.Tensor, known: dict, create_graph: bool) -> Tensor:
         return g
     made, source = Tensor(g.array, g.id), known.get(g.id)
     if isinstance(source, History):
-        made.history, source.name = source, history_name(source.line.op.name, source.line.attrs)
+        made._history, source.name = source, history_name(source.line.op.name, source.line.attrs)
     return made
 
 
@@ -134,14 +135,36 @@ def backward(
     grad_tensors = grad_variables if grad_tensors is None else grad_tensors
     roots = as_list(tensors)
     cotangents = start(roots, as_list(grad_tensors))
-    wanted = None if inputs is None else {x.id for x in as_list(inputs)}
+    named = {} if inputs is None else slots_of(as_list(inputs))
+    wanted = None if inputs is None else set(named)
     retain = create_graph if retain_graph is None else retain_graph
     found, known = gradients(roots, cotangents, wanted, retain, create_graph)
-    named = {x.id: x for x in as_list(inputs)} if inputs is not None else {}
     for slot, g in found.items():
-        source = known.get(slot)
-        leaf = named.get(slot) or (source.retained[slot] if isinstance(source, History) else source)
-        accumulate(leaf, wrapped(g, known, create_graph), in_place=not create_graph)
+        leaf = named[slot] if slot in named else leaf_of(known[slot], slot)
+        if leaf._requires_grad or leaf._history is not None:  # else a view made under no_grad
+            add_to(leaf, wrapped(g, known, create_graph), in_place=not create_graph)
+
+
+def add_to(leaf: Tensor, gradient: Tensor, in_place: bool) -> None:
+    """leaf.grad += gradient"""
+    if leaf._grad is not None and in_place:
+        check_repeated(leaf._grad.array)
+    accumulate(leaf, gradient, in_place)
+
+
+def slots_of(inputs: list[Tensor]) -> dict[int, Tensor]:
+    """{slot: tensor} of the tensors that alone are to get their gradient."""
+    if not inputs:
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    for x in inputs:
+        if not x.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+    return {x.id: x for x in inputs if source_of(x) is not None}
+
+
+def leaf_of(source: Any, slot: int) -> Tensor:
+    """The leaf that a slot is, or the computed tensor that retains its gradient."""
+    return source.retained[slot] if isinstance(source, History) else source
 
 
 def grad(
@@ -163,7 +186,7 @@ def grad(
         raise NotImplementedError("grad: is_grads_batched is not supported")
     roots, sources = as_list(outputs), as_list(inputs)
     for x in sources:
-        if not x.requires_grad:
+        if source_of(x) is None:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
     retain = create_graph if retain_graph is None else retain_graph
     cotangents = start(roots, as_list(grad_outputs))

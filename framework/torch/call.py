@@ -12,14 +12,18 @@ from framework.engine import tensor as engine
 from framework.engine.accumulate import MODE, History, Recorder, remember, source_of
 from framework.engine.op import Op
 from framework.engine.ops.constants import operand
+from framework.engine.tensor import Spec
 from framework.torch import dtypes
+from framework.torch.memory import shows
 from framework.torch.tensor import Tensor
+from framework.torch.views import VIEWS, see
 
 PLAIN = {type(None), bool, int, float, str}
 # How PyTorch calls the history of what our functions give; the others are named after the function.
 NAMES = {
     "multiply": "Mul", "subtract": "Sub", "divide": "Div", "negative": "Neg", "power": "Pow",
-    "getitem": "Slice", "getitem_of": "Slice", "reshape": "View", "swapaxes": "Transpose",
+    "take": "Slice", "picked": "Index", "gather": "Index", "reshape": "View",
+    "swapaxes": "Transpose",
     "concatenate": "Cat", "identity": "Clone", "cast": "ToCopy", "expand_dims": "Unsqueeze",
     "broadcast_to": "Expand", "maximum": "Maximum", "minimum": "Minimum", "clip": "Clamp",
     "variance": "Var", "transpose": "Permute", "flip": "Flip", "product": "Mm",
@@ -35,46 +39,51 @@ def call(function: Callable, inputs: tuple, attrs: dict) -> Any:
     for key, value in attrs.items():
         if type(value) not in PLAIN:
             attrs[key] = door.static(value)
-    if type(function) is Op and function.outs == 1:
+    if type(function) is Op and function.outs == 1 and function not in VIEWS:
         return simple(function, inputs, attrs)
     flat = [x for x in inputs if isinstance(x, engine.Tensor)]
-    known = {x.id: source_of(x) for x in flat} if MODE.is_enabled else {}
+    sources = [source_of(x) for x in flat] if MODE.is_enabled else []  # before the ids are read
+    known = {x.id: source for x, source in zip(flat, sources)}
     with Recorder(known):
         result = function(*inputs, **attrs)
     name = history_name(function.__name__, attrs)
+    if function in VIEWS:
+        made = adopted(result, (), known.get(result.id), name)
+        see(inputs[0], made, function, attrs)
+        return made
     return nest.map_structure(lambda out: adopted(out, flat, known.get(out.id), name), result)
 
 
 def simple(op: Op, inputs: tuple, attrs: dict) -> Tensor:
     """One op with one output: the quick way."""
-    out = op(*inputs, **attrs)
-    history = None
-    if MODE.is_enabled and op.rule is not None and out.array.dtype.kind == "f":
+    parents = None
+    if MODE.is_enabled and op.rule is not None:
         for x in inputs:
-            if type(x) is Tensor and (x.history is not None or x._requires_grad):
+            if type(x) is Tensor and (x._history is not None or x.requires_grad):
                 parents = tuple([source_of(x) for x in inputs])
-                history = remember(op, inputs, attrs, (out,), parents)
                 break
+    out, history = op(*inputs, **attrs), None
+    if parents is not None and out.array.dtype.kind == "f":
+        history = remember(op, inputs, attrs, (out,), parents)
+    if op.name == "concatenate":  # row by row in PyTorch, whatever the order of the inputs
+        out.array = np.ascontiguousarray(out.array)
     return adopted(out, inputs, history, history and history_name(op.name, attrs))
 
 
 def adopted(out: engine.Tensor, inputs: Any, history: Any, name: str | None) -> Tensor:
-    """The engine's result as a torch Tensor; a view shares the version of what it looks at."""
+    """The engine's result as a torch Tensor, of its own memory."""
     if type(out) is Tensor:
         return out  # an input that was handed through
     result = Tensor(out.array, out.id)
     if type(history) is History:
-        result.history = history
+        result._history = history
         history.name = name
         line = history.line
-        if "outs" in line.op.needs:
-            place = len(line.inputs) + line.outs.index(out.id)
+        place = len(line.inputs) + line.outs.index(out.id)
+        if "outs" in line.op.needs and type(line.values[place]) is not Spec:
             history.versions.append((result.version, 0, place))
-    base = out.array.base
-    if base is not None:
-        for x in inputs:
-            if type(x) is Tensor and (base is x.array or base is x.array.base):
-                result.version = x.version
+    if any([shows(out.array, x.array) for x in inputs]):
+        result.array = np.array(out.array)  # only what is a view in PyTorch is one here
     return result
 
 

@@ -9,24 +9,12 @@ from typing import Any
 import numpy as np
 
 from framework.engine import door, ops
-from framework.engine.op import OPS, Op
+from framework.engine.op import OPS
 from framework.engine.tensor import Tensor as EngineTensor
 from framework.torch import dtypes
 from framework.torch.call import as_float, call, floating, promoted, renamed, to
+from framework.torch.singular import flat, nan_mean, power, root
 from framework.torch.tensor import Tensor
-
-NEVER = EngineTensor(np.array(False))
-
-
-def flat(op: Op) -> Callable:
-    """The op with slope 0, where in TensorFlow it has no gradient."""
-
-    def function(x: EngineTensor) -> EngineTensor:
-        return ops.where(NEVER, x, op(x))
-
-    function.__name__, function.__doc__ = op.name, f"{op.__doc__}; slope 0"
-    return function
-
 
 UNARY = "input, *, out=None"
 BINARY = "input, other, *, out=None"
@@ -66,7 +54,7 @@ logsumexp = floating(
 )
 
 mul = multiply = renamed(ops.multiply, BINARY)
-pow = renamed(ops.power, "input, exponent, *, out=None")
+pow = renamed(power, "input, exponent, *, out=None")
 maximum = renamed(ops.maximum, BINARY, pinned={"ties": "split"})
 minimum = renamed(ops.minimum, BINARY, pinned={"ties": "split"})
 eq = renamed(ops.equal, BINARY)
@@ -134,12 +122,17 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) 
 clip = clamp
 
 
+def over(input: Tensor, dim: Any) -> Any:
+    """The axes of a reduction; a tensor without axes may be reduced over 0 or -1, too."""
+    return None if not input.array.ndim and dim in (0, -1) else dim
+
+
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over `dim` (None: all); integers and bools are summed as int64."""
     if dtype is None and input.array.dtype.kind != "f":
         dtype = "int64"
     input = input if dtype is None else to(input, dtypes.of(dtype).dtype)
-    return call(ops.sum, (input,), {"axis": dim, "keepdims": keepdim})
+    return call(ops.sum, (input,), {"axis": over(input, dim), "keepdims": keepdim})
 
 
 def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -147,7 +140,7 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     if dtype is None and input.array.dtype.kind != "f":
         dtype = "int64"
     input = input if dtype is None else to(input, dtypes.of(dtype).dtype)
-    return call(ops.prod, (input,), {"axis": dim, "keepdims": keepdim})
+    return call(ops.prod, (input,), {"axis": over(input, dim), "keepdims": keepdim})
 
 
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -158,20 +151,24 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
             "mean(): could not infer output dtype. Input dtype must be either a floating point or "
             f"complex dtype. Got: {'Bool' if input.array.dtype == bool else 'Long'}"
         )
-    return call(ops.mean, (input,), {"axis": dim, "keepdims": keepdim})
+    return call(ops.mean, (input,), {"axis": over(input, dim), "keepdims": keepdim})
 
 
 def var(input: Tensor, dim: Any = None, *, correction: int = 1, keepdim: bool = False) -> Tensor:
     """The variance over `dim` (None: all), with n - correction in the denominator."""
     axes = door.static(range_of(input, dim))
     n = int(np.prod([input.array.shape[a] for a in axes]))
-    factor = n / (n - correction) if n > correction else np.nan
+    factor = n / (n - correction) if n > correction else np.inf if n > 1 else np.nan
     return mul(call(ops.variance, (input,), {"axis": axes, "keepdims": keepdim}), factor)
 
 
 def std(input: Tensor, dim: Any = None, *, correction: int = 1, keepdim: bool = False) -> Tensor:
     """The square root of the variance."""
-    return sqrt(var(input, dim, correction=correction, keepdim=keepdim))
+    spread = var(input, dim, correction=correction, keepdim=keepdim)
+    result = call(root, (spread,), {})
+    if result._history is not None:
+        result._history.name = "StdBackward0"
+    return result
 
 
 def range_of(input: Tensor, dim: Any) -> tuple:
@@ -204,39 +201,60 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     return extreme(input, dim, keepdim, ops.min, ops.argmin, minimum)
 
 
+def check_filled(name: str, input: Tensor, dim: int | None, kind: type) -> None:
+    """Raise where the largest or smallest of nothing is wanted."""
+    if dim is None and not input.array.size:
+        raise kind(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+            "reduction dim with the 'dim' argument."
+        )
+    if dim is not None and input.array.ndim and not input.array.shape[dim]:
+        raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
+
+
 def extreme(input: Tensor, dim: Any, keepdim: bool, reduce: Any, find: Any, pair: Any) -> Any:
     """What max and min have in common."""
     if isinstance(dim, EngineTensor):
         return pair(input, dim)
     if dim is None:
+        check_filled(reduce.name, input, None, RuntimeError)
+        if input.requires_grad and np.isnan(input.array).any():
+            return call(nan_mean, (input,), {})
         return call(reduce, (input,), {"axis": None})
+    check_filled(reduce.name, input, dim, IndexError)
     indices = call(find, (input,), {"axis": dim, "keepdims": True})
     values = call(ops.take_along_axis, (input, indices), {"axis": dim})
     if not keepdim:
         values, indices = squeeze(values, dim), squeeze(indices, dim)
-        if values.history is not None:
-            values.history.name = "MaxBackward0" if reduce is ops.max else "MinBackward0"
+        if values._history is not None:
+            values._history.name = "MaxBackward0" if reduce is ops.max else "MinBackward0"
     return (Largest if reduce is ops.max else Smallest)(values, indices)
 
 
 def argmax(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """The index of the largest element."""
-    return call(ops.argmax, (input,), {"axis": dim, "keepdims": keepdim})
+    check_filled("argmax", input, dim, IndexError)
+    return call(ops.argmax, (input,), {"axis": over(input, dim), "keepdims": keepdim})
 
 
 def argmin(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """The index of the smallest element."""
-    return call(ops.argmin, (input,), {"axis": dim, "keepdims": keepdim})
+    check_filled("argmin", input, dim, IndexError)
+    return call(ops.argmin, (input,), {"axis": over(input, dim), "keepdims": keepdim})
 
 
 def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """True if an element is not 0."""
-    return call(ops.any, (to(input, np.dtype(np.bool_)),), {"axis": dim, "keepdims": keepdim})
+    return call(
+        ops.any, (to(input, np.dtype(np.bool_)),), {"axis": over(input, dim), "keepdims": keepdim}
+    )
 
 
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """True if no element is 0."""
-    return call(ops.all, (to(input, np.dtype(np.bool_)),), {"axis": dim, "keepdims": keepdim})
+    return call(
+        ops.all, (to(input, np.dtype(np.bool_)),), {"axis": over(input, dim), "keepdims": keepdim}
+    )
 
 
 def cumsum(input: Tensor, dim: int) -> Tensor:
@@ -299,6 +317,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The axes start_dim to end_dim as one."""
     shape = input.array.shape or (1,)
     first, last = start_dim % len(shape), end_dim % len(shape)
+    if first == last and input.array.ndim:
+        return input
     return reshape(input, (*shape[:first], -1, *shape[last + 1 :]))
 
 
@@ -314,9 +334,7 @@ def stacked(*xs: Tensor, axis: int) -> EngineTensor:
 
 def clone(input: Tensor) -> Tensor:
     """A copy that is remembered."""
-    copied = call(ops.identity, (input,), {})
-    copied.array, copied.version = np.array(copied.array), [0]
-    return copied
+    return call(ops.identity, (input,), {})
 
 
 def equal(input: Tensor, other: Tensor) -> bool:
@@ -333,5 +351,7 @@ def allclose(
 
 door.named(globals(), __name__)
 __all__ = door.public(
-    globals(), __name__, "flat Largest Smallest show range_of extreme dot_product product stacked"
+    globals(),
+    __name__,
+    "Largest Smallest show over range_of check_filled extreme dot_product product stacked",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from framework.engine import ops
 from framework.engine import tensor as engine
-from framework.engine.accumulate import MODE, source_of
 from framework.torch import autograd, dtypes, functions
 from framework.torch.call import call, to
+from framework.torch.indexing import getitem
+from framework.torch.inplace import check_expands, copy_, fill_, in_place, kind, setitem, zero_
 from framework.torch.tensor import Tensor, as_array
 
 METHODS = """
@@ -33,54 +34,6 @@ CONVERSIONS = {
 }  # fmt: skip
 IN_PLACE = ("add", "sub", "mul", "div", "pow")
 IN_PLACE_UNARY = ("exp", "log", "sqrt", "neg", "abs", "relu", "sigmoid", "tanh", "clamp")
-LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
-
-
-def may_write(x: Tensor) -> None:
-    """Raise where an in-place operation would lose the gradient of a leaf."""
-    if MODE.is_enabled and x._requires_grad:
-        raise RuntimeError(LEAF)
-
-
-def write(x: Tensor, new: engine.Tensor) -> Tensor:
-    """x becomes `new`, in its own memory: views of it see that, what is remembered stays."""
-    if new.array.shape != x.array.shape:
-        raise RuntimeError(
-            f"output with shape {list(x.array.shape)} doesn't match the broadcast shape "
-            f"{list(new.array.shape)}"
-        )
-    if dtypes.RANK[new.array.dtype.kind] > dtypes.RANK[x.array.dtype.kind]:
-        words = {"float32": "Float", "float64": "Double", "int64": "Long", "bool": "Bool"}
-        kinds = [words.get(t.array.dtype.name, t.array.dtype.name) for t in (new, x)]
-        raise RuntimeError(
-            f"result type {kinds[0]} can't be cast to the desired output type {kinds[1]}"
-        )
-    x.array[...] = new.array
-    x.version[0] += 1
-    history = getattr(new, "history", None)
-    if history is not None:
-        x.history, x.id = history, new.id
-    return x
-
-
-def in_place(function: Callable) -> Callable:
-    """The in-place form: computes from a copy, so that what is remembered keeps the old value."""
-
-    def method(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        may_write(x)
-        old = x
-        if MODE.is_enabled and (x.requires_grad or any_requires(args)):
-            old = Tensor(np.array(x.array), x.id)
-            old.history = x.history
-        return write(x, function(old, *args, **kwargs))
-
-    method.__doc__ = f"In place: {function.__doc__}"
-    return method
-
-
-def any_requires(args: tuple) -> bool:
-    """True if one of the operands is remembered."""
-    return builtins.any([source_of(a) is not None for a in args])
 
 
 def reflected(function: Callable) -> Callable:
@@ -91,63 +44,6 @@ def reflected(function: Callable) -> Callable:
 def floor_divide(x: Tensor, y: Any) -> Tensor:
     """x // y"""
     return functions.div(x, y, rounding_mode="floor")
-
-
-def getitem(x: Tensor, key: Any) -> Tensor:
-    """x[key]: integers, slices, `...`, None, masks, or index tensors along the first axis."""
-    parts = key if isinstance(key, tuple) else (key,)
-    index = parts[0] if len(parts) == 1 else None
-    if isinstance(index, list):
-        index = np.asarray(index)
-    array = index.array if isinstance(index, engine.Tensor) else index
-    if isinstance(array, np.ndarray) and array.ndim and array.dtype.kind in "iu":
-        positive = Tensor(np.where(array < 0, array + x.array.shape[0], array))
-        return call(ops.gather, (x, positive), {"axis": 0})
-    try:
-        result = call(take, (x,), {"key": Key(key)})
-    except ValueError as error:
-        raise IndexError(str(error)) from None
-    if result.history is not None:
-        result.history.name = "SelectBackward0" if isinstance(index, int) else "SliceBackward0"
-    plain = [p for p in parts if isinstance(p, (int, slice, type(None), type(...)))]
-    if len(plain) == len(parts) and not isinstance(index, bool):  # a view, as in PyTorch
-        result.array, result.version = x.array[key], x.version
-        result.array = np.asarray(result.array) if result.array.ndim else x.array[(*parts, ...)]
-    return result
-
-
-class Key:
-    """An index, handed through as an attr."""
-
-    def __init__(self, key: Any):
-        self.key = key
-
-
-def take(x: Tensor, *, key: Key) -> engine.Tensor:
-    """x[key] by the engine's rules."""
-    return engine.Tensor.__getitem__(x, key.key)
-
-
-def setitem(x: Tensor, key: Any, value: Any) -> None:
-    """x[key] = value, in place; gradients flow into value, and into what is left of x."""
-    may_write(x)
-    parts = key if isinstance(key, tuple) else (key,)
-    parts = tuple([p.array if isinstance(p, engine.Tensor) else p for p in parts])
-    if not (MODE.is_enabled and (x.requires_grad or any_requires((value,)))):
-        x.array[parts] = value.array if isinstance(value, engine.Tensor) else value
-        x.version[0] += 1
-        return
-    mask = np.zeros(x.array.shape, bool)
-    mask[parts] = True
-    places = np.zeros(x.array.shape, np.int64)
-    value = value if isinstance(value, engine.Tensor) else Tensor(np.asarray(value, x.array.dtype))
-    value = to(value, x.array.dtype)
-    order = np.arange(value.array.size).reshape(value.array.shape)
-    places[parts] = order
-    old = Tensor(np.array(x.array), x.id)
-    old.history = x.history
-    spread = call(ops.gather, (functions.reshape(value, (-1,)), Tensor(places)), {"axis": 0})
-    write(x, functions.where(Tensor(mask), spread, old))
 
 
 def shaped(function: Callable) -> Callable:
@@ -161,16 +57,62 @@ def shaped(function: Callable) -> Callable:
     return method
 
 
+def reshaped(x: Tensor, size: tuple) -> Tensor:
+    """The same elements in another shape (one dimension may be -1); a view where it can be."""
+    known = math.prod([n for n in size if n != -1])
+    if size.count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    if (known != x.array.size) if -1 not in size else (not known or x.array.size % known):
+        raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {x.array.size}")
+    return functions.reshape(x, size)
+
+
+def viewed(x: Tensor, *sizes: Any) -> Tensor:
+    """The same memory in another shape (one dimension may be -1); never a copy."""
+    seen = shaped(reshaped)(x, *sizes)
+    if not seen._is_view():
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one "
+            "dimension spans across two contiguous subspaces). Use .reshape(...) instead."
+        )
+    return seen
+
+
 def expand(x: Tensor, size: tuple) -> Tensor:
     """x repeated along axes of length 1; -1 keeps a length."""
-    lead = len(size) - x.array.ndim
-    shape = [x.array.shape[i - lead] if n == -1 else n for i, n in enumerate(size)]
-    return functions.broadcast_to(x, tuple(shape))
+    shape = x.array.shape
+    lead = len(size) - len(shape)
+    if lead < 0:
+        raise RuntimeError(
+            f"expand(torch.{kind(x)}Tensor{{{list(shape)}}}, size={list(size)}): the number of "
+            f"sizes provided ({len(size)}) must be greater or equal to the number of dimensions "
+            f"in the tensor ({len(shape)})"
+        )
+    if -1 in size[:lead]:
+        raise RuntimeError(
+            "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing "
+            f"dimension {size.index(-1)}"
+        )
+    wanted = tuple([shape[i - lead] if n == -1 else n for i, n in enumerate(size)])
+    check_expands(shape, wanted)
+    return functions.broadcast_to(x, wanted)
 
 
 def turned(x: Tensor) -> Tensor:
     """The matrix with its axes exchanged."""
+    return named(call(ops.transpose, (x,), {}), "TBackward0")
+
+
+def reversed_axes(x: Tensor) -> Tensor:
+    """The tensor with the order of its axes reversed."""
     return call(ops.transpose, (x,), {})
+
+
+def named(x: Tensor, name: str) -> Tensor:
+    """x, whose history PyTorch calls so."""
+    if x._history is not None:
+        x._history.name = name
+    return x
 
 
 def converted(x: Tensor, *args: Any, dtype: Any = None, **_ignored: Any) -> Tensor:
@@ -181,18 +123,6 @@ def converted(x: Tensor, *args: Any, dtype: Any = None, **_ignored: Any) -> Tens
         elif not isinstance(a, (str, bool)):
             dtype = a
     return x if dtype is None else to(x, dtypes.of(dtype).dtype)
-
-
-def fill_(x: Tensor, value: Any) -> Tensor:
-    """One value everywhere, in place."""
-    setitem(x, ..., value)
-    return x
-
-
-def copy_(x: Tensor, src: Tensor) -> Tensor:
-    """The values of src, in place."""
-    setitem(x, ..., src)
-    return x
 
 
 def backward(
@@ -222,16 +152,16 @@ def bind() -> None:
         setattr(Tensor, f"__i{name.replace('div', 'truediv')}__", getattr(Tensor, f"{name}_"))
     Tensor.__neg__, Tensor.__abs__ = functions.neg, functions.abs
     Tensor.__getitem__, Tensor.__setitem__ = getitem, setitem
-    for name in ("reshape", "permute", "flip"):
+    for name in ("permute", "flip"):
         setattr(Tensor, name, shaped(getattr(functions, name)))
-    Tensor.view, Tensor.expand = shaped(functions.reshape), shaped(expand)
+    Tensor.reshape, Tensor.view, Tensor.expand = shaped(reshaped), viewed, shaped(expand)
     for name, dtype in CONVERSIONS.items():
         setattr(Tensor, name, lambda x, dtype=dtype: to(x, np.dtype(dtype)))
-    Tensor.T = Tensor.mT = property(turned)
+    Tensor.T = property(reversed_axes)
+    Tensor.mT = property(lambda x: functions.transpose(x, -2, -1))
     Tensor.t, Tensor.to, Tensor.type = turned, converted, converted
-    Tensor.fill_, Tensor.copy_, Tensor.backward = fill_, copy_, backward
-    Tensor.zero_ = lambda x: fill_(x, 0)
-    Tensor.view_as = lambda x, other: functions.reshape(x, other.shape)
+    Tensor.fill_, Tensor.copy_, Tensor.zero_, Tensor.backward = fill_, copy_, zero_, backward
+    Tensor.view_as = lambda x, other: viewed(x, other.shape)
     Tensor.new_tensor = lambda x, data: Tensor(as_array(data, x.dtype))
 
 

@@ -26,14 +26,16 @@ DEFAULTS = {"float32", "int64", "bool"}
 class Tensor(engine.Tensor):
     """An n-d array with requires_grad, grad, backward() and in-place operations.
 
-    history: how it was computed, None for leaves; version: counts writes, shared with views.
+    version: counts writes, shared by all that show the same memory; _view: what makes it a view
+    (views.py, Note [Views]), or None.
     """
 
-    __slots__ = ("_grad", "_requires_grad", "history", "version")
+    __slots__ = ("_grad", "_history", "_requires_grad", "_view", "version")
 
     def __init__(self, array: np.ndarray, id: int | None = None, requires_grad: bool = False):
         engine.Tensor.__init__(self, array, id)
-        self._requires_grad, self._grad, self.history, self.version = requires_grad, None, None, [0]
+        self._requires_grad, self._grad, self._history = requires_grad, None, None
+        self.version, self._view = [0], None
 
     # What it is
 
@@ -70,9 +72,24 @@ class Tensor(engine.Tensor):
     # Gradients
 
     @property
+    def history(self) -> accumulate.History | None:
+        """How it was computed, None for leaves. Read it before `id`: a view whose memory was
+        written takes both anew.
+        """
+        if self._view is not None and self._view.seen != self.version[0]:
+            self._view.renew(self)
+        return self._history
+
+    @history.setter
+    def history(self, value: accumulate.History | None) -> None:
+        self._history = value
+
+    @property
     def requires_grad(self) -> bool:
         """True if operations on this tensor are remembered."""
-        return self._requires_grad or self.history is not None
+        if self._requires_grad or self._history is not None:
+            return True
+        return self._view is not None and self._view.base.requires_grad
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -124,10 +141,18 @@ class Tensor(engine.Tensor):
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
+        if value is self:
+            raise RuntimeError("can't assign Variable as its own grad")
         if value is not None and value.shape != self.shape:
             raise RuntimeError(
-                f"assigned grad has data of a different size: {list(value.shape)}, wanted "
-                f"{list(self.shape)}"
+                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of "
+                f"size '{list(self.shape)}'. Please ensure that the gradient and the tensor are "
+                "the same size"
+            )
+        if value is not None and value.array.dtype != self.array.dtype:
+            raise RuntimeError(
+                f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor with "
+                f"grad_dtype '{self.dtype}'. The gradient must match the tensor's grad_dtype"
             )
         self._grad = value
 
@@ -139,6 +164,8 @@ class Tensor(engine.Tensor):
 
     def detach_(self) -> Tensor:
         """Forget the history of this tensor."""
+        if self._view is not None:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
         self.history, self._requires_grad = None, False
         return self
 
@@ -155,11 +182,18 @@ class Tensor(engine.Tensor):
     def _version(self) -> int:
         return self.version[0]
 
+    @property
+    def _base(self) -> Tensor | None:
+        return None if self._view is None else self._view.base
+
+    def _is_view(self) -> bool:
+        return self._view is not None
+
     # Values
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
         """The values, the same memory."""
-        if self.requires_grad and not force:
+        if accumulate.MODE.is_enabled and self.requires_grad and not force:
             raise RuntimeError(NEEDS_DETACH)
         return self.array
 
@@ -180,7 +214,7 @@ class Tensor(engine.Tensor):
         return self
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        if self.requires_grad:
+        if accumulate.MODE.is_enabled and self.requires_grad:
             raise RuntimeError(NEEDS_DETACH)
         return self.array if dtype is None else self.array.astype(dtype)
 
@@ -209,7 +243,12 @@ class Tensor(engine.Tensor):
     def __iter__(self):
         if not self.array.ndim:
             raise TypeError("iteration over a 0-d tensor")
-        return iter([self[i] for i in range(self.array.shape[0])])
+        rows = [self[i] for i in range(self.array.shape[0])]
+        for i, row in enumerate(rows):
+            row._view.made_in, row._view.number = row._view.made_in or "several", i
+            if row._history is not None:
+                row._history.name = "UnbindBackward0"
+        return iter(rows)
 
     def __contains__(self, value: Any) -> bool:
         return bool((self.array == getattr(value, "array", value)).any())
@@ -227,13 +266,20 @@ class Tensor(engine.Tensor):
         name = self.array.dtype.name
         if name not in DEFAULTS or (not self.array.size and name != "float32"):
             suffixes.append(f"dtype=torch.{name}")
-        if self.history is not None:
-            suffixes.append(f"grad_fn=<{self.history.name}>")
-        elif self._requires_grad:
+        made_by = self._made_by()
+        if made_by is not None:
+            suffixes.append(f"grad_fn=<{made_by}>")
+        elif self.requires_grad:
             suffixes.append("requires_grad=True")
         return representation(self.array, suffixes)
 
     __str__ = __repr__
+
+    def _made_by(self) -> str | None:
+        try:
+            return None if self.history is None else self.history.name
+        except RuntimeError:  # a view that must not follow a write
+            return "Invalid"
 
     def __deepcopy__(self, memo) -> Tensor:
         if self.history is not None:

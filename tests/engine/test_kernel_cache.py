@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
+import hashlib
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from framework.engine.compile import cache, jit, target
+from framework.engine.compile.entry import Entry
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -66,6 +73,90 @@ def test_a_torn_object_is_compiled_anew(warm, tmp_path):
         (folder / path.name).write_bytes(path.read_bytes()[:-100])
     assert finish(start(folder))[0] == "2 True"
     assert finish(start(folder))[0] == "0 False"
+
+
+def copied(warm: Path, folder: Path) -> list[Path]:
+    """The files of the warm cache in another folder."""
+    folder.mkdir(mode=0o700)
+    for path in warm.glob("*.o"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    return sorted(folder.glob("*.o"))
+
+
+HEADS = {
+    "another symbol": lambda head: head | {"symbol": "framework_0"},
+    "no symbol": lambda head: {"externals": head["externals"]},
+    "a list": lambda head: [],
+    "a number": lambda head: 3,
+}
+
+
+def test_a_wrong_head_is_a_missing_kernel(warm, tmp_path):
+    for path in copied(warm, tmp_path / "heads"):
+        _, head, body = path.read_bytes().split(b"\n", 2)
+        for name, change in HEADS.items():
+            rest = json.dumps(change(json.loads(head))).encode() + b"\n" + body
+            path.write_bytes(hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
+            assert cache.stored(path.parent, path.stem) is None, name
+    assert finish(start(tmp_path / "heads"))[0] == "2 True"
+    assert finish(start(tmp_path / "heads"))[0] == "0 False"
+
+
+def test_every_wrong_byte_is_seen(warm, tmp_path):
+    path = copied(warm, tmp_path / "bytes")[0]
+    good = path.read_bytes()
+    assert cache.stored(path.parent, path.stem) is not None
+    for at in [*range(0, 400, 7), *range(400, len(good), 97)]:
+        path.write_bytes(good[:at] + bytes([good[at] ^ 0x55]) + good[at + 1 :])
+        assert cache.stored(path.parent, path.stem) is None, at
+    for length in range(0, 400, 9):
+        path.write_bytes(good[:length])
+        assert cache.stored(path.parent, path.stem) is None, length
+
+
+def test_swapped_files_are_missing_kernels(warm, tmp_path):
+    one, other = copied(warm, tmp_path / "swapped")
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+    assert finish(start(tmp_path / "swapped"))[0] == "2 True"
+
+
+CLEAR = """def entry(a):
+    x = pointer_uint8(a[2])
+    for i in range(a[3]):
+        x[i] = 0"""
+
+
+def test_functions_that_llvm_brings_in_are_known():
+    """LLVM makes this loop a call of memset, which no text before the object names."""
+    head, body = jit.compile_task(Entry(CLEAR, {}).task("framework_clear"))
+    assert head["externals"] == ["memset"]
+    cache.load({"clear": (head, body)})
+    x, address = np.ones(100, np.uint8), cache.LOADED.pop("clear")
+    block = np.array([address, 4, x.ctypes.data, 90])
+    ctypes.CFUNCTYPE(None, ctypes.c_int64)(address)(block.ctypes.data)
+    np.testing.assert_array_equal(x, np.arange(100) >= 90)
+
+
+@pytest.mark.skipif(target.builtins() is None, reason="no libgcc_s here")
+@pytest.mark.parametrize("name", ["__powidf2", "__powisf2", "__divti3", "pow", "expf", "memcpy"])
+def test_functions_of_the_c_compiler_are_found(name):
+    assert target.address_of(name)
+
+
+def test_an_external_that_is_nowhere_is_refused():
+    head, body = jit.compile_task(Entry(CLEAR, {}).task("framework_test"))
+    missing = {"symbol": "framework_test", "externals": [*head["externals"], "framework_nowhere"]}
+    with pytest.raises(RuntimeError, match="call framework_nowhere, which"):
+        cache.load({"test": (missing, body)})
+    assert "test" not in cache.LOADED
+
+
+def test_an_object_without_its_entry_is_refused():
+    made = jit.compile_task(Entry(CLEAR, {}).task("framework_another"))
+    with pytest.raises(RuntimeError, match="lack their entry"):
+        cache.load({"test": made})
 
 
 def test_a_folder_that_others_can_write_is_ignored(warm, tmp_path):

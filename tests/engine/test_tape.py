@@ -246,3 +246,49 @@ def test_pullback_is_the_whole_engine():
         y = x * x + x
     found = pullback(tape._lines, {y.id: Tensor(np.float32(1.0))}, {x.id})
     assert float(found[x.id]) == 7.0
+
+
+def test_a_tape_that_is_entered_again_goes_on():
+    x = as_tensor(3.0)
+    tape = GradientTape()
+    with tape:
+        tape.watch(x)
+        y = x * x
+    with tape:
+        z = y * y
+    assert value(tape.gradient(z, x)) == 108.0
+
+
+def test_a_spent_tape_that_is_entered_again_is_a_new_one():
+    x = as_tensor(3.0)
+    tape = GradientTape()
+    with tape:
+        tape.watch(x)
+        y = x * x
+    assert value(tape.gradient(y, x)) == 6.0
+    with tape:
+        z = y * y
+    assert tape.gradient(z, x) is None
+    with tape:
+        tape.watch(x)
+        z = x * x * x
+    assert value(tape.gradient(z, x)) == 27.0
+
+
+@pytest.mark.parametrize("given", [[None, 2.0], [2.0, None], [None, None]])
+def test_output_gradients_are_given_for_all_targets_or_none(given):
+    x = Variable(3.0)
+    with GradientTape() as tape:
+        y = x * x
+        z = y * y
+    with pytest.raises(ValueError, match="Attempt to convert a value .None. with an unsupported"):
+        tape.gradient([y, z], x, output_gradients=given)
+
+
+def test_output_gradients_may_be_too_few_or_too_many():
+    x = Variable(3.0)
+    for given, wanted in (([], 114.0), ([2.0], 120.0), ([2.0, 2.0, 2.0], 228.0), (None, 114.0)):
+        with GradientTape() as tape:
+            y = x * x
+            z = y * y
+        assert value(tape.gradient([y, z], x, output_gradients=given)) == wanted

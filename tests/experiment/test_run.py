@@ -173,6 +173,11 @@ class TestMistakes:
         told = refused(capfd, ["train", experiment])
         assert ":1:1: data: " in told and "pip install scikit-learn" in told
 
+    def test_more_memory_than_there_is(self, experiment, capfd):
+        huge = "model=[{Dense: {units: 99999999999}}]"
+        told = refused(capfd, ["train", experiment, "--set", huge])
+        assert "model: " in told and "Unable to allocate" in told
+
     def test_nothing_left_to_train_on(self, experiment, capfd):
         told = refused(capfd, ["train", experiment, "--set", "data.test=1797"])
         assert "leave none for training" in told

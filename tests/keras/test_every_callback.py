@@ -98,14 +98,14 @@ def test_early_stopping(model, options, epochs, best):
 
 
 def test_early_stopping_on_a_rising_number(model):
-    callback = keras.callbacks.EarlyStopping(monitor="val_accuracy", patience=1)
+    callback = keras.callbacks.EarlyStopping(monitor="val_accuracy", patience=1, mode="max")
     series = [{"val_accuracy": a} for a in (0.5, 0.6, 0.55, 0.7)]
     assert drive(callback, model, series)[0] == 3
 
 
 def test_monitor_that_is_not_there_is_said(model, caplog):
     with caplog.at_level(logging.WARNING, "framework"):
-        drive(keras.callbacks.EarlyStopping(monitor="val_los"), model, LOSSES[:1])
+        drive(keras.callbacks.EarlyStopping(monitor="val_los", mode="min"), model, LOSSES[:1])
     assert "no 'val_los' in the logs (did you mean 'val_loss'?)" in caplog.text
 
 
@@ -129,10 +129,10 @@ def test_csv_logger(model, tmp_path):
     drive(keras.callbacks.CSVLogger(path, append=True), model, [{"loss": 0.5, "acc": 1.0}])
     rows = list(csv.reader(path.read_text().splitlines()))
     assert rows == [
-        ["epoch", "acc", "loss"],
-        ["0", "0.5", "1.5"],
-        ["1", "NA", "1.0"],
-        ["0", "1.0", "0.5"],
+        ["epoch", "acc", "loss", "val_acc", "val_loss"],
+        ["0", "0.5", "1.5", "NA", "NA"],
+        ["1", "NA", "1.0", "NA", "NA"],
+        ["0", "1.0", "0.5", "NA", "NA"],
     ]
 
 

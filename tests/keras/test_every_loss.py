@@ -11,7 +11,7 @@ import framework as tf
 from framework import keras
 from framework.distributed.shard import part
 from framework.keras.configurable import registry
-from framework.keras.training import shard
+from framework.keras.step import shard
 from tests.keras.cases import LOSSES, WEIGHTS, targets
 
 CASES = [(name, i) for name, rows in LOSSES.items() for i in range(len(rows))]

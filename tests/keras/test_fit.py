@@ -279,7 +279,7 @@ import numpy as np
 from framework import keras
 x, y = np.ones((20000, 64), np.float32), np.zeros((20000, 1), np.float32)
 model = keras.Sequential([keras.layers.Dense(64), keras.layers.Dense(1)])
-model.compile("sgd", "mse")
+model.compile(keras.optimizers.SGD(1e-4), "mse")  # a larger rate may diverge
 model.fit(x[:8], y[:8], batch_size=8, verbose=0)
 print("ready", flush=True)
 try:

@@ -132,3 +132,77 @@ def test_a_vector_meets_a_column_without_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(np.ones((8, 4)), np.ones(8), verbose=0)
+
+
+def two_outputs(*args, **options):
+    start = keras.Input((4,))
+    model = keras.Model(start, [layers.Dense(1, name="a")(start), layers.Dense(1, name="b")(start)])
+    model.compile("sgd", *args, **options)
+    return model
+
+
+X, Y = np.ones((8, 4), np.float32), np.ones((8, 1), np.float32)
+MATCHING = {
+    r"loss: the model has no output 'bb' \(did you mean 'b'\?\)": ({"a": "mse", "bb": "mse"}, {}),
+    "compile: 2 losses and 1 loss_weights": (["mse", "mse"], {"loss_weights": [1.0]}),
+    "metrics has 1 entries for a model with 2 outputs": ("mse", {"metrics": ["mae"]}),
+}
+
+
+@pytest.mark.parametrize("message", MATCHING)
+def test_losses_and_metrics_that_fit_no_output(message):
+    loss, options = MATCHING[message]
+    with pytest.raises(ValueError, match=message):
+        two_outputs(loss, **options).fit(X, [Y, Y], verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"validation_data": (X,)}, "validation_data is a tuple of 1, wanted"),
+        ({"validation_data": X}, "validation_data is a ndarray, wanted"),
+        ({"validation_data": (X, Y), "validation_freq": 0}, "validation_freq is 0, wanted"),
+        ({"class_weight": [1, 2]}, r"class_weight is \[1, 2\], wanted {class: weight}"),
+    ],
+)
+def test_options_of_fit_that_cannot_be_meant(options, message):
+    model = KINDS["lazy"]([layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, Y, verbose=0, **options)
+
+
+def test_fit_without_targets_says_so():
+    model = KINDS["lazy"]([layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="targets y are missing"):
+        model.fit(X, verbose=0)
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_step_with_nan_leaves_moving_statistics_alone(eager):
+    model = KINDS["lazy"]([layers.BatchNormalization(), layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=eager)
+    x = np.ones((32, 4), np.float32)
+    x[20] = np.nan
+    stop = keras.callbacks.TerminateOnNaN(error=True)
+    with pytest.raises(FloatingPointError, match="step 3 of 4"):
+        model.fit(x, np.ones(32), batch_size=8, shuffle=False, verbose=0, callbacks=[stop])
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+def test_evaluate_after_an_early_stop_sees_all_batches():
+    class Stops(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    class Watches(keras.callbacks.Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            pass
+
+    x, y = np.arange(40, dtype="f4").reshape(10, 4), np.zeros(10)
+    model = KINDS["lazy"]([layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1e-5), "mse")
+    model.fit(x, y, epochs=2, callbacks=[Stops()], verbose=0)
+    whole = model.evaluate(x, y, batch_size=2, verbose=0)
+    assert model.evaluate(x, y, batch_size=2, verbose=0, callbacks=[Watches()]) == whole

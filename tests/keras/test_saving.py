@@ -77,6 +77,7 @@ def test_optimizer_states_travel_too(suffix, tmp_path):
     y = np.ones((3, 2), np.float32)
     models[0].fit(X, y, epochs=2, verbose=0, shuffle=False)
     models[0].save_weights(path)
+    models[1].optimizer.build(models[1].trainable_variables)
     models[1].load_weights(path)
     assert int(models[1].optimizer.iterations) == 2
     for a, b in zip(models[0].optimizer.variables, models[1].optimizer.variables):

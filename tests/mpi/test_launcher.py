@@ -138,7 +138,7 @@ def test_a_killed_rank_leaves_a_run_folder(experiment):
     out, err = job.communicate(timeout=20)
     assert job.returncode == 137 and "signal 9" in err, err
     folder = newest(experiment)
-    assert f"run folder: {folder}" in out
+    assert f"writes to {folder}" in out
     result = json.loads((folder / "result.json").read_text())
     assert result["status"] in ("running", "interrupted") and result["epochs"] > 0
     assert (folder / "last.safetensors").exists()

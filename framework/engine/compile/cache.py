@@ -75,14 +75,17 @@ def addresses(entries: list[Entry]) -> list[int]:
 
 
 def stored(where: Path | None, key: str) -> tuple[dict, bytes] | None:
-    """(head, object) from the disk; None if missing or torn (the checksum tells)."""
+    """(head, object) from the disk; None if missing, damaged (the checksum tells) or another's."""
+    if where is None:
+        return None
     try:
-        head, _, body = (
-            (where / f"{key}.o").read_bytes().partition(b"\n") if where else (b"", b"", b"")
-        )
-        parsed = json.loads(head)
-        return (parsed, body) if parsed["sha256"] == hashlib.sha256(body).hexdigest() else None
-    except (OSError, ValueError, KeyError):
+        checksum, _, rest = (where / f"{key}.o").read_bytes().partition(b"\n")
+        if checksum.decode() != hashlib.sha256(rest).hexdigest():
+            return None
+        text, _, body = rest.partition(b"\n")
+        head = json.loads(text)
+        return (head, body) if head["symbol"] == f"framework_{key}" else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -149,8 +152,9 @@ def store(where: Path | None, key: str, head: dict, body: bytes) -> None:
     if where is None:
         return
     temporary = where / f"{key}.{os.getpid()}"
+    rest = json.dumps(head).encode() + b"\n" + body
     try:
-        temporary.write_bytes(json.dumps(head).encode() + b"\n" + body)
+        temporary.write_bytes(hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
         temporary.replace(where / f"{key}.o")
     except OSError as error:
         warn_once(
@@ -163,23 +167,36 @@ def store(where: Path | None, key: str, head: dict, body: bytes) -> None:
 def load(objects: dict[str, tuple[dict, bytes]]) -> None:
     """Link object files into the process.
 
-    Note [Externals]  One unresolved symbol makes MCJIT resolve all to 0. C's mathematics come from
-    libm. What is left belongs to Numba's error paths, which our kernels never take (the compiler
-    refuses any other): they get an address that ends the process with a message.
+    Note [Externals]  One unresolved symbol makes MCJIT end the process, so every one gets its
+    address here, or the kernel is refused. C's mathematics come from libm. Numba's error paths,
+    which our kernels never take, get an address that ends the process with a message.
     """
     binding = target.llvm()
+    resolve({name for head, _ in objects.values() for name in head["externals"]})
     engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target.machine())
-    for head, body in objects.values():
-        for name in head["externals"]:
-            if not binding.address_of_symbol(name):
-                function = getattr(target.libm(), name, None) or dead_end()
-                binding.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
+    for _, body in objects.values():
         engine.add_object_file(binding.ObjectFileRef.from_data(body))
     engine.finalize_object()
     KEPT.append(engine)
-    LOADED.update(
-        {key: engine.get_function_address(head["symbol"]) for key, (head, _) in objects.items()}
-    )
+    found = {key: engine.get_function_address(f"framework_{key}") for key in objects}
+    if not all(found.values()):
+        lost = [key for key, address in found.items() if not address]
+        raise RuntimeError(f"the compiled kernels {', '.join(lost)} lack their entry")
+    LOADED.update(found)
+
+
+def resolve(externals: set[str]) -> None:
+    """Tell LLVM where the externals are; an error names those that are nowhere."""
+    dead = ctypes.cast(dead_end(), ctypes.c_void_p).value
+    places = {name: dead if target.is_dead(name) else target.address_of(name) for name in externals}
+    missing = sorted([name for name, address in places.items() if not address])
+    if missing:
+        raise RuntimeError(
+            f"compiled kernels call {', '.join(missing)}, which neither the C library nor the "
+            "compiler's own has"
+        )
+    for name, address in places.items():
+        target.llvm().add_symbol(name, address)
 
 
 @functools.cache

@@ -18,6 +18,7 @@ import math
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Entry:
     source: str
     functions: dict[str, Callable]
     dtype: np.dtype = field(
-        default_factory=lambda: np.dtype(np.float32)
+        default_factory=lambda: np.dtype(np.float64)
     )  # of float literals, and of real()
     words: list = field(default_factory=list)
     signature: str = "kernel"
@@ -80,9 +81,23 @@ class Task:
 
 def entry_of(program: Program, line: Line) -> Entry | None:
     """The Entry of a Line; None where only its NumPy forward exists."""
+    if not has_kernel(program, line):
+        return None
     if line.op.scalar is not None:
         return elementwise_entry(program, line)
     return kernel_entry(program, line) if line.op.body is not None else None
+
+
+def has_kernel(program: Program, line: Line) -> bool:
+    """False where compiled code cannot do what NumPy does: float16, which no CPU of ours computes
+    in, and elementwise ops whose `views` leave these inputs to NumPy."""
+    outs, inputs = [program.specs[o] for o in line.outs], [program.specs[i] for i in line.inputs]
+    between = [dtype for _, _, dtype, _ in getattr(line.op, "steps", ())]
+    if np.dtype(np.float16) in [*[s.dtype for s in (*outs, *inputs)], *between]:
+        return False
+    if line.op.scalar is not None and line.op.views is not None:
+        return line.op.views(outs, inputs, line.attrs) is not None
+    return True
 
 
 def steps_of(line: Line) -> tuple:
@@ -109,7 +124,17 @@ def elementwise_entry(program: Program, line: Line) -> Entry:
     store = f"out[{flat_index(range(len(sizes)))}] = {result}"
     text += [*constants, *loop_nest(inputs, varies, [*calls, store])]
     functions = {name: op.scalar for op, name in names.items()}
-    return Entry("\n".join(text), functions, main_dtype([out, *inputs]), words)
+    return Entry("\n".join(text), functions, loop_dtype(line, [out, *inputs]), words)
+
+
+def loop_dtype(line: Line, specs: list[Spec]) -> np.dtype:
+    """What the float literals of a loop are: of the dtype of its operands, or, where those are
+    integers and bools, of the values in between."""
+    steps = steps_of(line)
+    dtypes = [s.dtype for s in specs] + [dtype for _, _, dtype, _ in steps]
+    if len(steps) > 1 and len({d for d in dtypes if d.kind == "f"}) > 1:
+        raise AssertionError(f"{line.op.name}: one loop cannot compute in two float dtypes")
+    return main_dtype(dtypes)
 
 
 def calls_of(steps: tuple, names: dict, inputs: int, words: list) -> tuple[list, list]:
@@ -148,7 +173,14 @@ def stored_as(spec: Spec) -> str:
 
 def scalar_attrs(op, attrs: dict) -> dict:
     """The attrs that the scalar function computes with, with its defaults."""
-    return {name: attrs.get(name, default) for name, default in used_attrs(op.scalar)}
+    return {name: plain(attrs.get(name, default)) for name, default in used_attrs(op.scalar)}
+
+
+def plain(value):
+    """A NumPy scalar as the Python number it is: words ask for Python's int and float."""
+    if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0:
+        return value.item()
+    return value
 
 
 @functools.cache
@@ -194,12 +226,7 @@ def collapse(shape: tuple, input_shapes: list) -> tuple[list, list]:
 def kernel_entry(program: Program, line: Line) -> Entry | None:
     """Unpack the block into C-contiguous arrays and scalars, call the op's body."""
     outs, inputs = [program.specs[o] for o in line.outs], [program.specs[i] for i in line.inputs]
-    defaults = {
-        p.name: p.default
-        for p in line.op.__signature__.parameters.values()
-        if p.kind is p.KEYWORD_ONLY
-    }
-    attrs = defaults | line.attrs
+    attrs = attrs_of(line)
     seen = [o.shape for o in outs], [x.shape for x in inputs], attrs
     if line.op.views is not None:
         seen = line.op.views(outs, inputs, attrs)
@@ -216,9 +243,7 @@ def kernel_entry(program: Program, line: Line) -> Entry | None:
         arguments.append(f"carray(pointer_{spec.dtype.name}(a[{at}]), ({sizes},))")
         words += [Address(slot), *shape]
         at += 1 + len(shape)
-    body = line.op.body
-    if body is None:
-        return None
+    body: Any = line.op.body
     for name in list(inspect.signature(body).parameters)[len(arguments) :]:
         value = attrs[name]
         arguments.append(attr_text(at, value).replace("real_of", "double_of"))
@@ -227,21 +252,30 @@ def kernel_entry(program: Program, line: Line) -> Entry | None:
     return Entry(
         "def entry(a):\n    body(" + ", ".join(arguments) + ")",
         {"body": body},
-        main_dtype(outs + inputs),
+        main_dtype([s.dtype for s in outs + inputs]),
         words,
     )
 
 
-def main_dtype(specs: list[Spec]) -> np.dtype:
-    """The first floating point dtype."""
-    return next((s.dtype for s in specs if s.dtype.kind == "f"), np.dtype(np.float32))
+def attrs_of(line: Line) -> dict:
+    """The attrs of a line, with the defaults of its op."""
+    parameters = line.op.__signature__.parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return defaults | {name: plain(value) for name, value in line.attrs.items()}
+
+
+def main_dtype(dtypes: list[np.dtype]) -> np.dtype:
+    """The first floating point dtype; among integers alone float64, as in NumPy: it holds every
+    int32."""
+    return next((d for d in dtypes if d.kind == "f"), np.dtype(np.float64))
 
 
 def dispatch(code, pc, end, control):
     """The VM: runs blocks from `pc` on, control[0] times to the end.
 
     Returns -1 when done, -2 when a kernel asked to stop (control[1] == 2), -3 when the user did,
-    or the pc of a line that Python must run.
+    or the pc of a line that Python must run: it has no kernel, or the kernel met inputs that are
+    an error (control[1] == 3), which the NumPy forward explains.
     """
     while control[0] > 0:
         while pc < end:
@@ -249,6 +283,9 @@ def dispatch(code, pc, end, control):
             if block[0] == 0:
                 return pc
             call(block[0], block)
+            if control[1] == 3:
+                control[1] = 0
+                return pc
             if control[1] == 2:
                 control[2] = pc
                 return -2

@@ -6,7 +6,6 @@ from __future__ import annotations
 import ast
 import base64
 import builtins
-import hashlib
 import json
 import sys
 from collections.abc import Callable
@@ -20,14 +19,6 @@ from framework.engine.compile.entry import Task
 from framework.engine.compile.language import FAST, INT64, WORDS, language
 
 SIGNATURES = {"kernel": types.void(WORDS), "vm": INT64(WORDS, INT64, INT64, WORDS)}
-
-
-# What Numba's code mentions on paths that end in a Python exception, or that free what we never
-# allocate. Kernels may mention nothing else of Numba's: it is not there in a warm process.
-DEAD = {
-    "numba_gil_ensure", "numba_gil_release", "numba_unpickle", "numba_do_raise",
-    "numba_runtime_build_excinfo_struct", "NRT_MemInfo_call_dtor", "NRT_Free",
-}  # fmt: skip
 
 
 class Retype(ast.NodeTransformer):
@@ -76,7 +67,7 @@ def llvm_text(task: Task) -> tuple[str, str]:
 
 
 def compile_task(task: Task) -> tuple[dict, bytes]:
-    """(head, object file): the head names the symbol and the externals it calls.
+    """(head, object file): the head names the symbol and the externals that the object calls.
 
     Note [Symbols]  Numba numbers its symbols by process, so objects of two processes may use one
     name for different code,
@@ -94,7 +85,7 @@ def compile_task(task: Task) -> tuple[dict, bytes]:
             value.name = task.symbol
         else:
             value.linkage = "internal"
-    foreign = [n for n in externals if n.startswith(("numba_", "NRT_")) and n not in DEAD]
+    foreign = foreign_of(externals)
     if foreign:
         raise TypeError(
             f"kernel {' '.join(task.functions)} needs {', '.join(foreign)}, which a process "
@@ -102,11 +93,13 @@ def compile_task(task: Task) -> tuple[dict, bytes]:
             f"{task.source}"
         )
     body = target.machine().emit_object(module)
-    return {
-        "symbol": task.symbol,
-        "externals": externals,
-        "sha256": hashlib.sha256(body).hexdigest(),
-    }, body
+    return {"symbol": task.symbol, "externals": target.undefined(body) or externals}, body
+
+
+def foreign_of(externals: list[str]) -> list[str]:
+    """The externals that only Numba has, but for those of error paths."""
+    numbas = [n for n in externals if n.startswith(("numba_", "NRT_"))]
+    return [n for n in numbas if not target.is_dead(n)]
 
 
 def main() -> None:

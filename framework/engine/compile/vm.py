@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,7 @@ from framework.engine.program import Line, Program
 from framework.engine.variable import Variable, aligned
 
 DONE, NOT_FINITE, INTERRUPTED = -1, -2, -3
+BITS = {n: np.dtype(f"uint{8 * n}") for n in (1, 2, 4, 8)}  # by size: what moving needs of a dtype
 
 
 class NotFinite(FloatingPointError):
@@ -44,7 +46,13 @@ def copy(out, x):
 
 class Executable:
     """Runs a Program: executable(*arrays) -> list of arrays; `repeat(n)` for programs that fetch
-    their own batches."""
+    their own batches.
+
+    Threads may share one: their calls wait for each other; `stop` does not wait. A Variable may be
+    assigned while a program runs: what the program sees of that before its next call is undefined.
+    A line may raise (an op without a kernel, an index out of range): the Variables then keep what
+    the lines before it wrote, unlike after NotFinite.
+    """
 
     def __init__(self, program: Program, passes: tuple = PASSES):
         for pass_ in passes:
@@ -55,10 +63,13 @@ class Executable:
         self.constants = {s: aligned_copy(c) for s, c in program.constants.items()}
         self.control = np.zeros(16, np.int64)  # steps to do, why it stopped, where, steps done
         self.lines: list[tuple[Line, int]] = []
-        self.callouts: dict[int, Line] = {}
+        self.callouts: dict[int, Line] = {}  # those without a kernel, by the place of their block
+        self._line_at: dict[int, Line] = {}
+        self._lock = threading.RLock()
         self._moving: list[tuple[int, Address]] = []  # words that hold a Variable's address
         self._written = {program.variables[line.inputs[i]].id: program.variables[line.inputs[i]]
                          for line in program.lines for i in line.op.writes}  # fmt: skip
+        self._take_memory()
         self._assemble([part for line in program.lines for part in self._entries(line)])
         self.inputs = [self._array(slot) for slot in program.inputs]
 
@@ -81,7 +92,7 @@ class Executable:
                         line,
                         move(
                             copy,
-                            spec.dtype,
+                            item,
                             [(Address(out, start * item), spec.size), (Address(slot), spec.size)],
                         ),
                     )
@@ -92,7 +103,7 @@ class Executable:
                         line,
                         move(
                             fill_zero,
-                            spec.dtype,
+                            item,
                             [(Address(out, (start + spec.size) * item), stop - start - spec.size)],
                         ),
                     )
@@ -109,6 +120,7 @@ class Executable:
         rest, code = iter(functions), []
         for line, entry in parts:
             self.lines.append((line, len(code)))
+            self._line_at[len(code)] = line
             if entry is None:
                 self.callouts[len(code)] = line
             words = entry.words if entry else []
@@ -121,7 +133,12 @@ class Executable:
                     self._moving.append((len(code), word))
                 code.append(self._word(word))
         self.code = np.array(code, np.int64)
-        self._moves = Variable.moves
+
+    def _take_memory(self) -> None:
+        """Refer to the memory that the words name: an assignment of another thread may give a
+        Variable new memory at any time, the old one must outlive the program's use of it."""
+        self._moves = Variable.moves  # read first: what moves meanwhile is seen by the next call
+        self._memory = {slot: v._memory for slot, v in self.program.variables.items()}
 
     def _word(self, word: Any) -> int:
         if isinstance(word, Address):
@@ -133,8 +150,8 @@ class Executable:
     def _address(self, word: Address) -> int:
         owner, offset = self.plan.resolve(word.slot)
         offset += word.offset
-        if owner in self.program.variables:
-            return self.program.variables[owner].address + offset
+        if owner in self._memory:
+            return self._memory[owner].ctypes.data + offset
         if owner in self.constants:
             return self.constants[owner].ctypes.data + offset
         return self.arena.ctypes.data + self.plan.offset[owner] + offset
@@ -143,8 +160,8 @@ class Executable:
         """The memory of a slot as an array."""
         owner, start = self.plan.resolve(slot)
         spec = self.program.specs[slot]
-        if owner in self.program.variables:
-            memory = self.program.variables[owner]._memory.reshape(-1).view(np.uint8)
+        if owner in self._memory:
+            memory = self._memory[owner].reshape(-1).view(np.uint8)
         elif owner in self.constants:
             memory = self.constants[owner].reshape(-1).view(np.uint8)
         else:
@@ -157,20 +174,32 @@ class Executable:
         for variable in self._written.values():
             variable.writable()
         if self._moves != Variable.moves:
+            self._take_memory()
             for at, word in self._moving:
                 self.code[at] = self._address(word)
-            self._moves = Variable.moves
 
     def __call__(self, *feeds: Any) -> list[np.ndarray]:
-        """Run once on arrays."""
-        for place, feed in zip(self.inputs, feeds, strict=True):
-            place[...] = feed
-        self.repeat(1)
-        return self.outputs()
+        """Run once on arrays of the shapes and dtypes that were traced."""
+        arrays = [np.asarray(feed) for feed in feeds]
+        for place, array in zip(self.inputs, arrays, strict=False):
+            if array.shape != place.shape or array.dtype != place.dtype:
+                break
+        else:
+            if len(arrays) == len(self.inputs):
+                return self._run_on(arrays)
+        raise ValueError(wrong_feeds(arrays, self.inputs))
+
+    def _run_on(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        with self._lock:
+            for place, array in zip(self.inputs, arrays, strict=True):
+                place[...] = array
+            self.repeat(1)
+            return self.outputs()
 
     def outputs(self) -> list[np.ndarray]:
         """Copies of the outputs of the last step."""
-        return [self._array(slot).copy() for slot in self.program.outputs]
+        with self._lock:
+            return [self._array(slot).copy() for slot in self.program.outputs]
 
     def repeat(self, steps: int) -> int:
         """Run the whole program `steps` times without coming back to Python, except for ops that
@@ -179,6 +208,10 @@ class Executable:
         Returns the number of steps that were finished: less than `steps` after `stop()`. Raises
         NotFinite.
         """
+        with self._lock:
+            return self._repeat(steps)
+
+    def _repeat(self, steps: int) -> int:
         self._prepare()
         control, code = self.control, self.code.ctypes.data
         control[:4] = steps, 0, 0, 0
@@ -189,8 +222,8 @@ class Executable:
                 raise NotFinite(int(control[3]))
             if pc < 0:
                 return int(control[3])
-            self._call_out(self.callouts[pc])
-            pc += HEADER
+            self._call_out(self._line_at[pc])
+            pc += int(self.code[pc + 1])
 
     def stop(self) -> None:
         """Ask a running `repeat` (of another thread) to end after the present step."""
@@ -207,6 +240,10 @@ class Executable:
     def profile(self, steps: int = 100) -> list[tuple[float, Line]]:
         """[(microseconds per step, line)] of real steps, one block at a time, less the cost of
         entering the VM."""
+        with self._lock:
+            return self._profile(steps)
+
+    def _profile(self, steps: int) -> list[tuple[float, Line]]:
         self._prepare()
         seconds, end = np.zeros(len(self.lines)), len(self.code)
         control = self.control.ctypes.data
@@ -230,18 +267,37 @@ class Executable:
         ]
 
 
-def move(body: Callable, dtype: np.dtype, operands: list[tuple[Address, int]]) -> Entry:
-    """An Entry for `body` on vectors given by address and length."""
+def wrong_feeds(feeds: list[np.ndarray], places: list[np.ndarray]) -> str:
+    """What is wrong with the arrays that an Executable was called with."""
+    if len(feeds) != len(places):
+        return f"this program has {len(places)} inputs, got {len(feeds)}"
+    wrong = [
+        f"input {i}: got {feed.dtype}{list(feed.shape)}, wanted {place.dtype}{list(place.shape)}"
+        for i, (feed, place) in enumerate(zip(feeds, places, strict=True))
+        if feed.shape != place.shape or feed.dtype != place.dtype
+    ]
+    return f"this program was traced for other arrays: {'; '.join(wrong)}"
+
+
+def move(body: Callable, item: int, operands: list[tuple[Address, int]]) -> Entry:
+    """An Entry for `body` on vectors of items of so many bytes, given by address and length."""
     views = [
-        f"carray(pointer_{dtype.name}(a[{HEADER + 2 * i}]), (a[{HEADER + 2 * i + 1}],))"
+        f"carray(pointer_{BITS[item].name}(a[{HEADER + 2 * i}]), (a[{HEADER + 2 * i + 1}],))"
         for i in range(len(operands))
     ]
     words = [word for operand in operands for word in operand]
-    return Entry(f"def entry(a):\n    body({', '.join(views)})", {"body": body}, dtype, words)
+    source = f"def entry(a):\n    body({', '.join(views)})"
+    return Entry(source, {"body": body}, words=words)
 
 
 def aligned_copy(array: np.ndarray) -> np.ndarray:
-    """A large constant (data) stays where it is; a small one moves to aligned memory."""
+    """A large constant (data) stays where it is; a small one moves to aligned memory.
+
+    Note [Constants]  An array that a program reads is a constant: its owner must not write to it.
+    Whether a program would see that depends on the size: above 64 KB the array itself is read,
+    because a data set may be most of the machine's memory; below, a copy. What changes between
+    calls is an input of the traced function, or a Variable that is assigned.
+    """
     if array.flags.c_contiguous and (array.nbytes > 65536 or math.prod(array.shape) == 0):
         return array
     made = aligned(array.shape, array.dtype)

@@ -45,6 +45,7 @@ from framework.engine.ops.arrange import (  # noqa: E402
     unstack,
 )
 from framework.engine.ops.broadcast import zeros_like  # noqa: E402
+from framework.engine.ops.floats import FLOATS, floats_only  # noqa: E402
 from framework.engine.ops.index import boolean_mask  # noqa: E402
 from framework.engine.ops.nn import l2_normalize  # noqa: E402
 from framework.engine.ops.random import random_between  # noqa: E402
@@ -52,6 +53,8 @@ from framework.engine.ops.reduce import moments, std, variance  # noqa: E402
 from framework.engine.tensor import as_tensor  # noqa: E402
 
 operators.bind(OPS)
+for _name in FLOATS:
+    floats_only(OPS[_name])
 
 # log(0) and 1 / 0 are values like others here; NumPy names the calling module, so the user's own
 # warnings stay

@@ -30,7 +30,7 @@ PAIR = Sample(((3, 4), (3, 4)))
 @elementwise(lambda x: np.maximum(x, 0), Sample(((3, 4),), low=0.5), Sample(((3, 4),), high=-0.5))
 def relu(x):
     """max(x, 0), NaN stays NaN; derivative 1 where x > 0, else 0."""
-    return 0.0 if x <= 0.0 else x
+    return alike(0.0, x) if x <= 0.0 else x  # 0.0 would turn integers into floats
 
 
 @relu.vjp("y")
@@ -181,10 +181,10 @@ def _(g, y, x, *, alpha=1.0):
     return (elu_grad(g, y, alpha=alpha),)
 
 
-@elementwise(lambda g, y, *, alpha=1.0: choose(y > 0, g, g * (y + alpha)), PAIR)
+@elementwise(lambda g, y, *, alpha=1.0: choose(y <= 0, g * (y + alpha), g), PAIR)
 def elu_grad(g, y, *, alpha=1.0):
-    """g where y > 0, else g (y + alpha): the gradient of y = elu(x)."""
-    return g if y > 0.0 else g * (y + alpha)
+    """g (y + alpha) where y <= 0, else g: the gradient of y = elu(x)."""
+    return g * (y + alpha) if y <= 0.0 else g
 
 
 @elu_grad.vjp("g y")
@@ -212,10 +212,12 @@ def _(g, y, x):
     return (selu_grad(g, y),)
 
 
-@elementwise(lambda g, y: choose(y > 0, g * SELU_SCALE, g * (y + SELU_SCALE * SELU_ALPHA)), PAIR)
+@elementwise(lambda g, y: choose(y < 0, g * (y + SELU_SCALE * SELU_ALPHA), g * SELU_SCALE), PAIR)
 def selu_grad(g, y):
-    """1.0507 g where y > 0, else g (y + 1.7581): the gradient of y = selu(x)."""
-    return 1.0507009873554805 * g if y > 0.0 else g * (y + 1.7580993408473766)
+    """g (y + 1.7581) where y < 0, else 1.0507 g (at 0, too, as in TensorFlow): the gradient of
+    y = selu(x).
+    """
+    return g * (y + 1.7580993408473766) if y < 0.0 else 1.0507009873554805 * g
 
 
 @selu_grad.vjp("g y")

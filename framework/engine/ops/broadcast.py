@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Op, Sample, elementwise, op
 from framework.engine.ops.constants import number
 from framework.engine.tensor import Spec, Tensor
@@ -94,15 +95,28 @@ def _(g, out, x, *, shape):
 
 
 def infer_broadcast_to(x, *, shape):
-    np.broadcast_shapes(x.shape, shape)
+    fits = x.ndim <= len(shape) and all(
+        [n in (1, m) for n, m in zip(reversed(x.shape), reversed(shape))]
+    )
+    if not fits or any([m < 0 for m in shape]):
+        raise InvalidArgumentError(
+            f"broadcast_to: a tensor of shape {tuple(x.shape)} cannot be repeated to {tuple(shape)}"
+        )
     return Spec(tuple(shape), x.dtype)
 
 
 def repeated(x, *, shape):
-    """np.broadcast_to, which takes 3 us, with a short way for single numbers."""
-    if x.size == 1 and x.ndim <= len(shape):
-        return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
-    return np.broadcast_to(x, shape)
+    """np.broadcast_to, which takes 3 us, with a short way for single numbers; read-only, since all
+    elements may be one."""
+    if x.size == 1 and x.ndim <= len(shape) and min(shape, default=0) >= 0:
+        out = np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
+        out.flags.writeable = False
+        return out
+    try:
+        return np.broadcast_to(x, shape)
+    except ValueError:
+        infer_broadcast_to(x, shape=shape)  # says what does not fit
+        raise
 
 
 @elementwise(
@@ -154,10 +168,7 @@ def _(out, x):
     width = out.shape[1]
     for a in range(out.shape[0]):
         if width == 1:
-            row, total = x[a], zero(out)
-            for i in range(row.size):
-                total += row[i]
-            out[a, 0] = total
+            out[a, 0] = total(x[a])
         else:
             row = out[a]
             for c in range(width):

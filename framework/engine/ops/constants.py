@@ -18,6 +18,7 @@ def operand(value: Any, like: np.dtype) -> Tensor:
         known = CONSTANTS.get(key)
         if known is None:
             known = as_tensor(value, like)
+            known.array.flags.writeable = False  # all who compute with this number share it
             if len(CONSTANTS) < 4096 and value == value:
                 CONSTANTS[key] = known
         return known

@@ -256,8 +256,7 @@ def _(u, out, g, y):
 @elementwise(lambda x: 1 / np.sqrt(x), POSITIVE)
 def rsqrt(x):
     """1 / sqrt(x); derivative -x^(-3/2) / 2."""
-    # said for 0 and inf: the processor's fast estimate of 1 / sqrt gives NaN there
-    return inf if x == 0.0 else 0.0 if x == inf else 1.0 / math.sqrt(x)
+    return 1.0 / math.sqrt(x)
 
 
 @rsqrt.vjp("y")

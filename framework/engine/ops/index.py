@@ -10,6 +10,10 @@ import numpy as np
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, op
 from framework.engine.ops.broadcast import reshape
+from framework.engine.ops.constants import number
+from framework.engine.ops.create import cast
+from framework.engine.ops.elementwise import add
+from framework.engine.ops.logical import less, where
 from framework.engine.ops.shape import strided_slice
 from framework.engine.tensor import Spec, Tensor, as_tensor
 
@@ -43,8 +47,7 @@ def check_indices(name: str, indices: np.ndarray, n: int) -> None:
 def gather(x, indices, *, axis=0):
     """x[..., indices, ...] along `axis`; indices in [0, n) of any shape.
 
-    An index out of range raises InvalidArgumentError; in a program it gives NaN (the largest
-    integer for integers).
+    An index out of range raises InvalidArgumentError, in a program too.
     """
     check_indices("gather", indices, x.shape[axis])
     return x.take(indices, axis=axis)
@@ -54,11 +57,11 @@ def see_gather(outs, inputs, attrs):
     x, indices = inputs
     axis = attrs["axis"] % x.ndim
     a, n, c = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
-    return [(a, indices.size, c)], [(a, n, c), (indices.size,)], {}
+    return [(a, indices.size, c)], [(a, n, c), (indices.size,)], {"control": "control"}
 
 
 @gather.kernel(views=see_gather)
-def _(out, x, indices):
+def _(out, x, indices, control):
     n = x.shape[1]
     for a in range(x.shape[0]):
         for i in range(indices.size):
@@ -66,8 +69,7 @@ def _(out, x, indices):
             if k >= 0 and k < n:
                 copy_into(row, x[a, k])
             else:
-                for c in range(row.size):
-                    row[c] = nan(row)
+                pointer_int64(control)[1] = 3  # NumPy's forward says which index is wrong
 
 
 @gather.vjp("indices")
@@ -106,11 +108,11 @@ def see_gather_grad(outs, inputs, attrs):
     (whole,), indices = outs, inputs[1]
     axis = attrs["axis"] % whole.ndim
     a, n, c = math.prod(whole.shape[:axis]), whole.shape[axis], math.prod(whole.shape[axis + 1 :])
-    return [(a, n, c)], [(a, indices.size, c), (indices.size,)], {}
+    return [(a, n, c)], [(a, indices.size, c), (indices.size,)], {"control": "control"}
 
 
 @gather_grad.kernel(views=see_gather_grad)
-def _(out, g, indices):
+def _(out, g, indices, control):
     n = out.shape[1]
     for a in range(out.shape[0]):
         for k in range(n):
@@ -121,6 +123,8 @@ def _(out, g, indices):
             k = indices[i]
             if k >= 0 and k < n:
                 add_into(out[a, k], g[a, i])
+            else:
+                pointer_int64(control)[1] = 3
 
 
 @gather_grad.vjp("indices")
@@ -128,15 +132,29 @@ def _(u, out, g, indices, *, whole, axis=0):
     return gather(u, indices, axis=axis), None
 
 
+def infer_along(x, indices, *, axis=-1):
+    """No broadcasting: the shape of the result is the indices'."""
+    ndim, fits = len(x.shape), len(x.shape) == len(indices.shape)
+    if not (fits and -ndim <= axis < ndim) or any(
+        [n != m and i != axis % ndim for i, (n, m) in enumerate(zip(x.shape, indices.shape))]
+    ):
+        raise InvalidArgumentError(
+            f"take_along_axis: x {tuple(x.shape)} and indices {tuple(indices.shape)} must have "
+            f"equal lengths but for axis {axis}"
+        )
+    return Spec(indices.shape, x.dtype)
+
+
 @op(
     Sample(((4, 5), (4, 2)), dtypes=(None, np.int64), top=5),
     Sample(((4, 2, 3), (3, 2, 3)), {"axis": 0}, dtypes=(None, np.int32), top=4),
-    infer=lambda x, i, *, axis=-1: Spec(i.shape, x.dtype),
+    infer=infer_along,
 )
 def take_along_axis(x, indices, *, axis=-1):
     """x[i, indices[i, j]] for axis 1 of a matrix: one index per element;
     all other axes have equal lengths.
     """
+    infer_along(x, indices, axis=axis)
     check_indices("take_along_axis", indices, x.shape[axis])
     return np.take_along_axis(x, indices, axis)
 
@@ -146,17 +164,20 @@ def see_along(outs, inputs, attrs):
     axis = attrs["axis"] % x.ndim
     a, c = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
     picked = a, indices.shape[axis], c
-    return [picked], [(a, x.shape[axis], c), picked], {}
+    return [picked], [(a, x.shape[axis], c), picked], {"control": "control"}
 
 
 @take_along_axis.kernel(views=see_along)
-def _(out, x, indices):
+def _(out, x, indices, control):
     n = x.shape[1]
     for a in range(out.shape[0]):
         for i in range(out.shape[1]):
             for c in range(out.shape[2]):
                 k = indices[a, i, c]
-                out[a, i, c] = x[a, k, c] if k >= 0 and k < n else nan(out)
+                if k >= 0 and k < n:
+                    out[a, i, c] = x[a, k, c]
+                else:
+                    pointer_int64(control)[1] = 3
 
 
 @take_along_axis.vjp("indices")
@@ -187,11 +208,11 @@ def see_put_along(outs, inputs, attrs):
     axis = attrs["axis"] % whole.ndim
     a, c = math.prod(whole.shape[:axis]), math.prod(whole.shape[axis + 1 :])
     picked = a, g.shape[axis], c
-    return [(a, whole.shape[axis], c)], [picked, picked], {}
+    return [(a, whole.shape[axis], c)], [picked, picked], {"control": "control"}
 
 
 @put_along_axis.kernel(views=see_put_along)
-def _(out, g, indices):
+def _(out, g, indices, control):
     n = out.shape[1]
     for a in range(out.shape[0]):
         for k in range(n):
@@ -202,6 +223,8 @@ def _(out, g, indices):
                 k = indices[a, i, c]
                 if k >= 0 and k < n:
                     out[a, k, c] += g[a, i, c]
+                else:
+                    pointer_int64(control)[1] = 3
 
 
 @put_along_axis.vjp("indices")
@@ -353,5 +376,7 @@ def getitem_of(x: Tensor, key: Any) -> Tensor:
         x, begin=tuple(begin), sizes=tuple(sizes), strides=tuple(strides), shape=tuple(shape)
     )
     for axis, index in reversed(late):
-        y = gather(y, index, axis=axis)
+        index = cast(index, dtype="int64")
+        from_end = add(index, number(y.array.shape[axis], index))
+        y = gather(y, where(less(index, number(0, index)), from_end, index), axis=axis)
     return y

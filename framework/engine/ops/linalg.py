@@ -54,9 +54,11 @@ def matmul(x, y, *, transpose_x=False, transpose_y=False):
 
 def as_matrices(outs, inputs, attrs):
     """One GEMM if y is a matrix and x is one or a stack read row by row;
-    else a loop over equal stacks of matrices.
+    else a loop over equal stacks of matrices. BLAS knows floats only.
     """
     (x, y), out = inputs, outs[0]
+    if out.dtype not in (np.float32, np.float64):
+        return None
     attrs = {"transpose_x": attrs["transpose_x"], "transpose_y": attrs["transpose_y"]}
     if y.ndim == 2 and (x.ndim == 2 or not attrs["transpose_x"]):
         rows = math.prod(x.shape[:-1]) if x.ndim > 2 else x.shape[0]

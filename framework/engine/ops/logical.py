@@ -159,15 +159,19 @@ def _(g, out, condition, x, y, *, wants):
 
 
 @elementwise(
-    lambda x, *, x_min, x_max: np.minimum(np.maximum(x, x_min), x_max),
+    lambda x, *, x_min, x_max: np.maximum(np.minimum(x, x_max), x_min),
     Sample(((3, 4),), {"x_min": -1.0, "x_max": 1.5}),
 )
 def clip(x, *, x_min, x_max):
-    """x limited to [x_min, x_max]; slope 1 inside and at the bounds, 0 outside."""
-    return x_min if x < x_min else x_max if x > x_max else x
+    """max(min(x, x_max), x_min): x_min everywhere if it is the larger; slope 1 inside and at the
+    bounds, 0 outside and at NaN.
+    """
+    below = x_max if x > x_max else x
+    return x_min if below < x_min else below
 
 
 @clip.vjp("x")
 def _(g, out, x, *, x_min, x_max):
-    is_outside = logical_or(less(x, number(x_min, x)), greater(x, number(x_max, x)))
-    return (where(is_outside, number(0, g), g),)
+    low, high = number(x_min, x), number(x_max, x)
+    is_inside = logical_and(greater_equal(x, low), less_equal(x, high))
+    return (where(is_inside, g, number(0, g)),)

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, elementwise, op
 from framework.engine.ops.activation import sigmoid
 from framework.engine.ops.broadcast import reshape, sum_, unbroadcast
@@ -63,10 +64,7 @@ def _(out, x):
         top = largest(row)
         for j in range(row.size):
             y[j] = exp(row[j] - top)
-        total = zero(y)
-        for j in range(row.size):
-            total += y[j]
-        scale = 1.0 / total
+        scale = 1.0 / total(y)
         for j in range(row.size):
             y[j] *= scale
 
@@ -89,9 +87,7 @@ def softmax_grad(g, y, *, axis=-1):
 def _(out, g, y):
     for i in range(y.shape[0]):
         a, b, row = g[i], y[i], out[i]
-        inner = zero(row)
-        for j in range(row.size):
-            inner += a[j] * b[j]
+        inner = dot(a, b)
         for j in range(row.size):
             row[j] = b[j] * (a[j] - inner)
 
@@ -119,12 +115,9 @@ def _(out, x):
     for i in range(x.shape[0]):
         row, y = x[i], out[i]
         top = largest(row)
-        total = zero(y)
+        log_total = log(total_exp(row, top))
         for j in range(row.size):
-            total += exp(row[j] - top)
-        shift = top + log(total)
-        for j in range(row.size):
-            y[j] = row[j] - shift
+            y[j] = (row[j] - top) - log_total  # top + log_total would be rounded to a large top's
 
 
 @log_softmax.vjp("y")
@@ -141,12 +134,21 @@ def cross_entropy_forward(labels, logits):
     return loss, e
 
 
-def infer_cross_entropy(labels, logits):
+def check_cross_entropy(labels, logits):
+    """InvalidArgumentError unless the shapes fit."""
     if labels.shape != logits.shape:
-        raise ValueError(
+        raise InvalidArgumentError(
             f"softmax_cross_entropy: labels {tuple(labels.shape)} and logits "
             f"{tuple(logits.shape)} must have one shape"
         )
+    if not logits.shape or not logits.shape[-1]:
+        raise InvalidArgumentError(
+            f"softmax_cross_entropy: logits {tuple(logits.shape)} have no classes"
+        )
+
+
+def infer_cross_entropy(labels, logits):
+    check_cross_entropy(labels, logits)
     return Spec(logits.shape[:-1], logits.dtype), Spec(logits.shape, logits.dtype)
 
 
@@ -165,8 +167,7 @@ def see_cross_entropy(outs, inputs, attrs):
 )
 def softmax_cross_entropy(labels, logits):
     """(loss, p): loss[i] = -sum_j labels[i, j] log p[i, j], p = softmax(logits), last axis."""
-    if labels.shape != logits.shape:
-        infer_cross_entropy(labels, logits)
+    check_cross_entropy(labels, logits)
     return cross_entropy_forward(labels, logits)
 
 
@@ -177,14 +178,11 @@ def _(loss, p, labels, logits):
         top = largest(x)
         for j in range(x.size):
             y[j] = exp(x[j] - top)
-        total = zero(y)
+        sum_exp = total(y)
+        scale = 1.0 / sum_exp
         for j in range(x.size):
-            total += y[j]
-        shift, scale, sum_of_losses = top + log(total), 1.0 / total, zero(y)
-        for j in range(x.size):
-            sum_of_losses += label[j] * (shift - x[j])
             y[j] *= scale
-        loss[i] = sum_of_losses
+        loss[i] = log(sum_exp) * total(label) - dot_above(label, x, top)
 
 
 @softmax_cross_entropy.vjp("out labels logits")
@@ -228,11 +226,9 @@ def see_cross_entropy_grad(outs, inputs, attrs):
 def _(dz, g, p, labels):
     for i in range(p.shape[0]):
         row, y, label, scale = dz[i], p[i], labels[i], g[i]
-        total = zero(row)
+        weight = total(label)
         for j in range(row.size):
-            total += label[j]
-        for j in range(row.size):
-            row[j] = scale * (y[j] * total - label[j])
+            row[j] = scale * (y[j] * weight - label[j])
 
 
 @softmax_cross_entropy_grad.vjp("g p labels")

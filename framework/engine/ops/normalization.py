@@ -63,15 +63,10 @@ def _(out, x, gamma, beta, epsilon):
     n, small = x.shape[1], real(epsilon)
     for i in range(x.shape[0]):
         row, y = x[i], out[i]
-        total = zero(out)
-        for j in range(n):
-            total += row[j]
-        middle = total / n
-        total = zero(out)
+        middle = real(total(row) / n)
         for j in range(n):
             y[j] = row[j] - middle
-            total += y[j] * y[j]
-        scale = 1.0 / sqrt(total / n + small)
+        scale = 1.0 / sqrt(real(dot(y, y) / n) + small)
         for j in range(n):
             y[j] = y[j] * scale * gamma[j] + beta[j]
 
@@ -121,26 +116,17 @@ def _(dx, dgamma, dbeta, g, x, gamma, epsilon):
         dbeta[j] = 0
     for i in range(x.shape[0]):
         row, c, y = x[i], g[i], dx[i]
-        total = zero(dx)
-        for j in range(n):
-            total += row[j]
-        middle = total / n
-        total = zero(dx)
+        middle = real(total(row) / n)
         for j in range(n):
             y[j] = row[j] - middle
-            total += y[j] * y[j]
-        scale = 1.0 / sqrt(total / n + small)
-        sum_k, sum_kh = zero(dx), zero(dx)
+        scale = 1.0 / sqrt(real(dot(y, y) / n) + small)
         for j in range(n):
             y[j] *= scale
-            k = c[j] * gamma[j]
-            sum_k += k
-            sum_kh += k * y[j]
             dgamma[j] += c[j] * y[j]
             dbeta[j] += c[j]
-        sum_k, sum_kh = sum_k / n, sum_kh / n
+        mean_k, mean_kh = real(dot(c, gamma) / n), real(dot3(c, gamma, y) / n)
         for j in range(n):
-            y[j] = scale * (c[j] * gamma[j] - sum_k - y[j] * sum_kh)
+            y[j] = scale * (c[j] * gamma[j] - mean_k - y[j] * mean_kh)
 
 
 @layer_normalization_grad.vjp("g x gamma")

@@ -65,13 +65,15 @@ def words_of(
 
 
 def fraction(words: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Words as uniform numbers in [0, 1): 24 bits for float32 (one word each),
+    """Words as uniform numbers in [0, 1): 11 bits for float16 and 24 for float32 (one word each),
     53 for float64 (two).
     """
     if dtype.itemsize == 8:
         pairs = words.reshape(-1, 2)
         bits = ((pairs[:, 0] >> np.uint64(5)) << np.uint64(26)) | (pairs[:, 1] >> np.uint64(6))
         return bits.astype(np.float64) * 2.0**-53
+    if dtype.itemsize == 2:
+        return (words.reshape(-1) >> np.uint64(21)).astype(np.float16) * np.float16(2.0**-11)
     return (words.reshape(-1) >> np.uint64(8)).astype(np.float32) * np.float32(2.0**-24)
 
 
@@ -137,6 +139,8 @@ def _(out, state, start):
 
 def normal_forward(state, shape, dtype, first_row):
     dtype = np.dtype(dtype)
+    if dtype.itemsize == 2:  # too few bits for the logarithm
+        return normal_forward(state, shape, np.float32, first_row).astype(dtype)
     words, skip, n = words_of(state, shape, dtype, first_row)
     u = fraction(words, dtype).reshape(-1, 2)
     one = dtype.type(1)
@@ -223,8 +227,9 @@ def random_truncated_normal(state, *, shape, dtype="float32", first_row=0):
     """Normal numbers of state [seed, counter] within two standard deviations:
     the quantile of a uniform number.
     """
-    words, skip, n = words_of(state, shape, np.dtype(dtype), first_row)
-    u = fraction(words, np.dtype(dtype))[skip : skip + n].astype(np.float64)
+    drawn = np.promote_types(dtype, np.float32)
+    words, skip, n = words_of(state, shape, drawn, first_row)
+    u = fraction(words, drawn)[skip : skip + n].astype(np.float64)
     z = normal_quantile(BELOW + u * (1 - 2 * BELOW))
     return z.astype(dtype).reshape(shape)
 

@@ -21,6 +21,7 @@ from framework.engine.ops.broadcast import (
 from framework.engine.ops.constants import number
 from framework.engine.ops.create import cast
 from framework.engine.ops.elementwise import divide, multiply, sqrt, square, subtract
+from framework.engine.ops.floats import check_floats
 from framework.engine.ops.functions import exp
 from framework.engine.ops.logical import equal
 from framework.engine.ops.scan import cumprod
@@ -57,17 +58,14 @@ def _(out, x):
     width = out.shape[1]
     count = x.shape[1] // width
     for a in range(out.shape[0]):
-        row, total = x[a], zero(out)
         if width == 1:
-            for i in range(row.size):
-                total += row[i]
-            out[a, 0] = total / count
+            out[a, 0] = total(x[a]) / count
         else:
             sums = out[a]
             for c in range(width):
                 sums[c] = 0
             for b in range(count):
-                add_into(sums, row[b * width : b * width + width])
+                add_into(sums, x[a, b * width : b * width + width])
             for c in range(width):
                 sums[c] = sums[c] / count
 
@@ -177,11 +175,11 @@ def prod(x, *, axis=None, keepdims=False):
 def _(out, x):
     width = out.shape[1]
     for a in range(out.shape[0]):
-        row, total = x[a], zero(out) + 1
+        row, product = x[a], zero(out) + 1
         if width == 1:
             for i in range(row.size):
-                total = total * row[i]
-            out[a, 0] = total
+                product = product * row[i]
+            out[a, 0] = product
         else:
             products = out[a]
             for c in range(width):
@@ -319,21 +317,20 @@ def logsumexp(x, *, axis=None, keepdims=False):
 def _(out, x):
     width = out.shape[1]
     for a in range(out.shape[0]):
-        for c in range(width):
-            total, top, row = zero(out), x[a, c], x[a]
-            if width == 1:
-                top = largest(row)
-            else:
+        row = x[a]
+        if width == 1:
+            top = largest(row)
+            top = top if top - top == 0.0 else 0.0
+            out[a, 0] = log(total_exp(row, top)) + top
+        else:
+            for c in range(width):
+                top, sum_exp = row[c], zero(out)
                 for b in range(1, x.shape[1] // width):
                     top = max(top, row[b * width + c])
-            top = top if top - top == 0.0 else 0.0
-            if width == 1:
-                for b in range(row.size):
-                    total += exp(row[b] - top)
-            else:
+                top = top if top - top == 0.0 else 0.0
                 for b in range(x.shape[1] // width):
-                    total += exp(row[b * width + c] - top)
-            out[a, c] = log(total) + top
+                    sum_exp += exp(row[b * width + c] - top)
+                out[a, c] = log(sum_exp) + top
 
 
 @logsumexp.vjp("y x")
@@ -343,6 +340,7 @@ def _(g, y, x, *, axis=None, keepdims=False):
 
 def variance(x: Tensor, *, axis: int | tuple | None = None, keepdims: bool = False) -> Tensor:
     """mean((x - mean(x))^2) over `axis` (None: all axes)."""
+    check_floats("variance", x.array)
     return mean(
         square(subtract(x, mean(x, axis=axis, keepdims=True))), axis=axis, keepdims=keepdims
     )

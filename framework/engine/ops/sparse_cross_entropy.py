@@ -10,6 +10,7 @@ from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, op
 from framework.engine.ops.broadcast import broadcast_to, reshape, sum_
 from framework.engine.ops.elementwise import multiply
+from framework.engine.ops.floats import check_floats
 from framework.engine.tensor import Spec
 
 LOGITS = (
@@ -39,7 +40,26 @@ def see_sparse(outs, inputs, attrs):
     return [(rows,), (rows, classes)], [(rows,), (rows, classes)], {}
 
 
-@op(*LOGITS, infer=lambda labels, z: (Spec(labels.shape, z.dtype), z), outs=2)
+def check_sparse(labels, logits):
+    """InvalidArgumentError unless dtypes and shapes fit."""
+    check_floats("sparse_softmax_cross_entropy", logits)
+    if labels.dtype.kind not in "iu":
+        raise InvalidArgumentError(
+            f"sparse_softmax_cross_entropy: labels have dtype {labels.dtype.name}, wanted integers"
+        )
+    if not logits.shape or labels.shape != logits.shape[:-1] or not logits.shape[-1]:
+        raise InvalidArgumentError(
+            f"sparse_softmax_cross_entropy: labels {tuple(labels.shape)} and logits "
+            f"{tuple(logits.shape)} do not fit: wanted one label for each row of classes"
+        )
+
+
+def infer_sparse(labels, logits):
+    check_sparse(labels, logits)
+    return Spec(labels.shape, logits.dtype), Spec(logits.shape, logits.dtype)
+
+
+@op(*LOGITS, infer=infer_sparse, outs=2)
 def sparse_softmax_cross_entropy(labels, logits):
     """(loss, p): loss[i] = -log p[i, labels[i]], p = softmax(logits) over the last axis; labels are
     integers.
@@ -47,6 +67,7 @@ def sparse_softmax_cross_entropy(labels, logits):
     A label outside [0, classes) raises InvalidArgumentError; in a compiled step, which cannot
     raise, it gives a NaN loss for its row (as TensorFlow does on devices that cannot).
     """
+    check_sparse(labels, logits)
     check_labels(labels, logits.shape[-1])
     p = probabilities(logits)
     shifted = logits - logits.max(axis=-1, keepdims=True)
@@ -71,14 +92,12 @@ def _(loss, p, labels, logits):
         highest = largest(x)
         for j in range(x.size):
             y[j] = exp(x[j] - highest)
-        total = zero(y)
-        for j in range(x.size):
-            total += y[j]
-        scale = 1.0 / total
+        sum_exp = total(y)
+        scale = 1.0 / sum_exp
         for j in range(x.size):
             y[j] *= scale
         if labels[i] >= 0 and labels[i] < x.size:
-            loss[i] = log(total) - (x[labels[i]] - highest)
+            loss[i] = log(sum_exp) - (x[labels[i]] - highest)
         else:
             loss[i] = nan(y)
 

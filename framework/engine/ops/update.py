@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, op
 from framework.engine.tensor import Spec
 
@@ -15,20 +16,43 @@ NOTHING = {"infer": lambda *inputs, **attrs: (), "is_differentiable": False}
 FLAT = (16,)
 
 
-def flatten_parameters(outs, inputs, attrs):
-    """See every parameter-like operand as a vector;
+def check_shapes(name, arrays, numbers):
+    """Raise unless the arrays (parameter, slots, gradient) have one shape and the numbers (rate,
+    step) one element: kernels read as many elements of each as the parameter has."""
+    shape = arrays[0].shape
+    for x in arrays[1:]:
+        if x.shape != shape:
+            raise InvalidArgumentError(
+                f"{name}: a parameter of shape {tuple(shape)} cannot be updated with a gradient "
+                f"or slot of shape {tuple(x.shape)}"
+            )
+    for x in numbers:
+        if x.size != 1:
+            raise InvalidArgumentError(
+                f"{name}: the rate and the step are single numbers, got shape {tuple(x.shape)}"
+            )
+
+
+def flatten_parameters(name, count):
+    """views of an update whose first `count` inputs are like the parameter: each is a vector;
     scalars (rate, step) stay arrays of one element.
     """
-    return [(o.size,) for o in outs], [(s.size,) for s in inputs], attrs
+
+    def views(outs, inputs, attrs):
+        check_shapes(name, inputs[:count], inputs[count:])
+        return [], [(s.size,) for s in inputs], attrs
+
+    return views
 
 
 @op(Sample((FLAT, FLAT, ())), writes=(0,), **NOTHING)
 def sgd_update(p, g, rate):
     """p -= rate g"""
+    check_shapes("sgd_update", (p, g), (rate,))
     p -= rate * g
 
 
-@sgd_update.kernel(views=flatten_parameters)
+@sgd_update.kernel(views=flatten_parameters("sgd_update", 2))
 def _(p, g, rate):
     r = rate[0]
     for i in range(p.size):
@@ -40,12 +64,13 @@ def momentum_update(p, m, g, rate, *, momentum=0.9, nesterov=False):
     """m = momentum m - rate g;  p += m, or with nesterov p += momentum m - rate g (Sutskever et al.
     2013).
     """
+    check_shapes("momentum_update", (p, m, g), (rate,))
     m *= p.dtype.type(momentum)
     m -= rate * g
     p += p.dtype.type(momentum) * m - rate * g if nesterov else m
 
 
-@momentum_update.kernel(views=flatten_parameters)
+@momentum_update.kernel(views=flatten_parameters("momentum_update", 3))
 def _(p, m, g, rate, momentum, nesterov):
     r, mu = rate[0], real(momentum)
     for i in range(p.size):
@@ -69,6 +94,7 @@ def adam_update(p, m, v, g, rate, step, *, beta_1=0.9, beta_2=0.999, epsilon=1e-
     m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= rate sqrt(1 - b2^t) / (1 - b1^t) m /
     (sqrt(v) + epsilon)
     """
+    check_shapes("adam_update", (p, m, v, g), (rate, step))
     t = float(step) + 1.0
     alpha = float(rate) * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
     x = np.empty_like(p)  # one buffer for all steps: this op is half of a small eager step
@@ -86,7 +112,7 @@ def adam_update(p, m, v, g, rate, step, *, beta_1=0.9, beta_2=0.999, epsilon=1e-
     p -= x
 
 
-@adam_update.kernel(views=flatten_parameters)
+@adam_update.kernel(views=flatten_parameters("adam_update", 4))
 def _(p, m, v, g, rate, step, beta_1, beta_2, epsilon):
     t = float64(step[0]) + float64(1)
     alpha = real(float64(rate[0]) * sqrt(float64(1) - beta_2**t) / (float64(1) - beta_1**t))

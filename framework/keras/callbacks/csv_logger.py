@@ -30,13 +30,15 @@ class CSVLogger(Callback):
         self._needs_header = not has_header
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """One row; the columns are those of the first."""
+        """One row; the columns are those of the first and, as validation may come later, val_..."""
         if self._file is None:
             return
         logs = logs or {}
         writer = csv.writer(self._file, delimiter=self.separator)
         if self.keys is None:
             self.keys = sorted(logs)
+            if not any(key.startswith("val_") for key in self.keys):
+                self.keys += [f"val_{key}" for key in self.keys]
             if self._needs_header:
                 writer.writerow(["epoch", *self.keys])
         writer.writerow([epoch, *[logs.get(key, "NA") for key in self.keys]])

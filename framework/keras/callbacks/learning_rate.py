@@ -69,7 +69,7 @@ class ReduceLROnPlateau(Monitor):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Forget earlier runs."""
         self.wait = self.cooldown_counter = 0
-        self.best = self.worst
+        self.best: float | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Compare and reduce."""

@@ -35,7 +35,7 @@ class ModelCheckpoint(Monitor):
             save_freq,
         )
         self.initial_value_threshold = initial_value_threshold
-        self.best = self.worst if initial_value_threshold is None else initial_value_threshold
+        self.best = initial_value_threshold
         if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
             raise ValueError(
                 f"ModelCheckpoint: save_freq is {save_freq!r}, wanted 'epoch' or a number of "

@@ -9,6 +9,7 @@ from framework.engine.op import Sample
 from framework.keras.layers.input_spec import InputSpec
 from framework.keras.layers.layer import Layer
 from framework.keras.layers.moments import batch_moments
+from framework.keras.step.deferred import update_later
 
 
 class BatchNormalization(Layer):
@@ -67,8 +68,8 @@ class BatchNormalization(Layer):
         if training and self.trainable:
             axes = tuple([i for i in range(rank) if i != axis])
             mean, variance = batch_moments(x, axes, self.uses_global_batch)
-            self._move(self.moving_mean, mean)
-            self._move(self.moving_variance, variance)
+            update_later(lambda: self._move(self.moving_mean, mean))
+            update_later(lambda: self._move(self.moving_variance, variance))
         else:
             mean = ops.reshape(self.moving_mean, shape=along)
             variance = ops.reshape(self.moving_variance, shape=along)

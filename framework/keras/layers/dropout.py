@@ -8,7 +8,7 @@ from framework.engine import ops
 from framework.engine.op import Sample
 from framework.engine.random import SeedGenerator
 from framework.keras.layers.layer import Layer
-from framework.keras.training import shard
+from framework.keras.step import shard
 
 
 class Dropout(Layer):
@@ -41,7 +41,15 @@ class Dropout(Layer):
         shape = tuple(x.array.shape)
         if self.noise_shape is not None:
             shape = tuple([n if m is None else m for n, m in zip(shape, self.noise_shape)])
-        first = shard.current().start if shape[0] == x.array.shape[0] else 0
-        draw = {"shape": shape, "dtype": x.array.dtype.name, "first_row": first}
+        draw = {"shape": shape, "dtype": x.array.dtype.name, "first_row": self._first_row(shape[0])}
         u = ops.random_uniform(self.seed_generator.next(), **draw)
         return ops.dropout(x, u, rate=float(self.rate))
+
+    def _first_row(self, rows: int) -> int:
+        """Where this rank's rows of choices start among those of the global batch: a sample may
+        have become several rows. Choices that all samples share are the same everywhere.
+        """
+        here = shard.current()
+        if (self.noise_shape is not None and self.noise_shape[0] is not None) or not here.local:
+            return 0
+        return here.start * rows // here.local

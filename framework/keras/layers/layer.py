@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from framework.engine import nest, ops, reduce
+from framework.engine import nest, ops
 from framework.engine.op import Sample
 from framework.engine.tensor import Tensor
 from framework.keras import configurable
@@ -20,8 +21,7 @@ from framework.keras.layers.structure import has_arrays, shapes_of, to_shape
 from framework.keras.layers.tracking import Tracking
 from framework.keras.naming import auto_name
 from framework.keras.policy import policy_of
-from framework.keras.symbolic import SymbolicMixin, call_symbolically, is_symbolic
-from framework.keras.training import shard
+from framework.keras.symbolic import KerasTensor, SymbolicMixin, call_symbolically, is_symbolic
 
 
 class Layer(Tracking, SymbolicMixin, Configurable, kind="layer"):
@@ -34,6 +34,7 @@ class Layer(Tracking, SymbolicMixin, Configurable, kind="layer"):
 
     samples: ClassVar[tuple[Sample, ...]] = ()
     takes_floats: ClassVar[bool] = False  # integer inputs become floats, too
+    takes_values: ClassVar[bool] = False  # by position not only tensors, but numbers and slices
     is_shapeless: ClassVar[bool] = False  # the input's shape means nothing: it is not saved
     input_spec: Any = None
     _losses: list
@@ -89,6 +90,8 @@ class Layer(Tracking, SymbolicMixin, Configurable, kind="layer"):
     # Calls.
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) > 1 and not self.takes_values:
+            check_are_tensors(self, args)
         if is_symbolic(args, kwargs):
             return call_symbolically(self, args, kwargs)
         args = tuple([self._take(a) for a in args])
@@ -105,11 +108,7 @@ class Layer(Tracking, SymbolicMixin, Configurable, kind="layer"):
                     nest.flatten(args[0] if args else next(iter(kwargs.values()))),
                     self.input_spec,
                 )
-            if takes_training(type(self)):
-                if kwargs.get("training") is None and CALLS.training is not None:
-                    kwargs["training"] = CALLS.training
-            else:
-                kwargs.pop("training", None)
+            set_training(self, args, kwargs)
             y = self.call(*args, **kwargs)
         finally:
             CALLS.leave(before)
@@ -244,14 +243,48 @@ Layer.build = building(Layer.build)  # type: ignore[method-assign]
 
 
 def per_sample(out: Tensor) -> float:
-    """1 / rows, such that the mean over the ranks of what layers add divides by global rows."""
-    total = shard.current().total
-    rows = out.array.shape[0] if out.ndim else 1
-    return 1.0 / max(rows, 1) if total is None else reduce.world_size() / total
+    """1 / rows"""
+    return 1.0 / max(out.array.shape[0] if out.ndim else 1, 1)
+
+
+def check_are_tensors(layer: Layer, args: tuple) -> None:
+    """Raise if anything but tensors is given by position behind the first argument, as Keras."""
+    for i, arg in enumerate(args[1:], start=1):
+        for x in nest.flatten(arg):
+            if x is not None and not isinstance(x, (Tensor, KerasTensor, np.ndarray, np.generic)):
+                names = list(inspect.signature(layer.call).parameters)
+                hint = f", as {names[i]}={x!r}" if i < len(names) else ""
+                raise ValueError(
+                    f"layer '{layer.name}' ({type(layer).__name__}): only tensors may be given by "
+                    f"position, {x!r} is a {type(x).__name__}; give it by its name{hint}"
+                )
+
+
+def set_training(layer: Layer, args: tuple, kwargs: dict[str, Any]) -> None:
+    """Put `training` into the arguments of `call` if it takes it: what was given, else the mode of
+    the layer around it, else the default of `call`, which then holds for the layers inside, too.
+    """
+    place, default = training_argument(type(layer))
+    if place is None:
+        kwargs.pop("training", None)
+        return
+    if place < len(args):  # None: check_are_tensors lets nothing else through
+        return
+    if CALLS.training is None and "training" not in kwargs:
+        CALLS.training = default
+    if kwargs.get("training") is None and CALLS.training is not None:
+        kwargs["training"] = CALLS.training
 
 
 @functools.cache
-def takes_training(layer: type) -> bool:
-    """True if the layer's `call` has the argument `training`."""
-    parameters = inspect.signature(layer.call).parameters.values()  # type: ignore[attr-defined]
-    return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
+def training_argument(layer: type) -> tuple[float | None, Any]:
+    """(place, default) of the argument `training` of a layer's `call`; place None: there is none,
+    infinite: it has no place, only a name.
+    """
+    parameters = inspect.signature(layer.call).parameters  # type: ignore[attr-defined]
+    if "training" not in parameters:
+        return None, None
+    given = parameters["training"]
+    default = None if given.default is given.empty else given.default
+    is_placed = given.kind is not given.KEYWORD_ONLY
+    return list(parameters).index("training") - 1 if is_placed else math.inf, default

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from framework.engine import ops, reduce
 from framework.engine.tensor import Tensor
-from framework.keras.training import shard
+from framework.keras.step import shard
 
 
 def batch_moments(x: Tensor, axes: tuple, is_global: bool = True) -> tuple[Tensor, Tensor]:

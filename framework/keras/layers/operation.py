@@ -24,7 +24,7 @@ WORDS = BINARY | UNARY | {"getitem": "get_item"}
 class Operation(Layer):
     """function(*inputs), named as in Python's module operator: add, mul, neg, getitem ..."""
 
-    is_shapeless = True
+    is_shapeless = takes_values = True
 
     def __init__(self, function: str, name: str | None = None, **kwargs: Any):
         if function not in WORDS:

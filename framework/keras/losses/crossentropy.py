@@ -1,13 +1,19 @@
-"""Losses of classes: cross-entropies of probabilities or logits."""
+"""Losses of classes: cross-entropies of probabilities or logits.
+
+Probabilities that come straight from a softmax or sigmoid are taken back to its input (see
+`behind`), as Keras does with TensorFlow: near 0 and 1 only the logits say how far off they are.
+"""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from framework.engine import ops
 from framework.engine.tensor import Tensor
+from framework.keras.activations import logits_of
 from framework.keras.losses.loss import LossFunctionWrapper, like
 from framework.keras.losses.reduction import match_ranks
 from framework.keras.losses.regression import pair
@@ -21,6 +27,25 @@ def clipped(p: Tensor) -> Tensor:
     return ops.minimum(ops.maximum(p, EPSILON), 1.0 - EPSILON)
 
 
+def behind(loss: str, p: Tensor, from_logits: bool) -> tuple[Tensor, bool]:
+    """(the logits, True) if p is the output of a softmax or sigmoid, else (p, from_logits).
+
+    As in Keras any of the two does for any cross-entropy, and from_logits=True on top is a
+    warning; a cast or a reshape in between hides the logits.
+    """
+    known = logits_of(p)
+    if known is None:
+        return p, from_logits
+    logits, name = known
+    if from_logits:
+        warnings.warn(
+            f"{loss}: from_logits=True, but the predictions are the output of a {name} and so no "
+            "logits; the loss is taken from that activation's input",
+            stacklevel=3,
+        )
+    return logits, True
+
+
 def binary_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -30,6 +55,7 @@ def binary_crossentropy(
 ) -> Tensor:
     """mean(-y log p - (1 - y) log(1 - p)) over `axis`; label_smoothing s: y (1 - s) + s / 2."""
     y, p = pair(y_true, y_pred)
+    p, from_logits = behind("binary_crossentropy", p, from_logits)
     if label_smoothing:
         y = y * (1.0 - label_smoothing) + 0.5 * label_smoothing
     if from_logits:
@@ -58,6 +84,7 @@ def categorical_crossentropy(
             f"{y.array.shape[-1]} and {p.array.shape[-1]} classes; integer labels want "
             "sparse_categorical_crossentropy"
         )
+    p, from_logits = behind("categorical_crossentropy", p, from_logits)
     if label_smoothing:
         y = y * (1.0 - label_smoothing) + label_smoothing / y.array.shape[-1]
     if from_logits:
@@ -85,7 +112,9 @@ def sparse_categorical_crossentropy(
         raise ValueError(f"sparse_categorical_crossentropy: axis is {axis}, wanted the last one")
     labels = as_labels(y_true, p)
     valid = None
-    if ignore_class is not None:
+    if ignore_class is None:
+        p, from_logits = behind("sparse_categorical_crossentropy", p, from_logits)
+    else:  # Keras blanks out rows of the probabilities, and so loses the logits
         valid = ops.not_equal(labels, ops.as_tensor(np.asarray(ignore_class, labels.array.dtype)))
         labels = labels * ops.cast(valid, dtype=labels.array.dtype.name)
     logits = p if from_logits else ops.log(clipped(p))

@@ -11,7 +11,7 @@ import numpy as np
 
 from framework.engine import ops, reduce
 from framework.engine.tensor import Tensor
-from framework.keras.training import shard
+from framework.keras.step import shard
 
 REDUCTIONS = ("sum", "sum_over_batch_size", "mean", "mean_with_sample_weight", "none", None)
 
@@ -45,9 +45,8 @@ def match_ranks(x: Tensor, y: Tensor, expands: bool = True) -> tuple[Tensor, Ten
 
 
 def global_count(values: Tensor) -> float:
-    """The number of elements of `values` over all ranks."""
-    shape = values.array.shape
-    return shard.current().global_count(math.prod(shape), shape[0])
+    """The number of elements of `values` over all ranks; a scalar is a mean over rows."""
+    return shard.current().global_count(math.prod(values.array.shape))
 
 
 def reduced(values: Tensor, weight: Any, mask: Any, reduction: Any) -> Tensor:
@@ -64,21 +63,22 @@ def reduced(values: Tensor, weight: Any, mask: Any, reduction: Any) -> Tensor:
         weight = as_dtype_of(weight, dtype)
         values, weight = match_ranks(values, weight)
         values = values * weight
-    if reduction in ("none", None) or not values.array.shape:
+    if reduction in ("none", None):
         return values
-    total = ops.sum(values)
+    total = ops.sum(values) if values.array.shape else values
     if reduction == "sum":
         return total
     if reduction == "mean_with_sample_weight" and weight is not None:
         weight = ops.broadcast_to(weight, shape=values.array.shape)
         return divide_or_zero(total, over_ranks(ops.sum(weight)))
     count = global_count(values)
-    return total * (1.0 / count) if count else total
+    return total * (1.0 / count) if count not in (0, 1) else total
 
 
 def over_ranks(total: Tensor) -> Tensor:
-    """The sum of a scalar over the ranks; it takes no gradient."""
-    if reduce.world_size() == 1 or shard.current().total is None:
+    """The sum of a scalar over the ranks that share the batch; it takes no gradient."""
+    here = shard.current()
+    if reduce.world_size() == 1 or here.total is None or not here.is_global:
         return total
     return ops.reshape(ops.all_reduce(ops.reshape(ops.stop_gradient(total), shape=(1,))), shape=())
 

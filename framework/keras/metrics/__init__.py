@@ -49,18 +49,17 @@ def get(identifier: Any) -> Any:
     return configurable.get("metric", identifier)
 
 
-def resolve(identifier: Any, y_true: Any, y_pred: Any, loss: Any = None) -> Metric:
+def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
     """The Metric that a line of compile(metrics=...) means, for targets and predictions of these
     shapes.
 
-    "accuracy" and "acc" are binary for one output, sparse for integer labels, else categorical, as
-    in Keras.
+    "accuracy" and "acc" have a `meaning` by the shapes, as in Keras.
     """
     if isinstance(identifier, Metric):
         return identifier
     name = identifier if isinstance(identifier, str) else None
     if str(identifier).lower() in ("accuracy", "acc"):
-        return accuracy_for(tuple(y_true.shape), tuple(y_pred.shape))(name=name)
+        return ACCURACIES[meaning(tuple(y_true.shape), tuple(y_pred.shape))](name=name)
     found = identifier.call if isinstance(identifier, Loss) else get(identifier)
     if not isinstance(found, Metric):
         found = MeanMetricWrapper(found, getattr(identifier, "name", None))
@@ -69,12 +68,21 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any, loss: Any = None) -> Metr
     return found
 
 
-def accuracy_for(target: tuple, output: tuple) -> Any:
-    """The accuracy class for these shapes."""
+def meaning(target: tuple, output: tuple) -> str:
+    """What "accuracy" and "crossentropy" mean for these shapes: binary for one output,
+    sparse_categorical for integer labels, else categorical.
+    """
     if output[-1] == 1:
-        return BinaryAccuracy
+        return "binary"
     is_sparse = len(target) < len(output) or target[-1] == 1
-    return SparseCategoricalAccuracy if is_sparse else CategoricalAccuracy
+    return "sparse_categorical" if is_sparse else "categorical"
+
+
+ACCURACIES = {
+    "binary": BinaryAccuracy,
+    "sparse_categorical": SparseCategoricalAccuracy,
+    "categorical": CategoricalAccuracy,
+}
 
 
 def serialize(metric: Any) -> Any:

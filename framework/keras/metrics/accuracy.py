@@ -55,12 +55,17 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
 
 
 def is_in_top_k(labels: Tensor, y_pred: Tensor, k: int) -> Tensor:
-    """1 where fewer than k predictions are larger than that of the label."""
+    """1 where fewer than k predictions are larger than that of the label.
+
+    0 where a prediction is NaN or infinite, or the label is no class, as in TensorFlow.
+    """
     classes = y_pred.array.shape[-1]
     hot = like(ops.one_hot(labels, depth=classes), y_pred)
     own = ops.sum(hot * y_pred, axis=-1, keepdims=True)
     larger = ops.sum(as_floats(y_pred > own), axis=-1)
-    return as_floats(larger < float(k))
+    strays = ops.sum(y_pred * 0.0, axis=-1)  # NaN, which equals nothing, if any is not finite
+    is_right = as_floats(larger < float(k)) * as_floats(ops.equal(strays, strays))
+    return is_right * as_floats(ops.sum(hot, axis=-1) > 0.0)
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
@@ -78,6 +83,8 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> T
 class Accuracy(MeanMetricWrapper):
     """How often y_pred equals y_true."""
 
+    _direction = "up"
+
     def __init__(self, name: str = "accuracy", dtype: Any = None):
         super().__init__(accuracy, name, dtype)
 
@@ -86,6 +93,7 @@ class BinaryAccuracy(MeanMetricWrapper):
     """How often (y_pred > threshold) equals y_true."""
 
     aliases = ("binary_accuracy",)
+    _direction = "up"
 
     def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5):
         if not 0 <= threshold <= 1:
@@ -100,6 +108,7 @@ class CategoricalAccuracy(MeanMetricWrapper):
     """How often the largest prediction is that of the one-hot target."""
 
     aliases = ("categorical_accuracy",)
+    _direction = "up"
 
     def __init__(self, name: str = "categorical_accuracy", dtype: Any = None):
         super().__init__(categorical_accuracy, name, dtype)
@@ -109,6 +118,7 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
     """How often the largest prediction is that of the integer label."""
 
     aliases = ("sparse_categorical_accuracy",)
+    _direction = "up"
 
     def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None):
         super().__init__(sparse_categorical_accuracy, name, dtype)
@@ -118,6 +128,7 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
     """How often the one-hot target is among the k largest predictions."""
 
     aliases = ("top_k_categorical_accuracy",)
+    _direction = "up"
 
     def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: Any = None):
         super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
@@ -128,6 +139,7 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     """How often the integer label is among the k largest predictions."""
 
     aliases = ("sparse_top_k_categorical_accuracy",)
+    _direction = "up"
 
     def __init__(
         self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy", dtype: Any = None

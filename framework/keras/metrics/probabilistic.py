@@ -12,6 +12,7 @@ class BinaryCrossentropy(MeanMetricWrapper):
     """mean(-y log p - (1 - y) log(1 - p))"""
 
     aliases = ("binary_crossentropy", "bce", "BCE")
+    _direction = "down"
 
     def __init__(
         self,
@@ -29,6 +30,7 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     """mean(-sum(y log p)), y one-hot or probabilities."""
 
     aliases = ("categorical_crossentropy",)
+    _direction = "down"
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     """mean(-log p[label])"""
 
     aliases = ("sparse_categorical_crossentropy",)
+    _direction = "down"
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from framework.engine import ops
 from framework.engine.tensor import Tensor
 from framework.keras.losses.reduction import divide_or_zero, match_ranks
 from framework.keras.metrics.metric import Metric, to_float
+from framework.keras.step import shard
 
 
 def per_sample(
@@ -42,6 +43,9 @@ class Mean(Metric):
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Add values (any shape), one weight per sample."""
         values, weight = per_sample(values, sample_weight, ops.mean, self.dtype)
+        if not values.ndim and shard.current().is_split:
+            self._add_batch_mean(values)
+            return
         self.total.assign_add(ops.sum(values))
         if weight is not None:
             self.count.assign_add(ops.sum(weight))
@@ -49,6 +53,13 @@ class Mean(Metric):
             self.count.assign_add(
                 np.asarray(values.array.shape[0] if values.ndim else 1, self.dtype)
             )
+
+    def _add_batch_mean(self, value: Tensor) -> None:
+        """One number for this rank's part of a batch: all ranks' together count as one."""
+        part = shard.current().part
+        if part:  # the mean over no rows is NaN
+            self.total.assign_add(value * part)
+            self.count.assign_add(part)
 
     def result(self) -> Tensor:
         """The mean so far, 0 without values."""

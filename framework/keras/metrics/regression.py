@@ -14,6 +14,7 @@ class MeanSquaredError(MeanMetricWrapper):
     """mean((y_true - y_pred)^2)"""
 
     aliases = ("mse", "MSE", "mean_squared_error")
+    _direction = "down"
 
     def __init__(self, name: str = "mean_squared_error", dtype: Any = None):
         super().__init__(mean_squared_error, name, dtype)
@@ -23,6 +24,7 @@ class MeanAbsoluteError(MeanMetricWrapper):
     """mean(|y_true - y_pred|)"""
 
     aliases = ("mae", "MAE", "mean_absolute_error")
+    _direction = "down"
 
     def __init__(self, name: str = "mean_absolute_error", dtype: Any = None):
         super().__init__(mean_absolute_error, name, dtype)
@@ -32,6 +34,7 @@ class RootMeanSquaredError(Mean):
     """sqrt(mean((y_true - y_pred)^2))"""
 
     aliases = ("rmse", "RMSE", "root_mean_squared_error")
+    _direction = "down"
 
     def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None):
         super().__init__(name, dtype)

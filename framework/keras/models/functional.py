@@ -9,7 +9,7 @@ from framework.keras import configurable
 from framework.keras.calls import CALLS
 from framework.keras.layers.input_layer import InputLayer
 from framework.keras.layers.layer import Layer
-from framework.keras.models.inputs import match_input
+from framework.keras.models.inputs import in_order, match_input
 from framework.keras.models.model import Model
 from framework.keras.saving import objects
 from framework.keras.symbolic import KerasTensor, LayerCall
@@ -50,7 +50,7 @@ class Functional(Model):
 
     def call(self, inputs: Any, training: Any = None, mask: None = None) -> Any:
         """The layer calls in order."""
-        given = self._in_order(inputs)
+        given = in_order(self, inputs)
         known = {id(k): match_input(self, x, k) for k, x in zip(self._inputs, given)}
 
         def value(x):
@@ -62,23 +62,6 @@ class Functional(Model):
             results = line.layer(*args, **kwargs)
             known.update(zip(map(id, nest.flatten(line.outputs)), nest.flatten(results)))
         return nest.map_structure(value, self._output_structure)
-
-    def _in_order(self, inputs: Any) -> list:
-        """The inputs as a list; a dict by the names of the Inputs where the model wants a list."""
-        if isinstance(inputs, dict) and not isinstance(self._input_structure, dict):
-            names = [x.name for x in self._inputs]
-            missing = [n for n in names if n not in inputs]
-            if missing:
-                raise ValueError(
-                    f"model '{self.name}': input '{missing[0]}' is missing among {sorted(inputs)}"
-                )
-            return [inputs[n] for n in names]
-        given = nest.flatten(inputs)
-        if len(given) != len(self._inputs):
-            raise ValueError(
-                f"model '{self.name}': got {len(given)} inputs, wanted {len(self._inputs)}"
-            )
-        return given
 
     @property
     def layers(self) -> list[Layer]:
@@ -139,33 +122,40 @@ class Functional(Model):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> Model:
-        """The model whose get_config gave `config`."""
-        layers = {
-            c["name"]: configurable.deserialize(c, "layer", custom_objects)
-            for c in config["layers"]
-        }
-        made: dict[tuple, Any] = {}
-        todo = []
-        for c in config["layers"]:
-            if isinstance(layers[c["name"]], InputLayer):
-                made[c["name"], 0] = [layers[c["name"]].output]
-            todo += [(c["name"], i, call) for i, call in enumerate(c.get("inbound_nodes", []))]
-        while todo:
-            ready = [t for t in todo if all((h[0], h[1]) in made for h in histories(t[2]))]
-            if not ready:
-                raise ValueError(
-                    f"Functional.from_config: the calls of {sorted({t[0] for t in todo})} have no "
-                    "inputs"
-                )
-            for name, i, call in ready:
-                args, kwargs = (
-                    revive(call.get(key, empty), made)
-                    for key, empty in (("args", []), ("kwargs", {}))
-                )
-                made[name, i] = nest.flatten(layers[name](*args, **kwargs))
-            todo = [t for t in todo if t not in ready]
-        ends = [tensors_at(config[key], made) for key in ("input_layers", "output_layers")]
-        return Model(*ends, name=config.get("name"), trainable=config.get("trainable", True))
+        """The model whose get_config gave `config`; a plain one if the class has its own inputs."""
+        takes_ends = cls.__init__ in (Model.__init__, Functional.__init__)
+        return (cls if takes_ends else Model)(
+            *ends_from_config(config, custom_objects),
+            name=config.get("name"),
+            trainable=config.get("trainable", True),
+        )
+
+
+def ends_from_config(config: dict, custom_objects: dict | None) -> list:
+    """The inputs and outputs of the model whose get_config gave `config`."""
+    layers = {
+        c["name"]: configurable.deserialize(c, "layer", custom_objects) for c in config["layers"]
+    }
+    made: dict[tuple, Any] = {}
+    todo = []
+    for c in config["layers"]:
+        if isinstance(layers[c["name"]], InputLayer):
+            made[c["name"], 0] = [layers[c["name"]].output]
+        todo += [(c["name"], i, call) for i, call in enumerate(c.get("inbound_nodes", []))]
+    while todo:
+        ready = [t for t in todo if all((h[0], h[1]) in made for h in histories(t[2]))]
+        if not ready:
+            raise ValueError(
+                f"Functional.from_config: the calls of {sorted({t[0] for t in todo})} have no "
+                "inputs"
+            )
+        for name, i, call in ready:
+            args, kwargs = (
+                revive(call.get(key, empty), made) for key, empty in (("args", []), ("kwargs", {}))
+            )
+            made[name, i] = nest.flatten(layers[name](*args, **kwargs))
+        todo = [t for t in todo if t not in ready]
+    return [tensors_at(config[key], made) for key in ("input_layers", "output_layers")]
 
 
 def calls_between(inputs: list, outputs: list) -> tuple[list[LayerCall], list[Layer]]:

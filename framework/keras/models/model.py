@@ -60,6 +60,14 @@ class Model(Trainer, Layer, kind="model"):
         """The outputs for inputs; written by subclasses."""
         raise NotImplementedError(f"model {type(self).__name__} has no `call` method")
 
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Any:
+        """The model whose get_config gave `config`: also one of inputs and outputs."""
+        if cls.__init__ is Model.__init__ and {"layers", "input_layers"} <= config.keys():
+            functional = REGISTRIES["model"]["Functional"]
+            return functional.from_config.__func__(cls, config, custom_objects)
+        return super().from_config(config)
+
     @property
     def layers(self) -> list[Layer]:
         """The layers of the model, not those inside of them."""
@@ -103,11 +111,18 @@ class Model(Trainer, Layer, kind="model"):
         (print_fn or print)("\n".join(lines))
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write all weights, and the optimizer's states, to a .safetensors or .weights.h5 file."""
+        """Write all weights, and the optimizer's states, to a .safetensors or .weights.h5 file.
+
+        Under a launcher every rank may call this: rank 0 writes, and nobody waits for it.
+        """
         weights.save(self, filepath, overwrite)
 
     def load_weights(self, filepath: Any) -> None:
-        """Read what save_weights wrote; .weights.h5 files of Keras 3, too."""
+        """Read what save_weights wrote; .weights.h5 files of Keras 3, too.
+
+        The optimizer takes its states only if it is built and of the class that they were saved
+        from; to go on with a training, `optimizer.build(model.trainable_variables)` before.
+        """
         weights.load(self, filepath)
 
     def to_json(self, **kwargs: Any) -> str:
@@ -115,7 +130,9 @@ class Model(Trainer, Layer, kind="model"):
         return json.dumps(objects.serialize_keras_object(self), **kwargs)
 
     def save(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write architecture, weights, optimizer and compile arguments to a .keras file."""
+        """Write architecture, weights, optimizer and compile arguments to a .keras file; on rank 0
+        (see save_weights).
+        """
         archive.save_model(self, filepath, overwrite)
 
     @functools.wraps(Trainer.compile)
@@ -143,6 +160,8 @@ class Model(Trainer, Layer, kind="model"):
         kinds = {"loss": "loss", "metrics": "metric", "weighted_metrics": "metric"}
         made = {k: configurable.deserialize(v, kinds.get(k)) for k, v in config.items()}
         self.compile(**made)
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
 
 
 def with_functional(cls: type, functional: type) -> type:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from framework.keras import configurable
 from framework.keras.configurable import Configurable
 from framework.keras.naming import auto_name
 from framework.keras.optimizers.schedules import LearningRateSchedule
+from framework.keras.step.reduction import all_reduce_gradients
 from framework.keras.variable import Variable
 
 # Arguments of Keras that are not here yet: configs hold them, so these values are taken.
@@ -33,7 +34,7 @@ class Optimizer(Configurable, kind="optimizer"):
 
     learning_rate: a number, a LearningRateSchedule or a function without arguments. weight_decay w:
     p -= w rate p before each update. clipnorm, clipvalue, global_clipnorm: at most one; limits of
-    each gradient's norm, of each element, of the norm of all gradients.
+    each gradient's norm, of each element, of the norm of all gradients; 0: no limit.
     """
 
     slots: tuple[tuple[str, ...], ...] = ()  # groups: the states of a group lie together
@@ -105,8 +106,14 @@ class Optimizer(Configurable, kind="optimizer"):
             callable(value) and not isinstance(value, Tensor)
         ):
             self._schedule, self._rate = value, None
+        elif self._schedule is not None:
+            raise TypeError(
+                f"{self.name}: the learning rate follows a LearningRateSchedule or a function and "
+                "cannot be set to a number; give the optimizer a number at the start to set it "
+                "later"
+            )
         elif self._rate is None:
-            self._schedule, self._rate = None, self._state("learning_rate", np.float32(value))
+            self._rate = self._state("learning_rate", np.float32(value))
         else:
             self._rate.assign(np.float32(value))
 
@@ -190,27 +197,30 @@ class Optimizer(Configurable, kind="optimizer"):
             raise ValueError(
                 f"{self.name}: got {len(grads)} gradients for {len(variables)} variables"
             )
-        pairs = self._with_gradient(grads, variables)
+        pairs = self._with_gradient(all_reduce_gradients(grads), variables)
         if not self.built:
             self.build(variables)
         unknown = [v for v in variables if id(v) not in self._states]
         if unknown:
             raise ValueError(
-                f"{self.name}: variable {unknown[0].name!r} was not among those the optimizer was "
-                "built with"
+                f"{self.name}: variable {path_of(unknown[0])!r} was not among those the optimizer "
+                "was built with; compile() again, with a new optimizer, makes states for it"
             )
-        rate = self.learning_rate
+        rate, updated = self.learning_rate, [v for _, v in pairs]
         grads = self._clip([g for g, _ in pairs])
-        if self.weight_decay is not None:
-            for _, v in pairs:
-                if self._decays(v):
-                    v.assign_sub(v * (in_dtype(rate, v) * float(self.weight_decay)))
-        for g, (_, v) in zip(grads, pairs):
+        self._decay(updated, rate)
+        for g, v in zip(grads, updated):
             self.update(v, g, in_dtype(rate, v), *self._states[id(v)])
-        for _, v in pairs:
-            if getattr(v, "constraint", None) is not None:
-                v.assign(v.constraint(v))
+        constrain(updated)
         self.iterations.assign_add(1)
+
+    def _decay(self, variables: list, rate: Tensor) -> None:
+        """v = v - rate weight_decay v (Loshchilov and Hutter 2019)"""
+        if self.weight_decay is None:
+            return
+        for v in variables:
+            if self._decays(v):
+                v.assign_sub(v * (in_dtype(rate, v) * float(self.weight_decay)))
 
     def _with_gradient(self, grads: list, variables: list) -> list[tuple]:
         pairs = [(g, v) for g, v in zip(grads, variables) if g is not None]
@@ -218,9 +228,7 @@ class Optimizer(Configurable, kind="optimizer"):
             raise ValueError("No gradients provided for any variable.")
         if len(pairs) < len(grads) and not self._has_warned:
             self._has_warned = True
-            missing = ", ".join(
-                getattr(v, "path", v.name) for g, v in zip(grads, variables) if g is None
-            )
+            missing = ", ".join(path_of(v) for g, v in zip(grads, variables) if g is None)
             warnings.warn(
                 f"Gradients do not exist for variables {missing} when minimizing the loss: "
                 "they are left as they are",
@@ -229,12 +237,12 @@ class Optimizer(Configurable, kind="optimizer"):
         return pairs
 
     def _clip(self, grads: list) -> list:
-        if self.clipnorm is not None:
+        if is_limit(self.clipnorm):
             return [g * scale_to(norm_of([g]), self.clipnorm) for g in grads]
-        if self.global_clipnorm is not None:
+        if is_limit(self.global_clipnorm):
             scale = scale_to(norm_of(grads), self.global_clipnorm)
             return [g * scale for g in grads]
-        if self.clipvalue is not None:
+        if is_limit(self.clipvalue):
             low, high = -float(self.clipvalue), float(self.clipvalue)
             return [ops.minimum(ops.maximum(g, low), high) for g in grads]
         return grads
@@ -255,10 +263,27 @@ class Optimizer(Configurable, kind="optimizer"):
         return own | NOT_YET | {"name": self.name, "learning_rate": configurable.serialize(rate)}
 
 
+def path_of(v: Any) -> str:
+    """How messages call a variable."""
+    return getattr(v, "path", v.name)
+
+
+def is_limit(limit: float | None) -> TypeGuard[float]:
+    """True for what clips: 0 and below are off, as in Keras."""
+    return limit is not None and limit > 0
+
+
 def in_dtype(rate: Tensor, v: Any) -> Tensor:
     """The rate in the dtype of a parameter."""
     dtype = v.array.dtype
     return rate if rate.array.dtype == dtype else ops.cast(rate, dtype=dtype.name)
+
+
+def constrain(variables: list) -> None:
+    """Variables with a constraint go back to where it holds."""
+    for v in variables:
+        if getattr(v, "constraint", None) is not None:
+            v.assign(v.constraint(v))
 
 
 def norm_of(grads: list) -> Tensor:

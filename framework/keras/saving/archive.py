@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from framework import distributed
 from framework.keras import configurable
 from framework.keras.saving import objects, weights
 from framework.keras.saving.whole import written_whole
@@ -19,12 +20,12 @@ KERAS_VERSION = "3.15.1"  # the format that is written
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
-    """Write `model`; the file appears whole or not at all."""
+    """Write `model`, on rank 0; the file appears whole or not at all."""
     path = checked(filepath)
+    if not distributed.is_root():
+        return
     if path.exists() and not overwrite:
         raise FileExistsError(f"save: {path} exists; pass overwrite=True to replace it")
-    buffer = io.BytesIO()
-    weights.save_h5(buffer, list(weights.groups(model)))
     saved = {
         "keras_version": KERAS_VERSION,
         "date_saved": f"{datetime.datetime.now():%Y-%m-%d@%H:%M:%S}",
@@ -32,7 +33,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
     with written_whole(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
         file.writestr("metadata.json", json.dumps(saved))
         file.writestr("config.json", json.dumps(objects.serialize_keras_object(model)))
-        file.writestr("model.weights.h5", buffer.getvalue())
+        file.writestr("model.weights.h5", weights.h5_bytes(model))
 
 
 def load_model(filepath: Any, custom_objects: dict | None = None, compile: bool = True) -> Any:
@@ -46,14 +47,19 @@ def load_model(filepath: Any, custom_objects: dict | None = None, compile: bool 
         with zipfile.ZipFile(path) as file:
             config = json.loads(file.read("config.json"))
             data = io.BytesIO(file.read("model.weights.h5"))
-    except (zipfile.BadZipFile, KeyError) as error:
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:  # ValueError: no JSON
         raise ValueError(f"load_model: {path} is no whole .keras file: {error}") from None
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise ValueError(
+            f"load_model: {path} is no .keras file of a model: its config.json holds a "
+            f"{type(config).__name__} without a class_name"
+        )
     with configurable.custom_object_scope(custom_objects or {}):
         model = configurable.deserialize(config)
         compiled = config.get("compile_config")
         if compile and compiled:
             model.compile_from_config(compiled)
-    weights.assign(model, weights.load_h5(data), path)
+    weights.assign(model, *weights.load_h5(data), path)
     return model
 
 

@@ -6,13 +6,15 @@ layer's class.
 
 from __future__ import annotations
 
+import io
+import warnings
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from framework import distributed
 from framework.keras.layers.layer import Layer
 from framework.keras.naming import to_snake_case
 from framework.keras.saving.whole import written_whole
@@ -20,19 +22,26 @@ from framework.keras.variable import Variable
 
 BOOKKEEPING = {"_stack", "_layer_list", "_tip", "_input", "_calls", "_layer_calls"}
 ENDINGS = (".safetensors", ".weights.h5")
+STATES = "optimizer"  # the place of the states of the model's optimizer
 
 
 def save(model: Any, filepath: Any, overwrite: bool = True) -> None:
-    """Write the weights of a built model, and its optimizer's states, to `filepath`."""
+    """Write the weights of a built model, and its optimizer's states, to `filepath`; on rank 0."""
     path = checked(filepath)
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"save_weights: {path} exists; pass overwrite=True to replace it")
     if not model.built:
         raise ValueError(
             f"save_weights: model '{model.name}' is not built, so it has no weights yet: call it "
             "once"
         )
-    (save_safetensors if path.name.endswith(".safetensors") else save_h5)(path, list(groups(model)))
+    if not distributed.is_root():
+        return  # the ranks hold the same weights; no waiting, so that rank 0 may also come alone
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"save_weights: {path} exists; pass overwrite=True to replace it")
+    if path.name.endswith(".safetensors"):
+        save_safetensors(path, list(groups(model)), class_of(model.optimizer))
+    else:
+        with written_whole(path) as temporary:
+            temporary.write_bytes(h5_bytes(model))
 
 
 def load(model: Any, filepath: Any) -> None:
@@ -48,22 +57,19 @@ def load(model: Any, filepath: Any) -> None:
             "keras.Input"
         )
     is_safe = path.name.endswith(".safetensors")
-    assign(model, load_safetensors(path) if is_safe else load_h5(path), path)
+    assign(model, *(load_safetensors(path) if is_safe else load_h5(path)), path)
 
 
-def assign(model: Any, found: dict[str, list[np.ndarray]], path: Any) -> None:
-    """Give the model the arrays of a file."""
-    if (
-        model.optimizer is not None
-        and any(key.startswith("optimizer") for key in found)
-        and not model.optimizer.built
-    ):
-        model.optimizer.build(model.trainable_variables)
+def assign(model: Any, found: dict[str, list[np.ndarray]], states_of: str, path: Any) -> None:
+    """Give the model the arrays of a file, whose optimizer was a `states_of` ("": not known).
+
+    The states of another optimizer, and an optimizer that is not built, are left alone.
+    """
     pairs = []
     for group, variables in groups(model):
         values = found.get(group, [])
-        if group == "optimizer" and len(values) != len(variables):
-            continue  # saved before, or compiled otherwise: the optimizer starts anew
+        if group == STATES and not is_fit_for(model.optimizer, variables, values, states_of):
+            continue
         if len(values) != len(variables):
             raise ValueError(
                 f"load_weights: {path} has {len(values)} arrays at '{group}', the model wants "
@@ -78,6 +84,27 @@ def assign(model: Any, found: dict[str, list[np.ndarray]], path: Any) -> None:
             pairs.append((v, value))
     for v, value in pairs:
         v.assign(np.asarray(value, v.array.dtype))
+
+
+def is_fit_for(optimizer: Any, states: list, values: list[np.ndarray], states_of: str) -> bool:
+    """Whether the states in a file are those of such an optimizer; a warning if they are not."""
+    if not values:  # saved without an optimizer
+        return False
+    is_same = states_of in ("", class_of(optimizer))
+    if is_same and [v.shape for v in values] == [tuple(s.shape) for s in states]:
+        return True
+    warnings.warn(
+        f"load_weights: optimizer '{optimizer.name}' keeps its own states: it is a "
+        f"{class_of(optimizer)} with {len(states)} variables, the file holds those of "
+        f"{states_of or 'an optimizer'} with {len(values)}, or their shapes differ",
+        stacklevel=4,
+    )
+    return False
+
+
+def class_of(optimizer: Any) -> str:
+    """The name of the class of an optimizer that has states; "" if there are none."""
+    return type(optimizer).__name__ if optimizer is not None and optimizer.built else ""
 
 
 def checked(filepath: Any) -> Path:
@@ -119,7 +146,7 @@ def children(part: Layer) -> dict[str, Any]:
     if inside is not None:
         kept["layers"] = inside
     if optimizer is not None and optimizer.built:
-        kept["optimizer"] = optimizer
+        kept[STATES] = optimizer
     return kept
 
 
@@ -134,7 +161,7 @@ def walk_container(container: Any, place: str, seen: set) -> Iterator[tuple[str,
             yield from walk(value, f"{place}/{numbered}", seen)
 
 
-def save_safetensors(path: Path, parts: list) -> None:
+def save_safetensors(path: Path, parts: list, states_of: str) -> None:
     """One tensor per weight, named place/vars/number."""
     from safetensors.numpy import save_file
 
@@ -145,20 +172,20 @@ def save_safetensors(path: Path, parts: list) -> None:
     with written_whole(path) as temporary:
         temporary.touch()
         mode = temporary.stat().st_mode  # safetensors gives its own: readable by the owner only
-        save_file(arrays, temporary, metadata={"format": "framework"})
+        save_file(arrays, temporary, metadata={"format": "framework", STATES: states_of})
         temporary.chmod(mode)
 
 
-def load_safetensors(path: Path) -> dict[str, list[np.ndarray]]:
-    """place -> arrays"""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+def load_safetensors(path: Path) -> tuple[dict[str, list[np.ndarray]], str]:
+    """place -> arrays, and the class of the optimizer."""
+    from safetensors import SafetensorError, safe_open
 
     try:
-        arrays = load_file(path)
+        with safe_open(path, "numpy") as file:
+            arrays = {key: np.asarray(file.get_tensor(key)) for key in file.keys()}
+            return grouped(arrays), (file.metadata() or {}).get(STATES, "")
     except SafetensorError as error:
         raise ValueError(f"load_weights: {path} is not a whole safetensors file: {error}") from None
-    return grouped({key: np.asarray(value) for key, value in arrays.items()})
 
 
 def grouped(arrays: dict[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
@@ -181,27 +208,38 @@ def import_h5py() -> Any:
     return h5py
 
 
-def save_h5(target: Any, parts: list) -> None:
-    """Groups and numbered datasets, as Keras 3 lays them out; to a path, whole or not at all, or a
-    buffer.
+def h5_bytes(model: Any) -> bytes:
+    """A file of groups and numbered datasets, as Keras 3 lays them out.
+
+    Made in memory: on a full disk HDF5 only says that it cannot close its file.
     """
     h5py = import_h5py()
-    place = written_whole(target) if isinstance(target, Path) else nullcontext(target)
-    with place as opened, h5py.File(opened, "w") as file:
-        for place, variables in parts:
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        for place, variables in groups(model):
             group = file.create_group(f"{place}/vars".lstrip("/"))
             for i, v in enumerate(variables):
                 group.create_dataset(str(i), data=np.array(v.array))
+        if STATES in file:
+            file[STATES].attrs["class_name"] = class_of(model.optimizer)
+    return buffer.getvalue()
 
 
-def load_h5(source: Any) -> dict[str, list[np.ndarray]]:
-    """place -> arrays"""
+def load_h5(source: Any) -> tuple[dict[str, list[np.ndarray]], str]:
+    """place -> arrays, and the class of the optimizer ("" in files of Keras)."""
     h5py = import_h5py()
     arrays: dict[str, np.ndarray] = {}
-    with h5py.File(source, "r") as file:
-        file.visititems(
-            lambda name, item: (
-                arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
-            )
-        )
-    return grouped({key: value for key, value in arrays.items() if "/vars/" in "/" + key})
+
+    def take(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and "/vars/" in "/" + name:
+            arrays[name] = item[()]
+
+    try:
+        with h5py.File(source, "r") as file:
+            file.visititems(take)
+            states_of = file[STATES].attrs.get("class_name", "") if STATES in file else ""
+    except OSError as error:
+        if error.errno is not None:  # the file system's, not HDF5's
+            raise
+        raise ValueError(f"load_weights: {source} is not a whole HDF5 file: {error}") from None
+    return grouped(arrays), str(states_of)

@@ -88,7 +88,8 @@ def as_leaf(value: Any, name: str, caller: str) -> np.ndarray | None:
         raise ValueError(f"{caller}: {name} has dtype {array.dtype}, wanted numbers")
     if array.ndim == 0:
         raise ValueError(f"{caller}: {name} has shape (), wanted one row per sample")
-    return np.ascontiguousarray(array, np.float32 if array.dtype.kind == "f" else None)
+    dtype = np.float32 if array.dtype.kind == "f" else array.dtype.newbyteorder("=")
+    return np.ascontiguousarray(array, dtype)
 
 
 def listed(value: Any) -> Any:
@@ -96,6 +97,14 @@ def listed(value: Any) -> Any:
     if isinstance(value, list) and value and not any(hasattr(v, "shape") for v in value):
         return np.asarray(value)
     return value
+
+
+def as_validation(data: Any) -> Rows:
+    """validation_data=(x, y[, sample_weight])"""
+    if not isinstance(data, (tuple, list)) or not 2 <= len(data) <= 3:
+        got = type(data).__name__ + (f" of {len(data)}" if isinstance(data, (tuple, list)) else "")
+        raise ValueError(f"fit: validation_data is a {got}, wanted (x, y) or (x, y, sample_weight)")
+    return as_rows(*map(listed, data), caller="validation_data")
 
 
 def split_validation(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
@@ -113,10 +122,7 @@ def split_validation(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
 def weights_of_classes(rows: Rows, class_weight: dict) -> np.ndarray:
     """A weight per sample from {class: weight}; targets are integer labels or one-hot rows;
     classes left out weigh 1."""
-    if rows.sample_weight is not None:
-        raise ValueError("fit: give class_weight or sample_weight, not both")
-    if not isinstance(rows.y, np.ndarray):
-        raise ValueError("fit: class_weight is for models with one output")
+    check_class_weight(rows, class_weight)
     is_one_hot = rows.y.ndim > 1 and rows.y.shape[-1] > 1
     labels = (
         rows.y.argmax(-1)
@@ -125,3 +131,18 @@ def weights_of_classes(rows: Rows, class_weight: dict) -> np.ndarray:
     )
     table = {int(label): float(weight) for label, weight in class_weight.items()}
     return np.asarray([table.get(int(label), 1.0) for label in labels.ravel()], np.float32)
+
+
+def check_class_weight(rows: Rows, class_weight: Any) -> None:
+    """ValueError unless weights of classes can be meant for these targets."""
+    if rows.sample_weight is not None:
+        raise ValueError("fit: give class_weight or sample_weight, not both")
+    if not isinstance(class_weight, dict):
+        raise ValueError(f"fit: class_weight is {class_weight!r}, wanted {{class: weight}}")
+    if not isinstance(rows.y, np.ndarray):
+        raise ValueError("fit: class_weight is for models with one output")
+    if rows.y.ndim > 2:
+        raise ValueError(
+            f"fit: class_weight is for labels (rows,) or one-hot (rows, classes), y has shape "
+            f"{rows.y.shape}"
+        )

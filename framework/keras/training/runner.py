@@ -16,7 +16,7 @@ from framework.engine import ops
 from framework.engine.errors import TraceError
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
-from framework.keras.training import shard
+from framework.keras.step import shard
 from framework.keras.training.arrays import Rows
 
 LOG = logging.getLogger("framework")
@@ -29,9 +29,8 @@ class Runner:
     order.
 
     In compiled mode the step is traced once for whole batches and once for the last, smaller one;
-    whole epochs run
-    without coming back to Python. is_split: ranks share each batch (else every rank computes all
-    of it).
+    whole epochs run without coming back to Python. is_split: ranks share each batch (else every
+    rank computes all of it). is_global: losses are shares of the global loss (see shard.py).
     """
 
     def __init__(
@@ -42,14 +41,16 @@ class Runner:
         *,
         is_compiled: bool,
         is_split: bool = True,
+        is_global: bool = True,
     ):
         self.step, self.rows, self.batch_size = step, rows, int(batch_size)
         self.is_compiled = is_compiled
+        self.is_split, self.is_global = is_split, is_global
         self.rank, self.ranks = (rank(), size()) if is_split else (0, 1)
         self.steps = -(-rows.count // self.batch_size)
         self._order = Variable(np.arange(rows.count), name="order", trainable=False)
         self._cursor = Variable(np.int64(0), name="cursor", trainable=False)
-        self._leaves = [Tensor(leaf) for leaf in rows.leaves]
+        self.leaves: list[Tensor] = [Tensor(leaf) for leaf in rows.leaves]
         self._executables: dict[int, Any] = {}
 
     def set_order(self, order: np.ndarray) -> None:
@@ -69,6 +70,13 @@ class Runner:
     def batch_rows(self, batch: int) -> int:
         """The number of rows of a (global) batch."""
         return min(self.batch_size, self.rows.count - batch * self.batch_size)
+
+    @property
+    def last_rows(self) -> tuple[int, int]:
+        """(rows of this rank, rows of all ranks) of the batch that was run last."""
+        rows = self.batch_rows(max(self.cursor - 1, 0))
+        start, stop = part(rows, self.rank, self.ranks)
+        return stop - start, rows
 
     def run(self, count: int, tick: Callable | None = None) -> list[np.ndarray]:
         """Run the next `count` batches; returns the step's outputs for the last of them. tick():
@@ -115,7 +123,7 @@ class Runner:
     def _call(self, rows: int) -> list:
         """One step on the batch at the cursor: what eager mode runs and compiled mode traces."""
         start, stop = part(rows, self.rank, self.ranks)
-        with shard.using(shard.Shard(start, stop - start, rows)):
+        with shard.using(shard.Shard(start, stop - start, rows, self.is_global)):
             taken = [
                 ops.take_batch(
                     leaf,
@@ -125,7 +133,7 @@ class Runner:
                     batch=self.batch_size,
                     first=start,
                 )
-                for leaf in self._leaves
+                for leaf in self.leaves
             ]
             outputs = self.step(self.rows.packed(taken))
         ops.assign_add(self._cursor, Tensor(np.asarray(1, np.int64)))

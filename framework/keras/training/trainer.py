@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from framework.engine import nest, ops, reasons, reduce
+from framework import distributed
+from framework.engine import nest, ops, reasons
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
 from framework.keras import metrics as metrics_module
 from framework.keras import optimizers
-from framework.keras.training import shard
+from framework.keras.step import shard
+from framework.keras.step.deferred import collected
+from framework.keras.step.reduction import (
+    all_reduce_step,
+    summed_over_ranks,
+    weighted_over_ranks,
+)
 from framework.keras.training.arrays import Rows, as_leaf, as_rows, listed
+from framework.keras.training.batch import BatchRunner
 from framework.keras.training.compiled import CompiledLoss, CompiledMetrics
 from framework.keras.training.fit import fit as fit_model
-from framework.keras.training.fit import run_once
-from framework.keras.training.reduction import all_reduce_step, summed_over_ranks
-from framework.keras.training.rehearsal import rehearse
+from framework.keras.training.fit import predict_batches, run_once
+from framework.keras.training.logs import flat_logs, log_values, plain, scalars
 from framework.keras.training.runner import Runner
 
 
@@ -28,6 +37,7 @@ class Trainer:
 
     optimizer: Any = None
     stop_training = False
+    steps_per_execution = 1
     run_eagerly = False
     checks_finite = False  # a step with a NaN loss stops before it writes anything
     _compiled_loss: Any = None
@@ -38,14 +48,16 @@ class Trainer:
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
-        loss_weights: list | None = None,
+        loss_weights: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
         run_eagerly: bool = False,
+        steps_per_execution: int = 1,
         jit_compile: str | bool = "auto",
     ) -> None:
         """Set what `fit` minimises and reports.
 
+        steps_per_execution: how many steps lie between two calls of callbacks' batch hooks.
         jit_compile: "auto" and True run steps as compiled programs, False runs them eagerly, as
         run_eagerly=True does.
         """
@@ -53,15 +65,20 @@ class Trainer:
             raise ValueError(
                 f"compile: jit_compile must be 'auto', True or False, got {jit_compile!r}"
             )
+        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ValueError(
+                f"compile: steps_per_execution must be 1 or more, got {steps_per_execution!r}"
+            )
+        self.steps_per_execution = steps_per_execution
         self.optimizer = optimizers.get(optimizer)
         self.run_eagerly = bool(run_eagerly) or jit_compile is False
-        self._compiled_loss = CompiledLoss(loss, loss_weights)
-        self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics, loss)
+        names = getattr(self, "output_names", None)
+        self._compiled_loss = CompiledLoss(loss, loss_weights, names)
+        self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics, names)
         self._loss_tracker = metrics_module.Mean(name="loss")
-        self._programs: dict[tuple, Any] = {}
-        self._own_logs: dict[
-            str, list[str]
-        ] = {}  # kind of step -> names that the user's step returns
+        self._batch_runners: dict[tuple, BatchRunner] = {}
+        # kind of step -> names that a step of the user's own returns
+        self._own_logs: dict[str, list[str]] = {}
 
     @property
     def compiled(self) -> bool:
@@ -69,18 +86,27 @@ class Trainer:
         return self._compiled_loss is not None
 
     @property
-    def metrics(self) -> list:
-        """The loss tracker and the compiled metrics; reset at the start of every epoch."""
-        return [self._loss_tracker, *self._compiled_metrics.metrics] if self.compiled else []
+    def metrics(self: Any) -> list:
+        """The loss, "compile_metrics", a metric for each of several losses, then those among the
+        attributes of the model and its layers; reset at the start of every epoch.
+        """
+        own = []
+        if self.compiled:
+            own = [self._loss_tracker]
+            own += [self._compiled_metrics] if self._compiled_metrics.is_given else []
+            own += self._compiled_loss.metrics
+        held = [
+            metric
+            for layer in self._flatten_layers()
+            if layer is self or not isinstance(layer, Trainer)
+            for metric in layer._own(metrics_module.Metric)
+        ]
+        return own + held
 
     @property
     def metrics_names(self) -> list[str]:
-        """Keras' groups: "loss", and "compile_metrics" if compile() got metrics."""
-        return (
-            ["loss"] + (["compile_metrics"] if self._compiled_metrics.is_given else [])
-            if self.compiled
-            else []
-        )
+        """The names of `metrics`."""
+        return [metric.name for metric in self.metrics]
 
     def reset_metrics(self) -> None:
         """Start counting again."""
@@ -95,9 +121,12 @@ class Trainer:
         total = (
             self._compiled_loss(y, y_pred, sample_weight) if self._compiled_loss.is_given else None
         )
-        extra = [ops.sum(ops.cast(loss, dtype="float32")) for loss in self.losses]
-        for loss in extra:
-            loss = loss if reduce.world_size() == 1 else loss * (1.0 / reduce.world_size())
+        # A mean over this rank's rows, or a term that is the same on all ranks: its share.
+        here = shard.current()
+        part = here.part if here.is_global else 1.0
+        for loss in self.losses:
+            loss = ops.sum(ops.cast(loss, dtype="float32"))
+            loss = loss if part == 1 else loss * part
             total = loss if total is None else total + loss
         if total is None:
             raise ValueError(
@@ -112,7 +141,7 @@ class Trainer:
 
     def get_metrics_result(self) -> dict:
         """{name: result} of all metrics."""
-        return {metric.name: metric.result() for metric in self.metrics}
+        return log_values(self.metrics)
 
     def train_step(self, data: tuple) -> dict:
         """One step of training on (x, y, sample_weight); override for your own logic."""
@@ -121,9 +150,9 @@ class Trainer:
     def _train_update(self: Any, data: tuple) -> tuple:
         """train_step without the metrics; returns what they are computed from."""
         x, y, sample_weight = unpack(data)
-        with GradientTape(persistent=True) as tape:
+        with collected() as updates, GradientTape(persistent=True) as tape:
             y_pred = self(x, training=True)
-            loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
+            loss = self._loss_of(x, y, y_pred, sample_weight, True)
         variables = self.trainable_variables
         gradients = tape.gradient(loss, variables)
         if variables and all(g is None for g in gradients):
@@ -133,9 +162,12 @@ class Trainer:
         gradients, loss = all_reduce_step(gradients, loss)
         if self.checks_finite:
             ops.check_finite(loss)
+        for update in updates:
+            update()
         self._track(loss, x)
         if variables:
-            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            with shard.using(replace(shard.current(), is_reduced=True)):
+                self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return x, y, y_pred, sample_weight
 
     def test_step(self, data: tuple) -> dict:
@@ -146,10 +178,8 @@ class Trainer:
         """test_step without the metrics; returns what they are computed from."""
         x, y, sample_weight = unpack(data)
         y_pred = self(x, training=False)
-        if self._compiled_loss.is_given or self.losses:
-            loss = self.compute_loss(
-                x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False
-            )
+        if self._compiled_loss.is_given or self.losses or self._overrides("compute_loss"):
+            loss = self._loss_of(x, y, y_pred, sample_weight, False)
             self._track(all_reduce_step([], loss)[1], x)
         return x, y, y_pred, sample_weight
 
@@ -157,12 +187,23 @@ class Trainer:
         """One step of prediction on (x,)."""
         return self(unpack(data)[0], training=False)
 
+    def _loss_of(self: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool):
+        """compute_loss, which may be the user's own and know no `training`."""
+        given = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight}
+        if "training" in inspect.signature(self.compute_loss).parameters:
+            given["training"] = training
+        return self.compute_loss(**given)
+
     def _track(self, loss: Tensor, x: Any) -> None:
         """The epoch's loss is the mean of the batches' losses weighted by the (global) batch
         size."""
         rows = shard.current().total or nest.flatten(x)[0].array.shape[0]
         self._loss_tracker.total.assign_add(loss * float(rows))
         self._loss_tracker.count.assign_add(float(rows))
+
+    def _overrides(self, *names: str) -> bool:
+        """Whether the class of this model writes one of these methods anew."""
+        return any(getattr(type(self), name) is not getattr(Trainer, name) for name in names)
 
     def fit(self, x=None, y=None, **options) -> Any:
         """Train; returns a History. Options: see framework.keras.training.fit.fit."""
@@ -176,21 +217,29 @@ class Trainer:
         batch_size: int | None = None,
         verbose: Any = "auto",
         sample_weight=None,
+        steps: int | None = None,
         callbacks: list | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """The loss and the metrics over a data set, each sample counted once over all ranks."""
+        """The loss and the metrics over a data set (or its first `steps` batches), each sample
+        counted once over all ranks."""
         self._need_compile("evaluate")
         rows = as_rows(x, listed(y), listed(sample_weight), "evaluate")
         runner = self.runner("test", rows, batch_size)
-        results = run_once(self, runner, callbacks, verbose)
-        return results if return_dict else scalars(results)
+        results = run_once(self, runner, callbacks, verbose, steps)
+        return results if return_dict else scalars(results, self.metrics)
 
-    def predict(self, x, batch_size: int | None = None, verbose: Any = "auto") -> Any:
+    def predict(
+        self,
+        x,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
         """The model's outputs for all rows of x, as arrays; every rank computes all of them."""
         runner = self.runner("predict", as_rows(x, caller="predict"), batch_size)
-        runner.set_order(np.arange(runner.rows.count))
-        batches = [runner.run(1) for _ in range(runner.steps)]
+        batches = predict_batches(self, runner, callbacks, steps)
         joined = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
         return nest.pack_sequence_as(self._predicted, joined)
 
@@ -204,8 +253,14 @@ class Trainer:
             "test": self._test,
             "predict": self._predict,
         }
-        is_compiled = not self.run_eagerly
-        return Runner(steps[kind], rows, size, is_compiled=is_compiled, is_split=kind != "predict")
+        return Runner(
+            steps[kind],
+            rows,
+            size,
+            is_compiled=not self.run_eagerly,
+            is_split=kind != "predict",
+            is_global=not self._overrides(f"{kind}_step", "compute_loss"),
+        )
 
     def _train(self, data: tuple) -> list:
         return self._logged("train", data, self._train_update)
@@ -215,11 +270,16 @@ class Trainer:
 
     def _logged(self, kind: str, data: tuple, update: Callable) -> list:
         """What a step of the user's own returns is shown; ours needs no results yet."""
-        names = f"{kind}_step", "compute_metrics"
-        if all(getattr(type(self), name) is getattr(Trainer, name) for name in names):
+        if not self._overrides(f"{kind}_step", "compute_metrics"):
             self._compiled_metrics.update_state(*update(data)[1:])
             return []
         logs = getattr(self, f"{kind}_step")(data)
+        if not isinstance(logs, dict):
+            raise TypeError(
+                f"{type(self).__name__}.{kind}_step returned {type(logs).__name__}, wanted a dict "
+                "of names and numbers"
+            )
+        logs = flat_logs(logs)
         self._own_logs[kind] = list(logs)
         return list(logs.values())
 
@@ -229,17 +289,13 @@ class Trainer:
 
     def train_on_batch(self, x, y=None, sample_weight=None, return_dict: bool = False) -> Any:
         """One update on one batch; returns its loss and metrics."""
-        self._need_compile("train_on_batch")
-        return self._on_batch(
-            "train", as_rows(x, listed(y), listed(sample_weight), "train_on_batch"), return_dict
-        )
+        rows = as_rows(x, listed(y), listed(sample_weight), "train_on_batch")
+        return self._on_batch("train", rows, return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict: bool = False) -> Any:
         """Loss and metrics of one batch."""
-        self._need_compile("test_on_batch")
-        return self._on_batch(
-            "test", as_rows(x, listed(y), listed(sample_weight), "test_on_batch"), return_dict
-        )
+        rows = as_rows(x, listed(y), listed(sample_weight), "test_on_batch")
+        return self._on_batch("test", rows, return_dict)
 
     def predict_on_batch(self: Any, x) -> Any:
         """The model's outputs for one batch, as arrays."""
@@ -248,41 +304,42 @@ class Trainer:
         )
 
     def _on_batch(self: Any, kind: str, rows: Rows, return_dict: bool) -> Any:
-        """A Runner whose data are a batch of this shape; the next batch of the shape is copied
-        into it."""
+        """A step on one batch: a runner for batches of its shape, which is given this one."""
+        self._need_compile(f"{kind}_on_batch")
         key = (
             kind,
             repr([(a.shape, a.dtype.str) for a in rows.leaves]),
             tuple(v.trainable for v in self.variables),
         )
-        if key not in self._programs:
-            own = Rows(*rows.packed([np.array(a) for a in rows.leaves]))
-            runner = self.runner(kind, own, own.count)
-            self._programs[key] = runner, rehearse(self, kind, runner)
-        runner, checked = self._programs[key]
-        checked.check(rows)
-        for place, leaf in zip(runner.rows.leaves, rows.leaves, strict=True):
-            place[...] = leaf
-        runner.cursor = 0
+        if key not in self._batch_runners:
+            self._batch_runners[key] = BatchRunner(self, kind, rows)
         self.reset_metrics()
-        results = self.results(kind, runner.run(1))
-        return results if return_dict else scalars(results)
+        results = self.results(kind, *self._batch_runners[key].run(rows))
+        return results if return_dict else scalars(results, self.metrics)
 
-    def results(self, kind: str, outputs: list) -> dict[str, float]:
-        """The metrics over all ranks as floats, names sorted as in Keras' logs.
+    def results(self, kind: str, outputs: list, runner: Runner) -> dict[str, Any]:
+        """The logs over all ranks as floats, sorted by name as Keras' are.
 
-        outputs: of the last step; a train_step of the user's own says which names are shown.
+        The metrics; but what a step of the user's own returned (outputs, of the last batch) if that
+        has other names.
         """
-        counted = self.metrics[1:]  # the loss is the global one on every rank already
-        with summed_over_ranks(counted):
-            found = {metric.name: metric.result() for metric in self.metrics if metric.variables}
-        flat: dict[str, Any] = {}
-        for name, value in found.items():
-            flat.update(value if isinstance(value, dict) else {name: value})
+        counted = [m for m in self.metrics if m is not self._loss_tracker]
+        with summed_over_ranks(counted):  # the loss is the global one on every rank already
+            found = {name: plain(v) for name, v in log_values(self.metrics).items()}
         if kind in self._own_logs:
-            own: dict[str, Any] = dict(zip(self._own_logs[kind], outputs, strict=True))
-            return {name: float(flat.get(name, value)) for name, value in own.items()}
-        return {name: float(flat[name]) for name in sorted(flat)}
+            return self._own_results(self._own_logs[kind], outputs, runner, found)
+        return {name: found[name] for name in sorted(found)}
+
+    def _own_results(self, names: list, outputs: list, runner: Runner, found: dict) -> dict:
+        """The logs that a step of the user's own returned, by `names`; found: the metrics."""
+        rows = runner.last_rows
+        values = weighted_over_ranks(outputs, *rows) if runner.is_split else outputs
+        own = {n: plain(v) for n, v in zip(names, values, strict=True)}
+        if not float(self._loss_tracker.count.numpy()):
+            found.pop("loss", None)  # nobody told it
+        # As Keras, but on several ranks only a metric's own states give its result.
+        known = found if set(own) == set(found) or distributed.size() > 1 else {}
+        return {name: known.get(name, value) for name, value in own.items()}
 
     def _need_compile(self, caller: str) -> None:
         if not self.compiled:
@@ -294,9 +351,3 @@ def unpack(data: Any) -> tuple:
     if not isinstance(data, tuple):
         return data, None, None
     return (*data, None, None)[:3]
-
-
-def scalars(results: dict[str, float]) -> Any:
-    """Keras' list: the loss first, then the metrics; a number if there is only the loss."""
-    values = [results[name] for name in sorted(results, key=lambda name: name != "loss")]
-    return values[0] if len(values) == 1 else values

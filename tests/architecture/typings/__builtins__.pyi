@@ -5,6 +5,7 @@ acos: Any
 acosh: Any
 add_into: Any
 after: Any
+alike: Any
 asin: Any
 asinh: Any
 atan2: Any
@@ -17,6 +18,9 @@ copy_into: Any
 copysign: Any
 cos: Any
 cosh: Any
+dot3: Any
+dot: Any
+dot_above: Any
 double_of_bits: Any
 erf: Any
 erfc: Any
@@ -61,7 +65,6 @@ pointer_uint8: Any
 real: Any
 real_of_bits: Any
 rint: Any
-round_even: Any
 sin: Any
 sinh: Any
 smallest: Any
@@ -79,6 +82,8 @@ to_uint16: Any
 to_uint32: Any
 to_uint64: Any
 to_uint8: Any
+total: Any
+total_exp: Any
 trunc: Any
 uint16: Any
 uint32: Any

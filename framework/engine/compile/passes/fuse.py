@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from framework.engine.compile.entry import has_kernel
 from framework.engine.compile.passes.snapshot import variable_of
 from framework.engine.op import Op
 from framework.engine.program import Line, Program
@@ -25,7 +26,8 @@ class Chain(Op):
 
 
 def fuse(program: Program) -> Program:
-    """A producer joins its readers' group when ALL its readers are in one group of its shape.
+    """A producer joins its readers' group when ALL its readers are in one group of its shape and
+    float dtype.
 
     The group stands at its last line, so no Variable that a producer reads may be written in
     between. One output
@@ -35,19 +37,21 @@ def fuse(program: Program) -> Program:
     position = {id(line): i for i, line in enumerate(program.lines)}
     head_of: dict[int, Line] = {}
     groups: dict[int, list[Line]] = {}
+    kinds: dict[int, set] = {}  # the float dtypes of a group: a head may be bool and tell nothing
     for line in reversed(program.lines):
-        if line.op.scalar is None:
+        if line.op.scalar is None or not has_kernel(program, line):
             continue
         readers = users.get(line.outs[0], [None])
         heads = {id(h): h for h in [None if u is None else head_of.get(id(u)) for u in readers]}
         head = next(iter(heads.values())) if len(heads) == 1 else None
-        if head is None or not can_join(program, line, head, position, owner):
+        if head is None or not can_join(program, line, head, kinds[id(head)], position, owner):
             head = line
         head_of[id(line)] = head
         groups.setdefault(id(head), []).insert(0, line)
+        kinds.setdefault(id(head), set()).update(floats(program, line))
     lines = []
     for line in program.lines:
-        if line.op.scalar is None:
+        if id(line) not in head_of:
             lines.append(line)
         elif head_of[id(line)] is line:
             group = groups[id(line)]
@@ -55,11 +59,13 @@ def fuse(program: Program) -> Program:
     return program.with_lines(lines)
 
 
-def can_join(program: Program, line: Line, head: Line, position: dict, owner: dict) -> bool:
-    """Same output shape, one float dtype, and no Variable read by `line` is written before
-    `head`."""
+def can_join(
+    program: Program, line: Line, head: Line, kinds: set, position: dict, owner: dict
+) -> bool:
+    """Same output shape, one float dtype with the group's `kinds`, and no Variable read by `line`
+    is written before `head`."""
     mine, its = program.specs[line.outs[0]], program.specs[head.outs[0]]
-    if mine.shape != its.shape or len(floats(program, line) | floats(program, head)) > 1:
+    if mine.shape != its.shape or len(floats(program, line) | kinds) > 1:
         return False
     read = {owner[slot] for slot in line.inputs if slot in owner}
     between = program.lines[position[id(line)] : position[id(head)]]

@@ -1,0 +1,124 @@
+"""Loops over vectors: copies, sums, the largest element; see Note [Rounding] in flags.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+
+from framework.engine.kernels.flags import FAST, REORDERED
+
+BLOCK = 1024  # elements that are summed in the dtype itself
+
+
+@intrinsic
+def wide(context, x):
+    """x as the dtype of long sums: float64 for float32, else its own."""
+    result = types.float64 if x == types.float32 else x
+    return result(x), lambda ctx, b, sig, args: ctx.cast(b, args[0], x, result)
+
+
+@intrinsic
+def alike(context, x, like):
+    """x as the type of `like`."""
+    return like(x, like), lambda ctx, b, sig, args: ctx.cast(b, args[0], x, like)
+
+
+@njit(**FAST)
+def zero(x):
+    """0 of the dtype of the array x."""
+    return x.dtype.type(0)
+
+
+@njit(**FAST)
+def nan(x):
+    """NaN of the dtype of the array x."""
+    return x.dtype.type(np.nan)
+
+
+def summed(term: Callable) -> Callable:
+    """The word for sum over i of term(i, x, ...), x a vector.
+
+    Blocks are summed in parallel chains and then joined in float64, so that the error does not grow
+    with the length; the chains (see Note [Rounding]) are what a sum in one order cannot have.
+    """
+    term = njit(**FAST)(term)
+
+    @njit(**REORDERED)
+    def block(start, count, x, *others):
+        part = zero(x)
+        for i in range(count):
+            # unsigned: an index that may be negative keeps the loop from being vectorised
+            part += term(np.uint64(start + i), x, *others)
+        return part
+
+    @njit(**FAST)
+    def word(x, *others):
+        if x.size <= BLOCK:
+            return block(0, x.size, x, *others)
+        whole = wide(zero(x))
+        for start in range(0, x.size, BLOCK):
+            whole += block(start, min(BLOCK, x.size - start), x, *others)
+        return x.dtype.type(whole)
+
+    return word
+
+
+total = summed(lambda i, x: x[i])
+dot = summed(lambda i, x, y: x[i] * y[i])
+dot3 = summed(lambda i, x, y, z: x[i] * y[i] * z[i])
+dot_above = summed(lambda i, x, y, base: x[i] * (y[i] - base))
+
+
+@njit(**FAST)
+def copy_into(out, x):
+    """out = x, for vectors."""
+    for i in range(out.size):
+        out[i] = x[i]
+
+
+@njit(**FAST)
+def add_into(out, x):
+    """out += x, for vectors."""
+    for i in range(out.size):
+        out[i] += x[i]
+
+
+@njit(**FAST)
+def largest(row):
+    """The largest element of a vector, NaN passed over, in eight chains that do not wait."""
+    m0 = m1 = m2 = m3 = m4 = m5 = m6 = m7 = row[0]
+    for i in range(row.size // 8):
+        part = row[8 * i : 8 * i + 8]
+        m0 = max(m0, part[0])
+        m1 = max(m1, part[1])
+        m2 = max(m2, part[2])
+        m3 = max(m3, part[3])
+        m4 = max(m4, part[4])
+        m5 = max(m5, part[5])
+        m6 = max(m6, part[6])
+        m7 = max(m7, part[7])
+    for i in range(row.size // 8 * 8, row.size):
+        m0 = max(m0, row[i])
+    return max(max(max(m0, m1), max(m2, m3)), max(max(m4, m5), max(m6, m7)))
+
+
+@njit(**FAST)
+def smallest(row):
+    """The smallest element of a vector, NaN passed over, in eight chains that do not wait."""
+    m0 = m1 = m2 = m3 = m4 = m5 = m6 = m7 = row[0]
+    for i in range(row.size // 8):
+        part = row[8 * i : 8 * i + 8]
+        m0 = min(m0, part[0])
+        m1 = min(m1, part[1])
+        m2 = min(m2, part[2])
+        m3 = min(m3, part[3])
+        m4 = min(m4, part[4])
+        m5 = min(m5, part[5])
+        m6 = min(m6, part[6])
+        m7 = min(m7, part[7])
+    for i in range(row.size // 8 * 8, row.size):
+        m0 = min(m0, row[i])
+    return min(min(min(m0, m1), min(m2, m3)), min(min(m4, m5), min(m6, m7)))

@@ -1,0 +1,31 @@
+"""BatchRunner: what train_on_batch and test_on_batch do, one batch after the other of one shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from framework.engine.variable import Variable
+from framework.keras.training.arrays import Rows
+from framework.keras.training.rehearsal import rehearse, start_together
+from framework.keras.training.runner import Runner
+
+
+class BatchRunner:
+    """A Runner whose data are Variables that every batch is written to: a program reads what they
+    hold when it runs.
+    """
+
+    def __init__(self, model: Any, kind: str, rows: Rows):
+        self._runner: Runner = model.runner(kind, rows, rows.count)
+        self._places = [Variable(leaf, trainable=False) for leaf in rows.leaves]
+        self._runner.leaves = list(self._places)
+        self._rehearsal = rehearse(model, kind, self._runner)
+        start_together(model, self._runner)
+
+    def run(self, rows: Rows) -> tuple[list, Runner]:
+        """A step on these rows; (its outputs, the runner)."""
+        self._rehearsal.check(rows)
+        for place, leaf in zip(self._places, rows.leaves, strict=True):
+            place.assign(leaf)
+        self._runner.cursor = 0
+        return self._runner.run(1), self._runner

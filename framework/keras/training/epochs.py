@@ -1,0 +1,105 @@
+"""Epochs: through the batches of a runner, epoch by epoch, with the hooks of callbacks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from framework import distributed
+from framework.engine.compile.vm import NotFinite
+from framework.keras.training.runner import Runner
+
+LOG = logging.getLogger("framework")
+
+
+class Epochs:
+    """Steps of one kind ("train", "test") over a runner's data.
+
+    An epoch is a pass over all batches, or `steps` of them: then the next one of training goes on
+    where it ended. order(n): the rows of pass number n in order (None: as they are).
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        kind: str,
+        runner: Runner,
+        listeners: Any,
+        steps: int | None = None,
+        order: Callable[[int], np.ndarray] | None = None,
+    ):
+        if steps is not None and (not isinstance(steps, int) or steps < 1):
+            raise ValueError(f"the steps of an epoch are {steps!r}, wanted a number of batches")
+        self.model, self.kind, self.runner, self.listeners = model, kind, runner, listeners
+        self.steps, self._order = steps, order
+        self._passes = 0
+        self._is_fresh = True  # the next epoch begins a pass
+
+    @property
+    def length(self) -> int:
+        """The number of batches of an epoch."""
+        return self.steps or self.runner.steps
+
+    def run(self, epoch: int | None = None) -> dict[str, Any]:
+        """All batches of an epoch; returns its logs."""
+        self.model.reset_metrics()
+        runner = self.runner
+        if self._is_fresh or self.steps is None:
+            self._begin_pass(self._passes if epoch is None or self.steps else epoch)
+        left = runner.steps - runner.cursor
+        if left < self.length:
+            LOG.warning(
+                "the data ran out after %d of the %d steps of an epoch: give more rows or smaller "
+                "batches", left, self.length,
+            )  # fmt: skip
+        logs = self._run(min(left, self.length), epoch)
+        self._is_fresh = self.kind == "test" or runner.cursor >= runner.steps
+        return logs
+
+    def _begin_pass(self, number: int) -> None:
+        """From the first batch, in the order of this pass."""
+        rows = self.runner.rows.count
+        self.runner.set_order(np.arange(rows) if self._order is None else self._order(number))
+        self._passes += 1
+
+    def _run(self, count: int, epoch: int | None) -> dict[str, Any]:
+        """`count` batches: in one go, or a few at a time if a callback wants to see them."""
+        first = self.runner.cursor
+        try:
+            if not self.listeners.wants_batches(self.kind):
+                self._tick(first, count)
+                outputs = self.runner.run(count, lambda: self._tick(first, count))
+                return self.model.results(self.kind, outputs, self.runner)
+            return self._run_for_callbacks(first, count)
+        except (NotFinite, FloatingPointError):
+            where = "" if epoch is None else f"epoch {epoch + 1}, "
+            raise FloatingPointError(
+                f"the loss is NaN or infinite in {where}step {self.runner.cursor + 1 - first} of "
+                f"{count}; the weights are those before that step. A smaller learning rate, scaled "
+                "inputs or clipnorm= usually help"
+            ) from None
+
+    def _run_for_callbacks(self, first: int, count: int) -> dict[str, Any]:
+        """Batch hooks are called every `steps_per_execution` steps."""
+        begin = getattr(self.listeners, f"on_{self.kind}_batch_begin")
+        end = getattr(self.listeners, f"on_{self.kind}_batch_end")
+        logs: dict[str, Any] = {}
+        stride = self.model.steps_per_execution
+        for batch in range(0, count, stride):
+            begin(batch)
+            outputs = self.runner.run(min(stride, count - batch))
+            logs = self.model.results(self.kind, outputs, self.runner)
+            self._tick(first, count)
+            end(batch + stride - 1, logs)
+            if self.kind == "train" and self.model.stop_training:
+                break
+        return logs
+
+    def _tick(self, first: int, count: int) -> None:
+        """Progress was made: tell the watchdog and whoever shows it."""
+        distributed.beat()
+        if self.kind == "train":
+            self.listeners.on_progress(self.runner.cursor - first, count)
