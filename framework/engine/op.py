@@ -25,6 +25,9 @@ class Sample:
     shapes: one per input; low, high: range of the floats; dtypes: per input, None is the float of
     the test;
     top: integers lie in [0, top).
+    prepare: function of the arrays, where inputs must be special (positive definite, triangular);
+    through: ops applied to the inputs before the gradient check, where a rule holds among special
+    inputs only (of a function of symmetric matrices).
     """
 
     shapes: tuple
@@ -33,16 +36,19 @@ class Sample:
     high: float = 2.0
     dtypes: tuple = ()
     top: int = 3
+    prepare: Callable | None = None
+    through: Callable | None = None
 
     def arrays(self, seed: int = 0, dtype: Any = np.float64) -> list[ndarray]:
         """Random inputs, the same for the same seed; no two floats closer than 1e-3 (ties have
         tests of their own)."""
         rng = np.random.default_rng(seed)
         dtypes = [d or dtype for d in self.dtypes] + [dtype] * (len(self.shapes) - len(self.dtypes))
-        return [
+        arrays = [
             self._array(rng, shape, np.dtype(d))
             for shape, d in zip(self.shapes, dtypes, strict=True)
         ]
+        return arrays if self.prepare is None else self.prepare(*arrays)
 
     def _array(self, rng, shape, dtype):
         if dtype.kind in "iu":

@@ -6,8 +6,16 @@ import contextlib
 import logging
 from typing import Any
 
+import numpy as np
+
 from framework.engine import nest, ops, reasons
 from framework.engine.backward import filled_like, pullback
+from framework.engine.jacobian import (
+    batch_jacobian_of,
+    batch_jacobian_rows,
+    jacobian_of,
+    jacobian_rows,
+)
 from framework.engine.program import ACTIVE, Line
 from framework.engine.tensor import Tensor, as_tensor
 
@@ -148,8 +156,71 @@ class GradientTape:
         if not self._persistent:
             lost = [s for s, g in zip(flat, gradients, strict=True) if g is None and targets]
             self._why = {s.id: reasons.explain_all(self, targets, s) for s in lost}
-            self._is_spent, self._lines, self._kept = True, [], []
+        self._spend()
         return nest.pack_sequence_as(sources, gradients)
+
+    def jacobian(
+        self,
+        target: Any,
+        sources: Any,
+        unconnected_gradients: Any = "none",
+        parallel_iterations: int | None = None,
+        experimental_use_pfor: bool = True,
+    ) -> Any:
+        """d target / d sources, of shape target.shape + source.shape for each source.
+
+        parallel_iterations and experimental_use_pfor are TensorFlow's advice on how to compute it;
+        here it is one pullback for each element of the target.
+        """
+        unconnected = self._check_call(unconnected_gradients)
+        target, flat = check_target(target), [check_source(s) for s in nest.flatten(sources)]
+        with self._paused():
+            watched = {s.id for s in flat if s.id in self._slots}
+            rows = jacobian_rows(self._lines, target, watched) if target.dtype.is_floating else []
+            found = [jacobian_of(rows, target, s) for s in flat]
+            if unconnected == "zero":
+                shape = tuple(target.shape)
+                found = [
+                    zeros((*shape, *s.shape), s) if j is None else j for j, s in zip(found, flat)
+                ]
+        self._spend()
+        return nest.pack_sequence_as(sources, found)
+
+    def batch_jacobian(
+        self,
+        target: Any,
+        source: Any,
+        unconnected_gradients: Any = "none",
+        parallel_iterations: int | None = None,
+        experimental_use_pfor: bool = True,
+    ) -> Tensor:
+        """[d target[i] / d source[i]] for the samples i of a batch, (batch, ...) +
+        source.shape[1:]; target[i] must depend on source[i] alone. Zeros where unconnected.
+        """
+        self._check_call(unconnected_gradients)
+        target, source = check_target(target), check_source(source)
+        shapes = tuple(target.shape), tuple(source.shape)
+        for shape in shapes:
+            if len(shape) < 2:
+                raise ValueError(f"Shape {shape} must have rank at least 2")
+        if shapes[0][0] != shapes[1][0]:
+            raise ValueError(
+                f"Need first dimension of target shape ({shapes[0]}) and source shape "
+                f"({shapes[1]}) to match."
+            )
+        with self._paused():
+            watched = {source.id} & self._slots
+            rows = batch_jacobian_rows(self._lines, target, watched)
+            found = batch_jacobian_of(rows, target, source)
+            if found is None:
+                found = zeros((*shapes[0], *shapes[1][1:]), source)
+        self._spend()
+        return found
+
+    def _spend(self) -> None:
+        """A tape that is not persistent has done its work."""
+        if not self._persistent:
+            self._is_spent, self._lines, self._kept = True, [], []
 
     @contextlib.contextmanager
     def _paused(self):
@@ -205,6 +276,11 @@ class GradientTape:
         known = self._why if self._is_spent else {}
         said = [known.get(s.id) or reasons.explain_all(self, targets, s) for s in flat]
         return nest.pack_sequence_as(sources, said)
+
+
+def zeros(shape: tuple, like: Tensor) -> Tensor:
+    """Zeros of the dtype of `like`."""
+    return ops.broadcast_to(Tensor(np.zeros((), like.array.dtype)), shape=shape)
 
 
 def check_target(target: Any) -> Tensor:

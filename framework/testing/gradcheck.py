@@ -129,8 +129,9 @@ def derivative(
 def check_op(op: Op, sample: Sample, order: int = 2, seed: int = 0) -> None:
     """check_gradients of an Op on one of its samples."""
     arrays = sample.arrays(seed, np.float64)
+    through = sample.through or (lambda *xs: xs)
     check_gradients(
-        lambda *xs: op(*xs, **sample.attrs),
+        lambda *xs: op(*through(*xs), **sample.attrs),
         *arrays,
         order=order,
         seed=seed,

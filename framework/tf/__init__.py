@@ -7,6 +7,7 @@ from typing import Any
 
 from framework import __version__
 from framework.engine import door, dtypes
+from framework.engine.custom import custom_gradient, grad_pass_through, recompute_grad
 from framework.engine.dtypes import DType, TensorShape
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
@@ -19,7 +20,6 @@ from framework.tf.arrays import (
     concat,
     ensure_shape,
     expand_dims,
-    gather,
     identity,
     one_hot,
     pad,
@@ -54,16 +54,19 @@ from framework.tf.create import (
     zeros,
     zeros_like,
 )
-from framework.tf.linalg import matmul, norm
+from framework.tf.linalg import einsum, matmul, norm, tensordot
 from framework.tf.math import (
     abs,
     acos,
+    acosh,
     add,
     add_n,
     argmax,
     argmin,
     asin,
+    asinh,
     atan,
+    atanh,
     cos,
     cosh,
     cumsum,
@@ -103,6 +106,27 @@ from framework.tf.math import (
     tan,
     tanh,
     truediv,
+)
+from framework.tf.module import Module
+from framework.tf.scatter import (
+    gather,
+    gather_nd,
+    scatter_nd,
+    tensor_scatter_nd_add,
+    tensor_scatter_nd_max,
+    tensor_scatter_nd_min,
+    tensor_scatter_nd_sub,
+    tensor_scatter_nd_update,
+)
+from framework.tf.sorting import (
+    argsort,
+    meshgrid,
+    roll,
+    searchsorted,
+    sequence_mask,
+    sort,
+    unique,
+    unique_with_counts,
 )
 from framework.tf.types import TensorSpec, UnconnectedGradients, as_dtype
 
@@ -144,6 +168,9 @@ HELPERS = {
     "door",
     "dtypes",
     "importlib",
+    "scatter",
+    "segment",
+    "sorting",
     "types",
 }
 

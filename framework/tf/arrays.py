@@ -31,11 +31,6 @@ pad = renamed(
     "tensor, paddings, mode='CONSTANT', constant_values=0, name=None",
     value="constant_values",
 )
-gather = renamed(
-    ops.gather,
-    "params, indices, validate_indices=None, axis=None, batch_dims=0, name=None",
-    none={"axis": 0},
-)
 
 
 def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
@@ -110,10 +105,14 @@ def strided_slice(
 def boolean_mask(
     tensor: Any, mask: Any, axis: int | None = None, name: str = "boolean_mask"
 ) -> Tensor:
-    """The elements (or rows) where the mask holds."""
-    x = as_tensor(tensor)
-    order = np.flatnonzero(np.asarray(mask))
-    lead, rank = axis or 0, np.ndim(mask)
+    """The elements (or rows) where the mask holds, which covers axes from `axis` on; needs the
+    mask's value (no trace).
+    """
+    x, lead = as_tensor(tensor), door.static(axis) or 0
+    mask = ops.value_of("boolean_mask", as_tensor(mask))
+    order, rank = np.flatnonzero(mask), np.ndim(mask)
+    if not rank:
+        raise ValueError("boolean_mask: mask cannot be scalar.")
     if tuple(x.shape[lead : lead + rank]) != np.shape(mask):
         raise ValueError(
             f"boolean_mask: mask {np.shape(mask)} does not fit {tuple(x.shape)} at axis {lead}"

@@ -1,12 +1,14 @@
-"""tf.linalg: matrix products, norms."""
+"""tf.linalg: products, norms, diagonals, systems, decompositions."""
 
 from __future__ import annotations
 
+import collections
 from typing import Any
 
 import numpy as np
 
 from framework.engine import door, ops
+from framework.engine.errors import InvalidArgumentError
 from framework.engine.tensor import Tensor
 from framework.tf.call import renamed, tensor
 from framework.tf.call import tensor as as_tensor
@@ -20,6 +22,145 @@ matmul = renamed(
     transpose_x="transpose_a",
     transpose_y="transpose_b",
 )
+cholesky = renamed(ops.cholesky, "input, name=None")
+solve = renamed(ops.solve, "matrix, rhs, adjoint=False, name=None")
+triangular_solve = renamed(
+    ops.triangular_solve, "matrix, rhs, lower=True, adjoint=False, name=None"
+)
+inv = renamed(ops.inv, "input, adjoint=False, name=None")
+det = renamed(ops.det, "input, name=None")
+logdet = renamed(ops.logdet, "matrix, name=None")
+expm = renamed(ops.expm, "input, name=None")
+eigvalsh = renamed(ops.eigvalsh, "tensor, name=None")
+trace = renamed(ops.trace, "x, name=None")
+
+Qr = collections.namedtuple("Qr", ["q", "r"])
+LogMatrixDeterminant = collections.namedtuple(
+    "LogMatrixDeterminant", ["sign", "log_abs_determinant"]
+)
+
+
+def pair(x: Any, y: Any) -> tuple[Tensor, Tensor]:
+    """Both as Tensors, of the dtype of the first unless they have one."""
+    x = tensor(x, y.dtype if isinstance(y, Tensor) and not hasattr(x, "dtype") else None)
+    return x, y if isinstance(y, Tensor) else tensor(y, x.dtype)
+
+
+def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Tensor:
+    """The sum of products of the inputs that the equation says, as "ij,jk->ik"; "..." are axes
+    that broadcast."""
+    unknown = set(kwargs) - {"name", "optimize"}
+    if unknown:
+        raise TypeError(
+            f"Invalid keyword arguments for einsum: {', '.join(sorted(unknown))}. Valid arguments: "
+            "name, optimize, greedy."
+        )
+    xs = [tensor(x) for x in inputs]
+    for i, x in enumerate(xs):
+        if x.dtype != xs[0].dtype:
+            raise InvalidArgumentError(
+                f"cannot compute Einsum as input #{i}(zero-based) was expected to be a "
+                f"{xs[0].dtype.name} tensor but is a {x.dtype.name} tensor"
+            )
+    return ops.einsum(equation, *xs)
+
+
+def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:
+    """The sum of products over axes[0] of a and axes[1] of b; a number n: over the last n of a and
+    the first n of b."""
+    return ops.tensordot(*pair(a, b), axes=door.static(axes))
+
+
+def diag(
+    diagonal: Any,
+    name: str = "diag",
+    k: Any = 0,
+    num_rows: int = -1,
+    num_cols: int = -1,
+    padding_value: Any = 0,
+    align: str = "RIGHT_LEFT",
+) -> Tensor:
+    """Matrices with the diagonal k, or the diagonals k[0] to k[1], given; else padding_value."""
+    size = door.static(num_rows), door.static(num_cols)
+    return ops.diagonal_matrix(
+        tensor(diagonal), door.static(k), *size, door.static(padding_value), align
+    )
+
+
+def diag_part(
+    input: Any,
+    name: str = "diag_part",
+    k: Any = 0,
+    padding_value: Any = 0,
+    align: str = "RIGHT_LEFT",
+) -> Tensor:
+    """The diagonal k of matrices, or the diagonals k[0] to k[1] filled up with padding_value."""
+    return ops.diagonal_part(tensor(input), door.static(k), door.static(padding_value), align)
+
+
+def set_diag(
+    input: Any, diagonal: Any, name: str = "set_diag", k: Any = 0, align: str = "RIGHT_LEFT"
+) -> Tensor:
+    """Matrices with the diagonal k, or the diagonals k[0] to k[1], replaced."""
+    return ops.set_diagonal(*pair(input, diagonal), door.static(k), align)
+
+
+def band_part(input: Any, num_lower: Any, num_upper: Any, name: str | None = None) -> Tensor:
+    """Matrices with 0 beyond num_lower diagonals below the main one, and num_upper above it;
+    negative: all are kept."""
+    return ops.band_part(tensor(input), int(door.static(num_lower)), int(door.static(num_upper)))
+
+
+def cross(a: Any, b: Any, name: str | None = None) -> Tensor:
+    """The vector product of vectors (..., 3)."""
+    return ops.cross(*pair(a, b))
+
+
+def adjoint(matrix: Any, name: str | None = None) -> Tensor:
+    """matrix with its last two axes exchanged."""
+    return ops.swapaxes(tensor(matrix), -1, -2)
+
+
+def cholesky_solve(chol: Any, rhs: Any, name: str | None = None) -> Tensor:
+    """The x with L L' x = rhs, L = chol lower triangular."""
+    return ops.cholesky_solve(*pair(chol, rhs))
+
+
+def qr(input: Any, full_matrices: bool = False, name: str | None = None) -> Qr:
+    """(q, r): input = q r, q with orthonormal columns (square if full_matrices), r triangular."""
+    return Qr(*ops.qr(tensor(input), full_matrices=full_matrices))
+
+
+def svd(
+    tensor: Any, full_matrices: bool = False, compute_uv: bool = True, name: str | None = None
+) -> Any:
+    """(s, u, v): tensor = u diag(s) v', s falling; s alone without compute_uv."""
+    x = as_tensor(tensor)
+    return ops.svd(x, full_matrices=full_matrices) if compute_uv else ops.singular_values(x)
+
+
+def eigh(tensor: Any, name: str | None = None) -> tuple[Tensor, Tensor]:
+    """(e, v): tensor v = v diag(e), of symmetric matrices, e rising."""
+    return ops.eigh(as_tensor(tensor))
+
+
+def slogdet(input: Any, name: str | None = None) -> LogMatrixDeterminant:
+    """(sign, log |determinant|)"""
+    return LogMatrixDeterminant(*ops.slogdet(tensor(input)))
+
+
+def lstsq(
+    matrix: Any, rhs: Any, l2_regularizer: Any = 0.0, fast: bool = True, name: str | None = None
+) -> Tensor:
+    """The x that minimizes |matrix x - rhs|^2 + l2_regularizer |x|^2, by the normal equations; of
+    wide matrices the smallest x."""
+    if not fast:
+        raise NotImplementedError("lstsq: fast=False is not supported")
+    matrix, rhs = pair(matrix, rhs)
+    is_plain = not isinstance(l2_regularizer, Tensor) and not l2_regularizer
+    return ops.least_squares(
+        matrix, rhs, None if is_plain else as_tensor(l2_regularizer, matrix.dtype)
+    )
 
 
 def matrix_transpose(a: Any, name: str = "matrix_transpose", conjugate: bool = False) -> Tensor:

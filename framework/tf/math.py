@@ -7,6 +7,20 @@ from typing import Any
 from framework.engine import door, ops
 from framework.engine.tensor import Tensor
 from framework.tf.call import renamed, tensor
+from framework.tf.segment import (
+    segment_max,
+    segment_mean,
+    segment_min,
+    segment_prod,
+    segment_sum,
+    unsorted_segment_max,
+    unsorted_segment_mean,
+    unsorted_segment_min,
+    unsorted_segment_prod,
+    unsorted_segment_sqrt_n,
+    unsorted_segment_sum,
+)
+from framework.tf.sorting import top_k
 
 UNARY = "x, name=None"
 BINARY = "x, y, name=None"
@@ -48,7 +62,20 @@ tanh = renamed(ops.tanh, UNARY)
 asin = renamed(ops.arcsin, UNARY)
 acos = renamed(ops.arccos, UNARY)
 atan = renamed(ops.arctan, UNARY)
+acosh = renamed(ops.arccosh, UNARY)
+asinh = renamed(ops.arcsinh, UNARY)
+atanh = renamed(ops.arctanh, UNARY)
+atan2 = renamed(ops.arctan2, "y, x, name=None")
 erf = renamed(ops.erf, UNARY)
+erfc = renamed(ops.erfc, UNARY)
+erfinv = renamed(ops.erfinv, UNARY)
+lgamma = renamed(ops.lgamma, UNARY)
+digamma = renamed(ops.digamma, UNARY)
+polygamma = renamed(ops.polygamma, "a, x, name=None")
+multiply_no_nan = renamed(ops.multiply_no_nan, BINARY)
+xdivy = renamed(ops.xdivy, BINARY)
+xlogy = renamed(ops.xlogy, BINARY)
+xlog1py = renamed(ops.xlog1py, BINARY)
 sigmoid = renamed(ops.sigmoid, UNARY)
 log_sigmoid = renamed(ops.log_sigmoid, UNARY)
 softplus = renamed(ops.softplus, "features, name=None")
@@ -92,6 +119,33 @@ def divide(x: Any, y: Any, name: str | None = None) -> Tensor:
 def truediv(x: Any, y: Any, name: str | None = None) -> Tensor:
     """x / y; integers are divided as floats."""
     return tensor(x) / y
+
+
+def divide_no_nan(x: Any, y: Any, name: str | None = None) -> Tensor:
+    """x / y, 0 where y is 0; integers are divided as floats."""
+    if isinstance(y, Tensor) and not isinstance(x, Tensor):
+        x = tensor(x, y.dtype)
+    x = tensor(x)
+    y = y if isinstance(y, Tensor) else tensor(y, x.dtype)
+    if x.dtype != y.dtype:
+        raise TypeError(f"`x` and `y` must have the same dtype, got {x.dtype!r} != {y.dtype!r}.")
+    if not x.dtype.is_floating:
+        wide = "float32" if x.array.dtype.itemsize < 4 else "float64"
+        x, y = ops.cast(x, dtype=wide), ops.cast(y, dtype=wide)
+    return ops.divide_no_nan(x, y)
+
+
+def polyval(coeffs: list, x: Any, name: str | None = None) -> Tensor:
+    """The polynomial in x with these coefficients, highest power first, by Horner's scheme."""
+    if not isinstance(coeffs, list):
+        raise ValueError(f"Argument coeffs must be list type. Received type {type(coeffs)}.")
+    x = tensor(x)
+    if not coeffs:
+        return ops.zeros_like(x)
+    value = tensor(coeffs[0])
+    for coefficient in coeffs[1:]:
+        value = ops.add(tensor(coefficient), ops.multiply(value, x))
+    return value
 
 
 def add_n(inputs: Any, name: str | None = None) -> Tensor:

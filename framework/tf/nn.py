@@ -8,6 +8,7 @@ from framework.engine import door, ops, random
 from framework.engine.tensor import Tensor
 from framework.tf.call import call, renamed, tensor
 from framework.tf.math import l2_normalize, sigmoid, softplus, tanh
+from framework.tf.sorting import top_k
 
 FEATURES = "features, name=None"
 

@@ -24,6 +24,12 @@ from framework.testing.gradcheck import check_needs, check_op
 # Ops that programs run through their NumPy forward, each with the reason.
 HOST = {
     "all_reduce": "calls the communicator",
+    **dict.fromkeys(
+        "cholesky qr svd singular_values eigh eigvalsh solve triangular_solve inv det slogdet "
+        "expm".split(),
+        "LAPACK through NumPy",
+    ),
+    "polygamma": "sums of a length that the values decide",
     "random_truncated_normal": "initial values only, drawn once",
 }
 CASES = [(name, i) for name, op in sorted(OPS.items()) for i in range(len(op.samples))]

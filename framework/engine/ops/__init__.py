@@ -11,8 +11,10 @@ from framework.engine.ops import (
     broadcast,
     collective,
     create,
+    decomposition,
     elementwise,
     functions,
+    gamma,
     index,
     linalg,
     logical,
@@ -22,8 +24,13 @@ from framework.engine.ops import (
     random,
     reduce,
     scan,
+    scatter,
+    segment,
     shape,
+    solve,
+    sorting,
     sparse_cross_entropy,
+    special,
     update,
 )
 
@@ -45,11 +52,30 @@ from framework.engine.ops.arrange import (  # noqa: E402
     unstack,
 )
 from framework.engine.ops.broadcast import zeros_like  # noqa: E402
+from framework.engine.ops.contraction import einsum, tensordot  # noqa: E402
+from framework.engine.ops.decomposition import least_squares, logdet  # noqa: E402
+from framework.engine.ops.diagonal import (  # noqa: E402
+    band_part,
+    cross,
+    diagonal_matrix,
+    diagonal_part,
+    set_diagonal,
+    trace,
+)
 from framework.engine.ops.floats import FLOATS, floats_only  # noqa: E402
 from framework.engine.ops.index import boolean_mask  # noqa: E402
 from framework.engine.ops.nn import l2_normalize  # noqa: E402
 from framework.engine.ops.random import random_between  # noqa: E402
 from framework.engine.ops.reduce import moments, std, variance  # noqa: E402
+from framework.engine.ops.scatter import (  # noqa: E402
+    gather_nd,
+    gather_of_batch,
+    scatter_into,
+    scatter_nd,
+)
+from framework.engine.ops.segment import segment_mean, segment_sqrt_n  # noqa: E402
+from framework.engine.ops.solve import cholesky_solve  # noqa: E402
+from framework.engine.ops.sorting import roll, sort, top_k, unique, value_of  # noqa: E402
 from framework.engine.tensor import as_tensor  # noqa: E402
 
 operators.bind(OPS)

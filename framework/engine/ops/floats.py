@@ -9,10 +9,11 @@ from framework.engine.op import Op
 
 # Of integers NumPy makes float64 or, of 8 bits, float16, where a program would keep integers.
 FLOATS = """
-    arccos arcsin arctan cos cosh elu erf exp expm1 gelu_erf gelu_tanh layer_normalization
-    leaky_relu log log1p log_sigmoid log_softmax logsumexp reciprocal rsqrt selu sigmoid
-    sigmoid_cross_entropy silu sin sinh softmax softmax_cross_entropy softplus softsign sqrt tan
-    tanh
+    arccos arccosh arcsin arcsinh arctan arctan2 arctanh cos cosh digamma elu erf erfc erfinv
+    exp expm1 gelu_erf gelu_tanh layer_normalization leaky_relu lgamma log log1p log_sigmoid
+    log_softmax logsumexp multiply_no_nan reciprocal rsqrt selu sigmoid sigmoid_cross_entropy
+    silu sin sinh softmax softmax_cross_entropy softplus softsign sqrt tan tanh xdivy xlog1py
+    xlogy
 """.split()
 
 
