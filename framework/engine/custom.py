@@ -33,14 +33,14 @@ class Custom:
 
 
 def custom_gradient(f: Callable | None = None) -> Any:
-    """Decorator (also with empty brackets): f(*args) returns (result, grad_fn), and grad_fn(*upstream) the gradients of args.
+    """Decorator (also with empty brackets): f(*args) returns (result, grad_fn), and
+    grad_fn(*upstream) the gradients of args.
 
     args and result may be structures; grad_fn gets a cotangent for each tensor of the result. If f
     reads trainable variables, grad_fn must take `variables` and return (gradients of args, list of
     gradients of the variables); TypeError else. grad_fn is made of ops, so that it can be
     differentiated again, also with respect to what it took from f.
     """
-
     if f is None:
         return custom_gradient
 
