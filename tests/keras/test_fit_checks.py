@@ -206,3 +206,17 @@ def test_evaluate_after_an_early_stop_sees_all_batches():
     model.fit(x, y, epochs=2, callbacks=[Stops()], verbose=0)
     whole = model.evaluate(x, y, batch_size=2, verbose=0)
     assert model.evaluate(x, y, batch_size=2, verbose=0, callbacks=[Watches()]) == whole
+
+
+def test_a_layer_made_in_call_is_told(caplog):
+    class Forgets(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.kept = layers.Dense(3)
+
+        def call(self, x):
+            return layers.Dense(1, name="lost")(self.kept(x))
+
+    Forgets()(X)
+    assert "layer 'lost' is called in 'forgets' but is not among the attributes" in caplog.text
+    assert caplog.text.count("is not among") == 1

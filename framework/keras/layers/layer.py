@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import math
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -22,6 +23,8 @@ from framework.keras.layers.tracking import Tracking
 from framework.keras.naming import auto_name
 from framework.keras.policy import policy_of
 from framework.keras.symbolic import KerasTensor, SymbolicMixin, call_symbolically, is_symbolic
+
+LOG = logging.getLogger("framework")
 
 
 class Layer(Tracking, SymbolicMixin, Configurable, kind="layer"):
@@ -101,6 +104,7 @@ class Layer(Tracking, SymbolicMixin, Configurable, kind="layer"):
         self._call_number = CALLS.number
         try:
             if not self.built:
+                warn_if_lost(self)
                 self._build_for(args, kwargs)
             if self.input_spec is not None:
                 check_inputs(
@@ -245,6 +249,19 @@ Layer.build = building(Layer.build)  # type: ignore[method-assign]
 def per_sample(out: Tensor) -> float:
     """1 / rows"""
     return 1.0 / max(out.array.shape[0] if out.ndim else 1, 1)
+
+
+def warn_if_lost(layer: Layer) -> None:
+    """Say it if a layer that is called for the first time belongs to none of those around it."""
+    around = CALLS.layers[:-1]
+    if around and not any(layer is part for part in around[0]._flatten_layers()):
+        LOG.warning(
+            "layer '%s' is called in '%s' but is not among the attributes there: its weights are "
+            "not trained. Make it in __init__ or build, as self.%s = ...",
+            layer.name,
+            around[-1].name,
+            layer.name,
+        )
 
 
 def check_are_tensors(layer: Layer, args: tuple) -> None:
