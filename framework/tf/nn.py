@@ -1,4 +1,4 @@
-"""tf.nn: activations, losses on logits, normalisation."""
+"""tf.nn: activations, losses on logits, normalisation, convolutions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ from typing import Any
 from framework.engine import door, ops, random
 from framework.engine.tensor import Tensor
 from framework.tf.call import call, renamed, tensor
+from framework.tf.convolution import (
+    avg_pool,
+    avg_pool1d,
+    avg_pool2d,
+    conv1d,
+    conv2d,
+    conv2d_transpose,
+    depth_to_space,
+    depthwise_conv2d,
+    max_pool,
+    max_pool1d,
+    max_pool2d,
+    separable_conv2d,
+    space_to_depth,
+)
 from framework.tf.math import l2_normalize, sigmoid, softplus, tanh
 from framework.tf.sorting import top_k
 

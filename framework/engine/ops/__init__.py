@@ -10,6 +10,7 @@ from framework.engine.ops import (
     arrange,
     broadcast,
     collective,
+    convolution,
     create,
     decomposition,
     elementwise,
@@ -53,6 +54,15 @@ from framework.engine.ops.arrange import (  # noqa: E402
 )
 from framework.engine.ops.broadcast import zeros_like  # noqa: E402
 from framework.engine.ops.contraction import einsum, tensordot  # noqa: E402
+from framework.engine.ops.convolution import (  # noqa: E402
+    convolve,
+    convolve_transpose,
+    depth_to_space,
+    max_pool,
+    mean_pool,
+    same_paddings,
+    space_to_depth,
+)
 from framework.engine.ops.decomposition import least_squares, logdet  # noqa: E402
 from framework.engine.ops.diagonal import (  # noqa: E402
     band_part,

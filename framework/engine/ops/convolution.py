@@ -1,0 +1,345 @@
+"""Convolutions and pooling over (n, h, w, c): the op `patches`, its adjoint, and what they make.
+
+Every window of a tensor as a row of its own turns a convolution into one matrix product:
+
+    out[n, i, j, o] = sum_{a, b, c} x[n, i s + a d - top, j s + b d - left, c] filters[a, b, c, o]
+
+A place of windows is given by sizes (of the window), strides and dilations, each (down, across),
+and paddings ((top, bottom), (left, right)).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from framework.engine.errors import InvalidArgumentError
+from framework.engine.op import Sample, op
+from framework.engine.ops.broadcast import reshape, sum_
+from framework.engine.ops.elementwise import divide
+from framework.engine.ops.index import take_along_axis
+from framework.engine.ops.linalg import matmul
+from framework.engine.ops.shape import transpose
+from framework.engine.tensor import Spec, Tensor
+
+NO_PADDING = ((0, 0), (0, 0))
+PLAIN = {"sizes": (2, 3), "strides": (1, 1), "dilations": (1, 1), "paddings": NO_PADDING}
+PADDED = {"sizes": (2, 3), "strides": (2, 1), "dilations": (1, 2), "paddings": ((1, 0), (2, 2))}
+SPARSE = {"sizes": (1, 2), "strides": (2, 3), "dilations": (1, 1), "paddings": ((0, 0), (1, 0))}
+
+
+def count_along(n: int, size: int, stride: int, dilation: int, padding: tuple) -> int:
+    """The number of windows along an axis of length n: the places where a whole one fits."""
+    reach = (size - 1) * dilation + 1
+    room = n + sum(padding) - reach + stride
+    if room <= -stride:
+        raise InvalidArgumentError(
+            f"convolution: a window that spans {reach} does not fit into a length of "
+            f"{n + sum(padding)}, with stride {stride}"
+        )
+    return max(room // stride, 0)
+
+
+def counts_of(shape, sizes, strides, dilations, paddings) -> tuple[int, ...]:
+    """The numbers of windows (down, across) in a tensor of shape (n, h, w, c)."""
+    if len(shape) != 4:
+        raise InvalidArgumentError(f"convolution: wanted 4 axes (n, h, w, c), got {tuple(shape)}")
+    places = zip(shape[1:3], sizes, strides, dilations, paddings, strict=True)
+    return tuple([count_along(*place) for place in places])
+
+
+def same_paddings(shape, sizes, strides, dilations) -> tuple:
+    """The paddings that give ceil(n / stride) windows; the odd element is put behind."""
+    found = []
+    for n, size, stride, dilation in zip(shape[1:3], sizes, strides, dilations, strict=True):
+        reach = (size - 1) * dilation + 1
+        missing = max((-(-n // stride) - 1) * stride + reach - n, 0)
+        found.append((missing // 2, missing - missing // 2))
+    return tuple(found)
+
+
+def padded(x, paddings, value):
+    """x with `value` around its two middle axes."""
+    if paddings == NO_PADDING:
+        return x
+    (top, bottom), (left, right) = paddings
+    n, h, w, c = x.shape
+    out = np.full((n, top + h + bottom, left + w + right, c), value, x.dtype)
+    out[:, top : top + h, left : left + w] = x
+    return out
+
+
+def windows(x, value, sizes, strides, dilations, paddings):
+    """The view (n, oh, ow, kh, kw, c) of the windows of x, with `value` around it."""
+    oh, ow = counts_of(x.shape, sizes, strides, dilations, paddings)
+    x = padded(x, paddings, value)
+    batch, down, across, channel = x.strides
+    steps = (down * strides[0], across * strides[1], down * dilations[0], across * dilations[1])
+    return np.lib.stride_tricks.as_strided(
+        x, (x.shape[0], oh, ow, *sizes, x.shape[3]), (batch, *steps, channel), writeable=False
+    )
+
+
+def infer_patches(x, *, sizes, strides, dilations, paddings):
+    counts = counts_of(x.shape, sizes, strides, dilations, paddings)
+    return Spec((x.shape[0], *counts, *sizes, x.shape[3]), x.dtype)
+
+
+def scalars_of(attrs, across, width):
+    """The numbers that the kernels want to know: `across` windows stand beside each other, of
+    `width` columns each.
+    """
+    (s0, s1), (d0, d1) = attrs["strides"], attrs["dilations"]
+    (top, _), (left, _) = attrs["paddings"]
+    steps = {"s0": s0, "s1": s1, "d0": d0, "d1": d1, "top": top, "left": left}
+    return {"ow": across, "kw": width, **steps}
+
+
+def as_rows(windows):
+    """The shape of windows (n, oh, ow, kh, kw, c) as the kernels see it: (n, oh ow, kh kw, c)."""
+    n, oh, ow, kh, kw, c = windows.shape
+    return n, oh * ow, kh * kw, c
+
+
+def see_patches(outs, inputs, attrs):
+    (out,), (x,) = outs, inputs
+    return [as_rows(out)], [x.shape], scalars_of(attrs, out.shape[2], out.shape[4])
+
+
+@op(
+    Sample(((2, 4, 5, 2),), PLAIN),
+    Sample(((2, 4, 3, 2),), PADDED),
+    Sample(((1, 3, 4, 1),), SPARSE),
+    infer=infer_patches,
+)
+def patches(x, *, sizes, strides, dilations, paddings):
+    """The windows of x (n, h, w, c), 0 around it, one after the other: (n, oh, ow, kh, kw, c)."""
+    return windows(x, 0, sizes, strides, dilations, paddings).copy()
+
+
+@patches.kernel(views=see_patches)
+def _(out, x, ow, kw, s0, s1, d0, d1, top, left):
+    for n in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            for k in range(out.shape[2]):
+                row = out[n, i, k]
+                h = i // ow * s0 + k // kw * d0 - top
+                w = i % ow * s1 + k % kw * d1 - left
+                if 0 <= h < x.shape[1] and 0 <= w < x.shape[2]:
+                    copy_into(row, x[n, h, w])
+                else:
+                    for c in range(row.size):
+                        row[c] = 0
+
+
+@patches.vjp()
+def _(g, out, x, *, sizes, strides, dilations, paddings):
+    whole = tuple(x.array.shape)
+    return (patches_grad(g, whole=whole, strides=strides, dilations=dilations, paddings=paddings),)
+
+
+def whole_of(x, attrs):
+    """The attrs of patches_grad that undo patches of x."""
+    return {"whole": x} | {key: value for key, value in attrs.items() if key != "sizes"}
+
+
+@op(
+    Sample(((2, 3, 3, 2, 3, 2),), whole_of((2, 4, 5, 2), PLAIN)),
+    Sample(((2, 2, 3, 2, 3, 2),), whole_of((2, 4, 3, 2), PADDED)),
+    Sample(((1, 2, 2, 1, 2, 1),), whole_of((1, 3, 4, 1), SPARSE)),
+    infer=lambda g, *, whole, strides, dilations, paddings: Spec(tuple(whole), g.dtype),
+)
+def patches_grad(g, *, whole, strides, dilations, paddings):
+    """Zeros of shape `whole` (n, h, w, c), to which each window in g (n, oh, ow, kh, kw, c) is
+    added at its place: the gradient of patches.
+    """
+    (top, bottom), (left, right) = paddings
+    n, h, w, c = whole
+    out = np.zeros((n, top + h + bottom, left + w + right, c), g.dtype)
+    (_, oh, ow, kh, kw, _), (s0, s1), (d0, d1) = g.shape, strides, dilations
+    for a in range(kh):
+        for b in range(kw):
+            down = slice(a * d0, a * d0 + oh * s0, s0)
+            across = slice(b * d1, b * d1 + ow * s1, s1)
+            if oh and ow:
+                out[:, down, across] += g[:, :, :, a, b]
+    return np.ascontiguousarray(out[:, top : top + h, left : left + w])
+
+
+def see_patches_grad(outs, inputs, attrs):
+    (whole,), (g,) = outs, inputs
+    return [whole.shape], [as_rows(g)], scalars_of(attrs, g.shape[2], g.shape[4])
+
+
+@patches_grad.kernel(views=see_patches_grad)
+def _(out, g, ow, kw, s0, s1, d0, d1, top, left):
+    for n in range(g.shape[0]):
+        for at in range(out.shape[1] * out.shape[2]):
+            row = out[n, at // out.shape[2], at % out.shape[2]]
+            for c in range(row.size):
+                row[c] = 0
+        for i in range(g.shape[1]):
+            for k in range(g.shape[2]):
+                h = i // ow * s0 + k // kw * d0 - top
+                w = i % ow * s1 + k % kw * d1 - left
+                if 0 <= h < out.shape[1] and 0 <= w < out.shape[2]:
+                    add_into(out[n, h, w], g[n, i, k])
+
+
+@patches_grad.vjp()
+def _(u, out, g, *, whole, strides, dilations, paddings):
+    sizes = tuple(g.array.shape[3:5])
+    return (patches(u, sizes=sizes, strides=strides, dilations=dilations, paddings=paddings),)
+
+
+def infer_argmax(x, *, sizes, strides, dilations, paddings):
+    counts = counts_of(x.shape, sizes, strides, dilations, paddings)
+    return Spec((x.shape[0], *counts, x.shape[3]), np.dtype(np.int64))
+
+
+@op(
+    Sample(((2, 4, 5, 2),), PLAIN),
+    Sample(((2, 4, 3, 2),), PADDED),
+    Sample(((1, 3, 4, 1),), SPARSE),
+    infer=infer_argmax,
+    is_differentiable=False,
+)
+def window_argmax(x, *, sizes, strides, dilations, paddings):
+    """Where the first maximum of each window of x (n, h, w, c) stands: its h W + w, in the shape
+    (n, oh, ow, c); what is around x is never the maximum. A NaN counts as the largest.
+    """
+    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    view = windows(x, lowest, sizes, strides, dilations, paddings)
+    n, oh, ow, kh, kw, c = view.shape
+    best = view.reshape(n, oh, ow, kh * kw, c).argmax(axis=3)
+    (s0, s1), (d0, d1), ((top, _), (left, _)) = strides, dilations, paddings
+    h = best // kw * d0 + (np.arange(oh) * s0 - top).reshape(-1, 1, 1)
+    w = best % kw * d1 + (np.arange(ow) * s1 - left).reshape(-1, 1)
+    # where all are as low as the padding, the first place inside
+    inside = [np.clip(at, 0, max(m - 1, 0)) for at, m in zip((h, w), x.shape[1:3])]
+    return inside[0] * x.shape[2] + inside[1]
+
+
+def see_argmax(outs, inputs, attrs):
+    (out,), (x,), (kh, kw) = outs, inputs, attrs["sizes"]
+    n, oh, ow, c = out.shape
+    return [(n, oh * ow, c)], [x.shape], {"size": kh * kw, **scalars_of(attrs, ow, kw)}
+
+
+@window_argmax.kernel(views=see_argmax)
+def _(out, x, size, ow, kw, s0, s1, d0, d1, top, left):
+    for n in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            row = out[n, i]
+            for c in range(row.size):
+                row[c] = -1
+            for k in range(size * row.size):
+                h = i // ow * s0 + k // row.size // kw * d0 - top
+                w = i % ow * s1 + k // row.size % kw * d1 - left
+                if 0 <= h < x.shape[1] and 0 <= w < x.shape[2]:
+                    c = k % row.size
+                    at, value = max(row[c], 0), x[n, h, w, c]
+                    best = x[n, at // x.shape[2], at % x.shape[2], c]
+                    if row[c] < 0 or (best == best and not value <= best):  # a NaN is the largest
+                        row[c] = h * x.shape[2] + w
+
+
+def max_pool(x: Tensor, *, sizes: tuple, strides: tuple, paddings: tuple) -> Tensor:
+    """The largest element of each window; the first of equal ones takes the gradient."""
+    at = window_argmax(x, sizes=sizes, strides=strides, dilations=(1, 1), paddings=paddings)
+    (n, h, w, c), (_, oh, ow, _) = x.array.shape, at.array.shape
+    rows = reshape(x, shape=(n, h * w, c))
+    found = take_along_axis(rows, reshape(at, shape=(n, oh * ow, c)), axis=1)
+    return reshape(found, shape=(n, oh, ow, c))
+
+
+def mean_pool(x: Tensor, *, sizes: tuple, strides: tuple, paddings: tuple) -> Tensor:
+    """The mean of the elements of each window that lie inside x."""
+    place = {"sizes": sizes, "strides": strides, "dilations": (1, 1), "paddings": paddings}
+    total = sum_(patches(x, **place), axis=(3, 4))
+    if paddings == NO_PADDING:
+        return divide(total, Tensor(np.array(math.prod(sizes), x.array.dtype)))
+    ones = np.ones((1, *x.array.shape[1:3], 1), x.array.dtype)
+    return divide(total, Tensor(windows(ones, 0, **place).sum(axis=(3, 4), dtype=ones.dtype)))
+
+
+def check_filters(x: Tensor, filters: Tensor) -> None:
+    """InvalidArgumentError unless filters (kh, kw, c / groups, o) fit x (n, h, w, c)."""
+    if x.ndim != 4 or filters.ndim != 4:
+        raise InvalidArgumentError(
+            f"convolution: the input {tuple(x.shape)} and the filters {tuple(filters.shape)} must "
+            "have 4 axes"
+        )
+    kh, kw, depth, out = filters.array.shape
+    if not kh * kw * depth:
+        raise InvalidArgumentError(f"convolution: filters {tuple(filters.shape)} are empty")
+    if x.array.shape[3] % depth or out % max(x.array.shape[3] // depth, 1):
+        raise InvalidArgumentError(
+            f"convolution: the input has {x.array.shape[3]} channels and the filters "
+            f"{tuple(filters.shape)} take {depth}: neither equal, nor groups that divide {out}"
+        )
+
+
+def convolve(
+    x: Tensor, filters: Tensor, *, strides: tuple, dilations: tuple, paddings: tuple
+) -> Tensor:
+    """x (n, h, w, c) convolved with filters (kh, kw, c / groups, o): (n, oh, ow, o); each group of
+    channels makes o / groups of the results.
+    """
+    check_filters(x, filters)
+    kh, kw, depth, out = filters.array.shape
+    is_plain = (kh, kw, *strides) == (1, 1, 1, 1) and paddings == NO_PADDING
+    place = {"strides": strides, "dilations": dilations, "paddings": paddings}
+    counts = counts_of(x.array.shape, (kh, kw), **place)
+    rows = x if is_plain else patches(x, sizes=(kh, kw), **place)
+    count, groups = math.prod((x.array.shape[0], *counts)), x.array.shape[3] // depth
+    shape = (x.array.shape[0], *counts, out)
+    if groups < 2:
+        matrix = reshape(filters, shape=(kh * kw * depth, out))
+        return reshape(matmul(reshape(rows, shape=(count, kh * kw * depth)), matrix), shape=shape)
+    rows = transpose(reshape(rows, shape=(count, kh * kw, groups, depth)), axes=(2, 0, 1, 3))
+    rows = reshape(rows, shape=(groups, count, kh * kw * depth))
+    each = reshape(filters, shape=(kh * kw * depth, groups, out // groups))
+    return reshape(
+        transpose(matmul(rows, transpose(each, axes=(1, 0, 2))), axes=(1, 0, 2)), shape=shape
+    )
+
+
+def convolve_transpose(
+    y: Tensor, filters: Tensor, *, whole: tuple, strides: tuple, dilations: tuple, paddings: tuple
+) -> Tensor:
+    """The adjoint of convolve: y (n, oh, ow, o), filters (kh, kw, c, o) -> whole = (n, h, w, c)."""
+    if y.ndim != 4 or filters.ndim != 4:
+        raise InvalidArgumentError("convolution: the input and the filters must have 4 axes")
+    kh, kw, depth, out = filters.array.shape
+    place = {"strides": strides, "dilations": dilations, "paddings": paddings}
+    wanted = (whole[0], *counts_of(whole, (kh, kw), **place), out)
+    if wanted != tuple(y.array.shape) or whole[3] != depth:
+        raise InvalidArgumentError(
+            f"convolution: filters {tuple(filters.shape)} lead to {tuple(whole)} from {wanted}, "
+            f"got {tuple(y.shape)}"
+        )
+    matrix = reshape(filters, shape=(kh * kw * depth, out))
+    rows = matmul(reshape(y, shape=(math.prod(wanted[:3]), out)), matrix, transpose_y=True)
+    return patches_grad(reshape(rows, shape=(*wanted[:3], kh, kw, depth)), whole=whole, **place)
+
+
+def space_to_depth(x: Tensor, block: int) -> Tensor:
+    """Each block x block of x (n, h, w, c) as the channels of one element."""
+    n, h, w, c = x.array.shape
+    apart = reshape(x, shape=(n, h // block, block, w // block, block, c))
+    return reshape(
+        transpose(apart, axes=(0, 1, 3, 2, 4, 5)),
+        shape=(n, h // block, w // block, block * block * c),
+    )
+
+
+def depth_to_space(x: Tensor, block: int) -> Tensor:
+    """The channels of each element of x (n, h, w, c) as a block x block of elements."""
+    n, h, w, c = x.array.shape
+    apart = reshape(x, shape=(n, h, w, block, block, c // (block * block)))
+    return reshape(
+        transpose(apart, axes=(0, 1, 3, 2, 4, 5)),
+        shape=(n, h * block, w * block, c // (block * block)),
+    )
