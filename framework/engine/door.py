@@ -11,7 +11,6 @@ Dialects (how values become tensors, which dtypes may meet) are in the door's fu
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine.dtypes import DType
-from framework.engine.op import Op
+from framework.engine.op import Op, argument_names
 from framework.engine.spelling import nearest
 from framework.engine.tensor import Tensor
 
@@ -87,14 +86,14 @@ def match(op: Callable, theirs: dict, words: dict[str, str]) -> tuple[list[str],
 
     An op's attrs are its keyword-only parameters; of a function made of ops, all but the first.
     """
-    ours = list(inspect.signature(op).parameters.values())
-    count = sum([p.kind is not p.KEYWORD_ONLY for p in ours]) if type(op) is Op else 1
-    places, keywords = ours[:count], [p.name for p in ours[count:]]
-    unknown = set(words) - {p.name for p in ours}
-    if unknown or not set(words.values()) <= set(theirs):
-        raise TypeError(f"{op}: {words} does not join {[p.name for p in ours]} and {list(theirs)}")
+    positional, star, others = op.parameters if type(op) is Op else argument_names(op)
+    ours: list[str] = [*positional, *star, *others]
+    count = len(ours) - len(others) if type(op) is Op else 1
+    places, keywords = ours[:count], ours[count:]
+    if set(words) - set(ours) or not set(words.values()) <= set(theirs):
+        raise TypeError(f"{op}: {words} does not join {ours} and {list(theirs)}")
     free = [name for name in theirs if name not in words.values()]
-    stars = {p.name: "*" if p.kind is p.VAR_POSITIONAL else "" for p in places}
+    stars = {name: "*" if name in star else "" for name in places}
     inputs = [star + (words[key] if key in words else free.pop(0)) for key, star in stars.items()]
     return inputs, {key: words.get(key, key) for key in keywords if words.get(key, key) in theirs}
 

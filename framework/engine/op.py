@@ -75,6 +75,7 @@ class Op:
     needs     which of out and inputs the rule reads the values of; of the others it may use shape
     and dtype
     scalar    elementwise ops: the scalar function, compiled alone or fused into a chain
+    floats_only  the first input must be of floats, as TensorFlow's must
     body      other ops: the kernel, a function on C-contiguous arrays; None: a host op, the VM
     calls forward
     writes    positions of the inputs (Variables) that are overwritten
@@ -96,10 +97,11 @@ class Op:
         places: Callable | None = None,
         view_start: Callable | None = None,
         is_differentiable: bool = True,
+        floats_only: bool = False,
         register: bool = True,
     ):
         self.name = self.__name__ = fun.__name__.rstrip("_") if register else fun.__name__
-        self.__doc__, self.__signature__ = fun.__doc__, inspect.signature(fun)
+        self.__doc__, self.function, self.parameters = fun.__doc__, fun, argument_names(fun)
         self.forward, self.samples, self.scalar, self.writes = forward, samples, scalar, writes
         self.outs = 0 if writes and outs == 1 else outs
         self.is_view = is_view  # the output is the input's memory in another shape
@@ -116,6 +118,10 @@ class Op:
         self.body: Callable | None = None
         self.views: Callable | None = None
         self.infer = infer or self._infer_by_running
+        self.floats_only = floats_only
+        if floats_only:
+            self.forward = on_floats(self.name, self.forward)
+            self.infer = on_floats(self.name, self.infer)
         if register:
             OPS[self.name] = self
 
@@ -128,7 +134,7 @@ class Op:
         """
 
         def declare(rule):
-            names = [p.name for p in inspect.signature(rule).parameters.values()]
+            names = [name for group in argument_names(rule) for name in group]
             self.takes_wants = "wants" in names
             wanted = set(needs.split())
             unknown = wanted - set(names)
@@ -144,13 +150,10 @@ class Op:
     def _places_of(self, rule: Callable, wanted: set) -> tuple:
         """Positions in a Line's values (inputs, then outs) that must be kept; "*" in front: all
         inputs."""
-        parameters = list(inspect.signature(rule).parameters.values())
-        positional = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
-        places: list = ["outs"] if positional[1].name in wanted else []
-        for i, p in enumerate(positional[2:]):
-            if p.name in wanted:
-                places.append("inputs" if p.kind is p.VAR_POSITIONAL else i)
-        return tuple(places)
+        positional, star, _ = argument_names(rule)
+        places: list = ["outs"] if (*positional, *star)[1] in wanted else []
+        places += [i for i, name in enumerate(positional[2:]) if name in wanted]
+        return (*places, "inputs") if wanted.intersection(star) else tuple(places)
 
     def kernel(self, views: Callable | None = None) -> Callable:
         """Decorator: body(*outs, *inputs, **scalars) on C-contiguous arrays, compiled for
@@ -246,8 +249,45 @@ class Op:
             ]
         )
 
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """Of the function that declares the op: what help() shows."""
+        return inspect.signature(self.function)
+
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def argument_names(function: Callable) -> tuple[tuple, tuple, tuple]:
+    """Names of the parameters of a plain function: positional, the one with a star, keyword-only.
+
+    Each start asks this of hundreds of functions; inspect.signature takes 30 times as long.
+    """
+    code = function.__code__
+    n, end = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+    star = code.co_varnames[end : end + 1] if code.co_flags & inspect.CO_VARARGS else ()
+    return code.co_varnames[:n], star, code.co_varnames[n:end]
+
+
+def check_floats(name: str, x: Any) -> None:
+    """InvalidArgumentError unless x (array or Spec) is of floats. Of integers NumPy makes float64
+    or, of 8 bits, float16, where a program would keep integers.
+    """
+    if x.dtype.kind != "f":
+        raise InvalidArgumentError(
+            f"{name}: got dtype {x.dtype.name}, wanted float16, float32 or float64; cast the tensor"
+        )
+
+
+def on_floats(name: str, function: Callable) -> Callable:
+    """`function` (forward or infer) that refuses a first input that is not of floats."""
+
+    def checked(x, *others, **attrs):
+        if x.dtype.kind != "f":
+            check_floats(name, x)
+        return function(x, *others, **attrs)
+
+    return checked
 
 
 # The op `read`, which puts a Variable's value at this moment into a trace; set in ops/create.py.
@@ -311,7 +351,7 @@ def elementwise(
         return Spec(shape, out_dtype or specs[-1].dtype)
 
     def declare(fun):
-        options.setdefault("same_dtype", len(inspect.signature(fun).parameters) > 1)
+        options.setdefault("same_dtype", len([n for part in argument_names(fun) for n in part]) > 1)
         given: dict[str, Any] = {"infer": infer} | options
         return Op(fun, numpy, samples, scalar=fun, **given)
 

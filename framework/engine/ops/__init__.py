@@ -72,7 +72,6 @@ from framework.engine.ops.diagonal import (  # noqa: E402
     set_diagonal,
     trace,
 )
-from framework.engine.ops.floats import FLOATS, floats_only  # noqa: E402
 from framework.engine.ops.index import boolean_mask  # noqa: E402
 from framework.engine.ops.nn import l2_normalize  # noqa: E402
 from framework.engine.ops.random import random_between  # noqa: E402
@@ -89,8 +88,6 @@ from framework.engine.ops.sorting import roll, sort, top_k, unique, value_of  # 
 from framework.engine.tensor import as_tensor  # noqa: E402
 
 operators.bind(OPS)
-for _name in FLOATS:
-    floats_only(OPS[_name])
 
 # log(0) and 1 / 0 are values like others here; NumPy names the calling module, so the user's own
 # warnings stay

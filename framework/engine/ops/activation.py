@@ -76,7 +76,9 @@ def _(u, out, g, y, *, wants):
 SLOPES = Sample(((3, 4),), {"negative_slope": 0.3}), SAME
 
 
-@elementwise(lambda x, *, negative_slope=0.2: choose(x > 0, x, x * negative_slope), *SLOPES)
+@elementwise(
+    lambda x, *, negative_slope=0.2: choose(x > 0, x, x * negative_slope), *SLOPES, floats_only=True
+)
 def leaky_relu(x, *, negative_slope=0.2):
     """x where x > 0, else negative_slope x."""
     return x if x > 0.0 else negative_slope * x
@@ -109,7 +111,7 @@ def sigmoid_forward(x):
     return np.maximum(e, x >= 0) / (1 + e)
 
 
-@elementwise(sigmoid_forward, SAME)
+@elementwise(sigmoid_forward, SAME, floats_only=True)
 def sigmoid(x):
     """1 / (1 + e^-x); derivative y (1 - y)."""
     return 1.0 / (1.0 + math.exp(-x))
@@ -132,7 +134,7 @@ def _(u, out, g, y):
     return sigmoid_grad(u, y), subtract(ug, multiply(multiply(ug, y), number(2, y)))
 
 
-@elementwise(lambda x: np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0), SAME)
+@elementwise(lambda x: np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0), SAME, floats_only=True)
 def softplus(x):
     """log(1 + e^x); derivative sigmoid(x)."""
     return math.log1p(math.exp(-abs(x))) + (0.0 if x <= 0.0 else x)
@@ -143,7 +145,7 @@ def _(g, out, x):
     return (multiply(g, sigmoid(x)),)
 
 
-@elementwise(lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))), SAME)
+@elementwise(lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))), SAME, floats_only=True)
 def log_sigmoid(x):
     """log(sigmoid(x)) = -softplus(-x); derivative sigmoid(-x)."""
     return (0.0 if x >= 0.0 else x) - math.log1p(math.exp(-abs(x)))
@@ -154,7 +156,7 @@ def _(g, out, x):
     return (multiply(g, sigmoid(negative(x))),)
 
 
-@elementwise(lambda x: x / (1 + np.abs(x)), SAME)
+@elementwise(lambda x: x / (1 + np.abs(x)), SAME, floats_only=True)
 def softsign(x):
     """x / (1 + |x|); derivative 1 / (1 + |x|)^2."""
     return x / (1.0 + abs(x))
@@ -170,7 +172,7 @@ def elu_forward(x, *, alpha=1.0):
     return choose(x > 0, x, np.expm1(np.minimum(x, 0)) * alpha)
 
 
-@elementwise(elu_forward, SAME, Sample(((3, 4),), {"alpha": 0.7}))
+@elementwise(elu_forward, SAME, Sample(((3, 4),), {"alpha": 0.7}), floats_only=True)
 def elu(x, *, alpha=1.0):
     """x where x > 0, else alpha (e^x - 1)  (Clevert et al. 2016, eq. 16)."""
     return x if x > 0.0 else alpha * math.expm1(x)
@@ -201,7 +203,7 @@ def selu_forward(x):
     return choose(x > 0, x, np.expm1(np.minimum(x, 0)) * SELU_ALPHA) * SELU_SCALE
 
 
-@elementwise(selu_forward, SAME)
+@elementwise(selu_forward, SAME, floats_only=True)
 def selu(x):
     """1.0507 elu(x, alpha=1.6733)  (Klambauer et al. 2017, eq. 2)."""
     return 1.0507009873554805 * x if x > 0.0 else 1.7580993408473766 * math.expm1(x)
@@ -226,7 +228,7 @@ def _(u, out, g, y):
     return selu_grad(u, y), where(less(y, zero), multiply(u, g), zero)
 
 
-@elementwise(lambda x: x * sigmoid_forward(x), SAME)
+@elementwise(lambda x: x * sigmoid_forward(x), SAME, floats_only=True)
 def silu(x):
     """x sigmoid(x); derivative s (1 + x (1 - s)), s = sigmoid(x)."""
     return x / (1.0 + math.exp(-x))
@@ -241,7 +243,7 @@ def _(g, out, x):
 GELU_TANH = math.sqrt(2 / math.pi), 0.044715
 
 
-@elementwise(lambda x: 0.5 * x * (1 + erf.forward(x * math.sqrt(0.5))), SAME)
+@elementwise(lambda x: 0.5 * x * (1 + erf.forward(x * math.sqrt(0.5))), SAME, floats_only=True)
 def gelu_erf(x):
     """x Phi(x), the normal distribution's Phi(x) = (1 + erf(x / sqrt(2))) / 2."""
     return 0.5 * x * (1.0 + math.erf(x * 0.7071067811865476))
@@ -254,7 +256,11 @@ def _(g, out, x):
     return (multiply(g, slope),)
 
 
-@elementwise(lambda x: 0.5 * x * (1 + np.tanh(GELU_TANH[0] * (x + GELU_TANH[1] * x * x * x))), SAME)
+@elementwise(
+    lambda x: 0.5 * x * (1 + np.tanh(GELU_TANH[0] * (x + GELU_TANH[1] * x * x * x))),
+    SAME,
+    floats_only=True,
+)
 def gelu_tanh(x):
     """x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2"""
     return 0.5 * x * (1.0 + math.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))

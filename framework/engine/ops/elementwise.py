@@ -217,7 +217,7 @@ def _(g, out, x):
     return (multiply(g, multiply(x, number(2, x))),)
 
 
-@elementwise(np.reciprocal, POSITIVE)
+@elementwise(np.reciprocal, POSITIVE, floats_only=True)
 def reciprocal(x):
     """1 / x; derivative -1 / x^2."""
     return 1.0 / x
@@ -228,7 +228,7 @@ def _(g, y, x):
     return (multiply(negative(g), multiply(y, y)),)
 
 
-@elementwise(np.sqrt, POSITIVE)
+@elementwise(np.sqrt, POSITIVE, floats_only=True)
 def sqrt(x):
     """Square root; derivative 1 / (2 sqrt(x)); 0 times the slope at 0 is 0."""
     return math.sqrt(x)
@@ -253,7 +253,7 @@ def _(u, out, g, y):
     return sqrt_grad(u, y), negative(multiply(divide(u, y), out))
 
 
-@elementwise(lambda x: 1 / np.sqrt(x), POSITIVE)
+@elementwise(lambda x: 1 / np.sqrt(x), POSITIVE, floats_only=True)
 def rsqrt(x):
     """1 / sqrt(x); derivative -x^(-3/2) / 2."""
     return 1.0 / math.sqrt(x)

@@ -46,12 +46,12 @@ def power(x, y):
     return x if y == 1.0 else x**y
 
 
-def floats_only(outs, inputs, attrs):
+def see_powers(outs, inputs, attrs):
     """Powers of integers are left to NumPy: exact, and an error for negative exponents."""
     return (outs, inputs, attrs) if outs[0].dtype.kind == "f" else None
 
 
-power.views = floats_only
+power.views = see_powers
 
 
 @power.vjp("out x y")
@@ -67,7 +67,7 @@ def _(g, out, x, y, *, wants):
     return dx, dy
 
 
-@elementwise(np.exp, SAME)
+@elementwise(np.exp, SAME, floats_only=True)
 def exp(x):
     """e^x; its derivative is itself."""
     return math.exp(x)
@@ -78,7 +78,7 @@ def _(g, y, x):
     return (multiply(g, y),)
 
 
-@elementwise(np.expm1, SAME)
+@elementwise(np.expm1, SAME, floats_only=True)
 def expm1(x):
     """e^x - 1, exact near 0; derivative e^x."""
     return math.expm1(x)
@@ -89,7 +89,7 @@ def _(g, out, x):
     return (multiply(g, exp(x)),)
 
 
-@elementwise(np.log, POSITIVE)
+@elementwise(np.log, POSITIVE, floats_only=True)
 def log(x):
     """Natural logarithm; derivative 1 / x."""
     return math.log(x)
@@ -100,7 +100,7 @@ def _(g, out, x):
     return (divide(g, x),)
 
 
-@elementwise(np.log1p, POSITIVE)
+@elementwise(np.log1p, POSITIVE, floats_only=True)
 def log1p(x):
     """log(1 + x), exact near 0; derivative 1 / (1 + x)."""
     return math.log1p(x)
@@ -111,7 +111,7 @@ def _(g, out, x):
     return (divide(g, x + 1.0),)
 
 
-@elementwise(np.sin, SAME)
+@elementwise(np.sin, SAME, floats_only=True)
 def sin(x):
     """Sine; derivative cos(x)."""
     return math.sin(x)
@@ -122,7 +122,7 @@ def _(g, out, x):
     return (multiply(g, cos(x)),)
 
 
-@elementwise(np.cos, SAME)
+@elementwise(np.cos, SAME, floats_only=True)
 def cos(x):
     """Cosine; derivative -sin(x)."""
     return math.cos(x)
@@ -133,7 +133,7 @@ def _(g, out, x):
     return (multiply(negative(g), sin(x)),)
 
 
-@elementwise(np.tan, WITHIN)
+@elementwise(np.tan, WITHIN, floats_only=True)
 def tan(x):
     """Tangent; derivative 1 / cos(x)^2."""
     return math.tan(x)
@@ -145,7 +145,7 @@ def _(g, out, x):
     return (multiply(multiply(secant, secant), g),)
 
 
-@elementwise(np.sinh, SAME)
+@elementwise(np.sinh, SAME, floats_only=True)
 def sinh(x):
     """Hyperbolic sine; derivative cosh(x)."""
     return math.sinh(x)
@@ -156,7 +156,7 @@ def _(g, out, x):
     return (multiply(g, cosh(x)),)
 
 
-@elementwise(np.cosh, SAME)
+@elementwise(np.cosh, SAME, floats_only=True)
 def cosh(x):
     """Hyperbolic cosine; derivative sinh(x)."""
     return math.cosh(x)
@@ -167,7 +167,7 @@ def _(g, out, x):
     return (multiply(g, sinh(x)),)
 
 
-@elementwise(np.tanh, SAME)
+@elementwise(np.tanh, SAME, floats_only=True)
 def tanh(x):
     """Hyperbolic tangent; d tanh(x)/dx = 1 - tanh(x)^2."""
     return math.tanh(x)
@@ -189,7 +189,7 @@ def _(u, out, g, y):
     return tanh_grad(u, y), multiply(multiply(multiply(u, g), y), number(-2, y))
 
 
-@elementwise(np.arcsin, WITHIN)
+@elementwise(np.arcsin, WITHIN, floats_only=True)
 def arcsin(x):
     """Inverse sine; derivative 1 / sqrt(1 - x^2)."""
     return math.asin(x)
@@ -200,7 +200,7 @@ def _(g, out, x):
     return (multiply(g, rsqrt(1.0 - x * x)),)
 
 
-@elementwise(np.arccos, WITHIN)
+@elementwise(np.arccos, WITHIN, floats_only=True)
 def arccos(x):
     """Inverse cosine; derivative -1 / sqrt(1 - x^2)."""
     return math.acos(x)
@@ -211,7 +211,7 @@ def _(g, out, x):
     return (negative(multiply(g, rsqrt(1.0 - x * x))),)
 
 
-@elementwise(np.arctan, SAME)
+@elementwise(np.arctan, SAME, floats_only=True)
 def arctan(x):
     """Inverse tangent; derivative 1 / (1 + x^2)."""
     return math.atan(x)
@@ -269,7 +269,7 @@ def erf_forward(x):
     return np.where(np.isnan(z), z, y).astype(x.dtype).reshape(np.shape(x))
 
 
-@elementwise(erf_forward, SAME)
+@elementwise(erf_forward, SAME, floats_only=True)
 def erf(x):
     """Error function; derivative 2 / sqrt(pi) e^(-x^2)."""
     return math.erf(x)

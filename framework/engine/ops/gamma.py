@@ -25,7 +25,7 @@ def log_gamma(x: float) -> float:
         return math.inf
 
 
-@elementwise(by_element(log_gamma), MIXED)
+@elementwise(by_element(log_gamma), MIXED, floats_only=True)
 def lgamma(x):
     """log |gamma(x)|, infinite at 0, -1, -2 ...; derivative digamma(x)."""
     return math.lgamma(x)
@@ -58,7 +58,7 @@ def digamma_forward(x):
     return value.astype(x.dtype).reshape(np.shape(x))
 
 
-@elementwise(digamma_forward, MIXED)
+@elementwise(digamma_forward, MIXED, floats_only=True)
 def digamma(x):
     """d log gamma(x) / dx, NaN at 0, -1, -2 ...; derivative polygamma(1, x)."""
     y = 1.0 - x if x <= 0.0 else x

@@ -51,7 +51,7 @@ def infer_same(*specs, axis=-1):
     return Spec(specs[0].shape, specs[0].dtype)
 
 
-@op(*ROWS, COLUMNS, infer=infer_same)
+@op(*ROWS, COLUMNS, infer=infer_same, floats_only=True)
 def softmax(x, *, axis=-1):
     """e^x / sum(e^x) along `axis`, without overflow."""
     return softmax_forward(x, axis) if x.size else x
@@ -100,7 +100,7 @@ def _(u, out, g, y, *, axis=-1):
     return softmax_grad(u, y, axis=axis), dy
 
 
-@op(*ROWS, COLUMNS, infer=infer_same)
+@op(*ROWS, COLUMNS, infer=infer_same, floats_only=True)
 def log_softmax(x, *, axis=-1):
     """x - log(sum(e^x)) along `axis`, without overflow."""
     if not x.size:
@@ -164,6 +164,7 @@ def see_cross_entropy(outs, inputs, attrs):
     infer=infer_cross_entropy,
     outs=2,
     same_dtype=True,
+    floats_only=True,
 )
 def softmax_cross_entropy(labels, logits):
     """(loss, p): loss[i] = -sum_j labels[i, j] log p[i, j], p = softmax(logits), last axis."""
@@ -247,6 +248,7 @@ def _(u, out, g, p, labels):
     ),
     Sample(((3, 4), (3, 4)), low=-1.0),
     Sample(((3, 4), (4,)), low=-1.0),
+    floats_only=True,
 )
 def sigmoid_cross_entropy(labels, logits):
     """-labels log s - (1 - labels) log(1 - s), s = sigmoid(logits), as max(x,

@@ -33,7 +33,7 @@ def infer_layer_normalization(x, gamma, beta, *, epsilon=1e-3):
     return Spec(x.shape, x.dtype)
 
 
-@op(*SHAPES, infer=infer_layer_normalization, same_dtype=True)
+@op(*SHAPES, infer=infer_layer_normalization, same_dtype=True, floats_only=True)
 def layer_normalization(x, gamma, beta, *, epsilon=1e-3):
     """gamma (x - mean) / sqrt(variance + epsilon) + beta over the last axis  (Ba et al. 2016, eq.
     4).

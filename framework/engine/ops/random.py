@@ -16,6 +16,7 @@ import numpy as np
 from framework.engine.op import Sample, op
 from framework.engine.ops.constants import number
 from framework.engine.ops.elementwise import add, multiply
+from framework.engine.ops.normal import CENTRE_P, CENTRE_Q, TAIL_P, TAIL_Q
 from framework.engine.tensor import Spec, Tensor
 
 M0, M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -185,28 +186,6 @@ def _(out, state, start):
                 out[i + 1] = radius * sin(angle)
 
 
-# Wichura 1988, algorithm AS 241 (PPND16): the normal quantile, here for probabilities in [0.0228,
-# 0.9772]
-CENTRE_P = (
-    2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4,
-    4.5921953931549871457e4, 1.3731693765509461125e4, 1.9715909503065514427e3,
-    1.3314166789178437745e2, 3.3871328727963666080e0,
-)  # fmt: skip
-CENTRE_Q = (
-    5.2264952788528545610e3, 2.8729085735721942674e4, 3.9307895800092710610e4,
-    2.1213794301586595867e4, 5.3941960214247511077e3, 6.8718700749205790830e2,
-    4.2313330701600911252e1, 1.0,
-)  # fmt: skip
-TAIL_P = (
-    7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1,
-    1.27045825245236838258e0, 3.64784832476320460504e0, 5.76949722146069140550e0,
-    4.63033784615654529590e0, 1.42343711074968357734e0,
-)  # fmt: skip
-TAIL_Q = (
-    1.05075007164441684324e-9, 5.47593808499534494600e-4, 1.51986665636164571966e-2,
-    1.48103976427480074590e-1, 6.89767334985100004550e-1, 1.67638483018380384940e0,
-    2.05319162663775882187e0, 1.0,
-)  # fmt: skip
 BELOW = 0.5 * math.erfc(math.sqrt(2.0))  # the probability below -2
 
 

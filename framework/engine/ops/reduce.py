@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from framework.engine.op import Sample, op
+from framework.engine.op import Sample, check_floats, op
 from framework.engine.ops.broadcast import (
     REDUCTIONS,
     as_runs,
@@ -21,7 +21,6 @@ from framework.engine.ops.broadcast import (
 from framework.engine.ops.constants import number
 from framework.engine.ops.create import cast
 from framework.engine.ops.elementwise import divide, multiply, sqrt, square, subtract
-from framework.engine.ops.floats import check_floats
 from framework.engine.ops.functions import exp
 from framework.engine.ops.logical import equal
 from framework.engine.ops.scan import cumprod
@@ -302,7 +301,7 @@ def _(out, x):
             out[a, c] = place
 
 
-@op(*REDUCTIONS, infer=infer_reduction)
+@op(*REDUCTIONS, infer=infer_reduction, floats_only=True)
 def logsumexp(x, *, axis=None, keepdims=False):
     """log(sum(e^x)) over `axis` (None: all axes), without overflow; -inf of nothing."""
     axis = axis_of(axis)

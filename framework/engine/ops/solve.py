@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 
 from framework.engine.errors import InvalidArgumentError
-from framework.engine.op import Sample, op
+from framework.engine.op import Sample, check_floats, op
 from framework.engine.ops.arrange import concatenate
 from framework.engine.ops.broadcast import reshape, unbroadcast, zeros_like
 from framework.engine.ops.diagonal import adjoint, band_part
 from framework.engine.ops.elementwise import multiply, negative
-from framework.engine.ops.floats import check_floats
 from framework.engine.ops.linalg import matmul
 from framework.engine.ops.shape import strided_slice
 from framework.engine.tensor import Spec, Tensor

@@ -27,10 +27,11 @@ from framework.engine.ops.elementwise import (
 )
 from framework.engine.ops.functions import WITHIN, cosh, exp, horner, sinh
 from framework.engine.ops.logical import not_equal
+from framework.engine.ops.normal import CENTRE_P, CENTRE_Q, FAR_P, FAR_Q, TAIL_P, TAIL_Q
 from framework.engine.tensor import Tensor
 
 
-@elementwise(np.arccosh, Sample(((3, 4),), low=1.5, high=4.0))
+@elementwise(np.arccosh, Sample(((3, 4),), low=1.5, high=4.0), floats_only=True)
 def arccosh(x):
     """Inverse hyperbolic cosine y, of x >= 1; derivative 1 / sinh(y)."""
     return math.acosh(x)
@@ -41,7 +42,7 @@ def _(g, y, x):
     return (divide(g, sinh(y)),)
 
 
-@elementwise(np.arcsinh, SAME)
+@elementwise(np.arcsinh, SAME, floats_only=True)
 def arcsinh(x):
     """Inverse hyperbolic sine y; derivative 1 / cosh(y)."""
     return math.asinh(x)
@@ -52,7 +53,7 @@ def _(g, y, x):
     return (divide(g, cosh(y)),)
 
 
-@elementwise(np.arctanh, WITHIN)
+@elementwise(np.arctanh, WITHIN, floats_only=True)
 def arctanh(x):
     """Inverse hyperbolic tangent, of |x| <= 1; derivative 1 / (1 - x^2)."""
     return math.atanh(x)
@@ -63,7 +64,7 @@ def _(g, out, x):
     return (multiply(g, reciprocal(subtract(number(1, x), square(x)))),)
 
 
-@elementwise(np.arctan2, *NONZERO, Sample(((3, 4), (3, 4))))
+@elementwise(np.arctan2, *NONZERO, Sample(((3, 4), (3, 4))), floats_only=True)
 def arctan2(y, x):
     """The angle of the point (x, y) in (-pi, pi]; gradients x / (x^2 + y^2), -y / (x^2 + y^2)."""
     return math.atan2(y, x)
@@ -94,7 +95,7 @@ def _(g, out, x, y, *, wants):
     )
 
 
-@elementwise(lambda x, y: np.where(y == 0, np.zeros_like(x), x * y), *PAIRS)
+@elementwise(lambda x, y: np.where(y == 0, np.zeros_like(x), x * y), *PAIRS, floats_only=True)
 def multiply_no_nan(x, y):
     """x y, 0 where y is 0, whatever x is."""
     return 0.0 if y == 0.0 else x * y
@@ -113,7 +114,7 @@ def is_nonzero(x: Tensor) -> Tensor:
     return cast(not_equal(x, number(0, x)), dtype=x.array.dtype.name)
 
 
-@elementwise(lambda x, y: np.where(x == 0, np.zeros_like(x), x / y), *NONZERO)
+@elementwise(lambda x, y: np.where(x == 0, np.zeros_like(x), x / y), *NONZERO, floats_only=True)
 def xdivy(x, y):
     """x / y, 0 where x is 0."""
     return 0.0 if x == 0.0 else x / y
@@ -127,7 +128,9 @@ def _(g, out, x, y, *, wants):
     )
 
 
-@elementwise(lambda x, y: np.where(x == 0, np.zeros_like(x), x * np.log(y)), *NONZERO)
+@elementwise(
+    lambda x, y: np.where(x == 0, np.zeros_like(x), x * np.log(y)), *NONZERO, floats_only=True
+)
 def xlogy(x, y):
     """x log y, 0 where x is 0; gradients log y (0 where x is 0) and x / y."""
     return 0.0 if x == 0.0 else x * math.log(y)
@@ -141,7 +144,9 @@ def _(g, out, x, y, *, wants):
     )
 
 
-@elementwise(lambda x, y: np.where(x == 0, np.zeros_like(x), x * np.log1p(y)), *NONZERO)
+@elementwise(
+    lambda x, y: np.where(x == 0, np.zeros_like(x), x * np.log1p(y)), *NONZERO, floats_only=True
+)
 def xlog1py(x, y):
     """x log(1 + y), 0 where x is 0; gradients log(1 + y) (0 where x is 0) and x / (1 + y)."""
     return 0.0 if x == 0.0 else x * math.log1p(y)
@@ -161,7 +166,7 @@ def by_element(function: Callable) -> Callable:
     return lambda x: np.asarray(each(x.astype(np.float64))).astype(x.dtype)
 
 
-@elementwise(by_element(math.erfc), SAME)
+@elementwise(by_element(math.erfc), SAME, floats_only=True)
 def erfc(x):
     """1 - erf(x), exact for large x; derivative -2 / sqrt(pi) e^(-x^2)."""
     return math.erfc(x)
@@ -173,46 +178,12 @@ def _(g, out, x):
     return (multiply(slope, exp(negative(square(x)))),)
 
 
-# M. J. Wichura, Algorithm AS 241: the percentage points of the normal distribution (1988), PPND16:
-# relative error 1e-16. Highest power first.
-CENTER_P = (
-    2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4,
-    4.5921953931549871457e4, 1.3731693765509461125e4, 1.9715909503065514427e3,
-    1.3314166789178437745e2, 3.3871328727963666080e0,
-)  # fmt: skip
-CENTER_Q = (
-    5.2264952788528545610e3, 2.8729085735721942674e4, 3.9307895800092710610e4,
-    2.1213794301586595867e4, 5.3941960214247511077e3, 6.8718700749205790830e2,
-    4.2313330701600911252e1, 1.0,
-)  # fmt: skip
-TAIL_P = (
-    7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1,
-    1.27045825245236838258e0, 3.64784832476320460504e0, 5.76949722146069140550e0,
-    4.63033784615654529590e0, 1.42343711074968357734e0,
-)  # fmt: skip
-TAIL_Q = (
-    1.05075007164441684324e-9, 5.47593808499534494600e-4, 1.51986665636164571966e-2,
-    1.48103976427480074590e-1, 6.89767334985100004550e-1, 1.67638483018380384940e0,
-    2.05319162663775882187e0, 1.0,
-)  # fmt: skip
-FAR_P = (
-    2.01033439929228813265e-7, 2.71155556874348757815e-5, 1.24266094738807843860e-3,
-    2.65321895265761230930e-2, 2.96560571828504891230e-1, 1.78482653991729133580e0,
-    5.46378491116411436990e0, 6.65790464350110377720e0,
-)  # fmt: skip
-FAR_Q = (
-    2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5,
-    7.86869131145613259100e-4, 1.48753612908506148525e-2, 1.36929880922735805310e-1,
-    5.99832206555887937690e-1, 1.0,
-)  # fmt: skip
-
-
 def erfinv_forward(x):
     """The quantile of the normal distribution at (1 + x) / 2, divided by sqrt(2); in float64."""
     z = np.atleast_1d(x).astype(np.float64)
     q = 0.5 * np.clip(z, -0.85, 0.85)
     r = 0.180625 - q * q
-    y = q * horner(r, CENTER_P) / horner(r, CENTER_Q)
+    y = q * horner(r, CENTRE_P) / horner(r, CENTRE_Q)
     is_tail = np.abs(z) > 0.85
     if is_tail.any():
         r = np.sqrt(-np.log(0.5 * (1.0 - np.abs(z[is_tail]))))
@@ -226,7 +197,7 @@ def erfinv_forward(x):
     return y.astype(x.dtype).reshape(np.shape(x))
 
 
-@elementwise(erfinv_forward, WITHIN, Sample(((3, 4),), low=-0.999, high=0.999))
+@elementwise(erfinv_forward, WITHIN, Sample(((3, 4),), low=-0.999, high=0.999), floats_only=True)
 def erfinv(x):
     """The y with erf(y) = x, of |x| <= 1; derivative sqrt(pi) / 2 e^(y^2)."""
     a = abs(x)
