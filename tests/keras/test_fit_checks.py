@@ -220,3 +220,9 @@ def test_a_layer_made_in_call_is_told(caplog):
     Forgets()(X)
     assert "layer 'lost' is called in 'forgets' but is not among the attributes" in caplog.text
     assert caplog.text.count("is not among") == 1
+
+
+@pytest.mark.parametrize(("verbose", "said"), [(1, "predicted 2 of 2 batches\n"), ("auto", "")])
+def test_predict_says_what_it_did_if_asked(verbose, said, capsys):
+    KINDS["built"]([layers.Dense(1)]).predict(X, batch_size=4, verbose=verbose)
+    assert capsys.readouterr().out == said

@@ -154,7 +154,9 @@ def run_once(
     return logs
 
 
-def predict_batches(model: Any, runner: Runner, callbacks: Any, steps: int | None) -> list:
+def predict_batches(
+    model: Any, runner: Runner, callbacks: Any, steps: int | None, verbose: Any
+) -> list:
     """What model.predict does: the outputs of batch after batch."""
     listeners: Any = callbacks_module.CallbackList(callbacks, model=model)
     listeners.on_predict_begin()
@@ -165,6 +167,8 @@ def predict_batches(model: Any, runner: Runner, callbacks: Any, steps: int | Non
         batches.append(runner.run(1))
         listeners.on_predict_batch_end(batch, {"outputs": batches[-1]})
     listeners.on_predict_end()
+    if verbose not in (0, False, "auto") and distributed.is_root():
+        print(f"predicted {len(batches)} of {runner.steps} batches")
     return batches
 
 

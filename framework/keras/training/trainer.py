@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
@@ -190,7 +191,7 @@ class Trainer:
     def _loss_of(self: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool):
         """compute_loss, which may be the user's own and know no `training`."""
         given = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight}
-        if "training" in inspect.signature(self.compute_loss).parameters:
+        if takes_training(type(self).compute_loss):
             given["training"] = training
         return self.compute_loss(**given)
 
@@ -237,9 +238,11 @@ class Trainer:
         steps: int | None = None,
         callbacks: Any = None,
     ) -> Any:
-        """The model's outputs for all rows of x, as arrays; every rank computes all of them."""
+        """The model's outputs for all rows of x (or its first `steps` batches), as arrays; every
+        rank computes all of them. verbose: 1 or 2 says how many batches there were.
+        """
         runner = self.runner("predict", as_rows(x, caller="predict"), batch_size)
-        batches = predict_batches(self, runner, callbacks, steps)
+        batches = predict_batches(self, runner, callbacks, steps, verbose)
         joined = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
         return nest.pack_sequence_as(self._predicted, joined)
 
@@ -344,6 +347,12 @@ class Trainer:
     def _need_compile(self, caller: str) -> None:
         if not self.compiled:
             raise ValueError(f"You must call `compile()` before calling `{caller}()`.")
+
+
+@functools.cache
+def takes_training(compute_loss: Callable) -> bool:
+    """Whether a compute_loss knows the argument, which Keras has since 3.3."""
+    return "training" in inspect.signature(compute_loss).parameters
 
 
 def unpack(data: Any) -> tuple:
