@@ -13,6 +13,7 @@ from framework.engine.compile.trace import trace
 from framework.engine.compile.vm import Executable
 from framework.engine.errors import TraceError
 from framework.engine.tensor import Tensor
+from tests.doors.families import run_as_program, same
 from tests.golden import record_index
 
 RECORD = json.loads((Path(__file__).parent / "index.json").read_text())
@@ -35,16 +36,6 @@ def answer_to(text):
     return RECORD[text][: 2 if text in FIRST_ORDER else 3]
 
 
-def same(ours, theirs, what):
-    """Equal dtypes, shapes and values; None where the other is None."""
-    assert len(ours) == len(theirs), what
-    for a, b in zip(ours, theirs, strict=True):
-        assert (a is None) == (b is None), f"{what}: {a} for {b}"
-        if a is not None:
-            assert a[:2] == b[:2], f"{what}: {a} for {b}"
-            np.testing.assert_allclose(a[2], b[2], rtol=1e-6, atol=1e-12, err_msg=what)
-
-
 def test_all_is_recorded():
     assert set(RECORD) == set(record_index.EXPRESSIONS) and len(GIVEN) > 100
 
@@ -65,32 +56,9 @@ def test_refuses(text):
 @pytest.mark.slow
 def test_a_program_gives_the_same():
     """All of them as one program, gradients included."""
-    functions = [record_index.parts_of(tf, text) for text in TRACED]
-    feeds, counts = [a for _, arrays in functions for a in arrays], []
-
-    def function(*tensors):
-        rest, outputs = iter(tensors), []
-        counts.clear()
-        for expression, arrays in functions:
-            inputs = [next(rest) for _ in arrays]
-            parts = record_index.answers(tf, expression, inputs)
-            counts.append([[y is not None for y in part] for part in parts])
-            outputs += [y for part in parts for y in part if y is not None]
-        return outputs
-
-    run = Executable(trace(function, *feeds))
-    results = iter(run(*feeds))
-    for text, parts in zip(TRACED, counts, strict=True):
-        for wanted, known in zip(answer_to(text), parts):
-            found = [next(results) if is_there else None for is_there in known]
-            ours = [None if y is None else described(y) for y in found]
-            same(ours, wanted, text)
-        for known in parts[len(answer_to(text)) :]:
-            [next(results) for is_there in known if is_there]
-
-
-def described(array):
-    return [array.dtype.name, list(array.shape), array.tolist()]
+    for text, found in run_as_program(TRACED, record_index.parts_of).items():
+        for part, wanted in zip(found, answer_to(text)):
+            same(part, wanted, text)
 
 
 WRONG = {
