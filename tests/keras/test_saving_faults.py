@@ -109,6 +109,22 @@ def short_disk():
 @pytest.mark.parametrize("name", ["w.safetensors", "w.weights.h5", "m.keras"])
 def test_a_full_disk_is_named(name, short_disk, tmp_path):
     model = keras.Sequential([keras.Input((100,)), L.Dense(1000)])
-    with pytest.raises(Exception, match="File too large"):
+    with pytest.raises(OSError, match=f"File too large.*{name}"):
         (model.save if name == "m.keras" else model.save_weights)(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.weights.h5"])
+def test_a_disk_without_room_is_an_oserror_that_names_the_file(name, tmp_path):
+    import resource
+
+    model = keras.Sequential([keras.Input((50,)), keras.layers.Dense(400)])
+    model.save_weights(tmp_path / name)
+    before, kept = (tmp_path / name).read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, kept[1]))
+    try:
+        with pytest.raises(OSError, match=name):
+            model.save_weights(tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, kept)
+    assert (tmp_path / name).read_bytes() == before and len(list(tmp_path.iterdir())) == 1

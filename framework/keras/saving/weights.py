@@ -6,7 +6,10 @@ layer's class.
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -163,6 +166,7 @@ def walk_container(container: Any, place: str, seen: set) -> Iterator[tuple[str,
 
 def save_safetensors(path: Path, parts: list, states_of: str) -> None:
     """One tensor per weight, named place/vars/number."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     arrays = {}
@@ -172,7 +176,12 @@ def save_safetensors(path: Path, parts: list, states_of: str) -> None:
     with written_whole(path) as temporary:
         temporary.touch()
         mode = temporary.stat().st_mode  # safetensors gives its own: readable by the owner only
-        save_file(arrays, temporary, metadata={"format": "framework", STATES: states_of})
+        try:
+            save_file(arrays, temporary, metadata={"format": "framework", STATES: states_of})
+        except SafetensorError as error:  # a full disk: an OSError like that of every other file
+            found = re.search(r"os error (\d+)", str(error))
+            code = int(found[1]) if found else errno.EIO
+            raise OSError(code, os.strerror(code)) from error
         temporary.chmod(mode)
 
 
