@@ -14,6 +14,7 @@ from framework.engine import ops
 from framework.engine.backward import pullback
 from framework.engine.op import Op
 from framework.engine.program import ACTIVE, Line
+from framework.engine.slices import dense
 from framework.engine.tensor import Spec, Tensor
 
 FREED = (
@@ -121,6 +122,10 @@ class Recorder:
     def __exit__(self, *_) -> None:
         ACTIVE.tapes = self._outer
 
+    def watches(self, tensors: Any) -> bool:
+        """Whether a call on these tensors would be remembered."""
+        return any([self.known.get(x.id) is not None for x in tensors])
+
     def record(self, op: Op, inputs: tuple, attrs: dict, outs: tuple) -> None:
         """Called by every op call."""
         if op.rule is None:
@@ -199,7 +204,7 @@ def gradients(
     if not retain_graph:
         for history in histories:
             history.free()
-    return {slot: found[slot] for slot in sources if slot in found}, known
+    return {slot: dense(found[slot]) for slot in sources if slot in found}, known
 
 
 def accumulate(leaf: Any, gradient: Any, in_place: bool) -> None:

@@ -9,14 +9,17 @@ import numpy as np
 from framework.engine import ops
 from framework.engine.op import Op
 from framework.engine.program import Line
+from framework.engine.slices import IndexedSlices, added, dense
 from framework.engine.tensor import Spec, Tensor
+
+PASSING = (ops.identity, ops.read)  # their rules give what they get, IndexedSlices too
 
 
 def pullback(
     lines: list[Line], cotangents: dict[int, Tensor], sources: set[int]
 ) -> dict[int, Tensor]:
     """Carry cotangents {slot: g} from the outputs of `lines` (in the order they ran) to the slots
-    in `sources`."""
+    in `sources`; some are IndexedSlices."""
     reached = reachable(lines, sources)
     for line, wants in reversed(reached):
         if len(line.outs) == 1:
@@ -27,14 +30,16 @@ def pullback(
             )
             if g is None:
                 continue
+            if type(g) is IndexedSlices and line.op not in PASSING:
+                g = dense(g)
         else:
-            g = tuple([cotangents.get(slot) for slot in line.outs])
+            g = tuple([dense(cotangents.get(slot)) for slot in line.outs])
             if all([part is None for part in g]):
                 continue
         for slot, wanted, gx in zip(line.inputs, wants, apply_rule(line, g, wants), strict=True):
             if gx is not None and wanted:
                 known = cotangents.get(slot)
-                cotangents[slot] = gx if known is None else ops.add(known, gx)
+                cotangents[slot] = gx if known is None else added(gx, known)
     return cotangents
 
 

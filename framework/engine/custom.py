@@ -23,6 +23,10 @@ class Custom:
 
     name = "custom_gradient"
     takes_wants = False
+    forward = None  # in a Program it is a line that is not run
+    writes, outs, needs = (), 1, ()
+    is_view = is_random = False
+    scalar = places = None
 
     def __init__(self, rule: Callable):
         self.rule = rule
@@ -52,12 +56,13 @@ def custom_gradient(f: Callable | None = None) -> Any:
         with recorded_by(*ACTIVE.tapes, reads):
             result, grad_fn = f(*args, **kwargs)
         with recorded_by():  # slots of their own: only the custom rule leads back from them
-            outs = [ops.identity(as_tensor(x)) for x in nest.flatten(result)]
+            outs = [ops.stop_gradient(as_tensor(x)) for x in nest.flatten(result)]
         ids = {x.id for x in given}
         variables = [v for v in reads.variables.values() if v.id not in ids]
         rule = rule_of(f, grad_fn, len(given), variables)
-        for tape in ACTIVE.tapes:
-            tape.record(Custom(rule), (*given, *variables), {}, tuple(outs))
+        trace = [] if ACTIVE.trace is None else [ACTIVE.trace]
+        for recorder in (*ACTIVE.tapes, *trace):
+            recorder.record(Custom(rule), (*given, *variables), {}, tuple(outs))
         return nest.pack_sequence_as(result, outs)
 
     return wrapped
@@ -68,6 +73,10 @@ class VariableReads:
 
     def __init__(self):
         self.variables: dict[int, Any] = {}
+
+    def watches(self, tensors: Any) -> bool:
+        """No: it keeps no values."""
+        return False
 
     def record(self, op: Any, inputs: tuple, attrs: dict, outs: tuple) -> None:
         """Called by every op call."""

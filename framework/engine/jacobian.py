@@ -13,6 +13,7 @@ import numpy as np
 
 from framework.engine import ops
 from framework.engine.backward import pullback
+from framework.engine.slices import dense
 from framework.engine.tensor import Tensor
 
 
@@ -62,5 +63,5 @@ def stacked(rows: list[dict], source: Tensor, shape: tuple, axis: int) -> Tensor
     if not rows:  # a target without elements
         return ops.broadcast_to(Tensor(np.zeros((), source.array.dtype)), shape=shape)
     zeros = ops.zeros_like(source)
-    parts = [zeros if g is None else g for g in found]
+    parts = [zeros if g is None else dense(g) for g in found]
     return ops.reshape(ops.stack(parts, axis=axis), shape=shape)

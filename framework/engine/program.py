@@ -55,6 +55,7 @@ class Program:
         self.specs: dict[int, Any] = {} if specs is None else specs
         self.constants: dict[int, np.ndarray] = {} if constants is None else constants
         self.variables: dict[int, Any] = {} if variables is None else variables
+        self.made: list[Any] = []  # Variables that were created while this was traced
 
     def with_lines(self, lines: list[Line], outputs: tuple | None = None) -> Program:
         """A Program with other lines (and outputs) over the same slots."""
@@ -102,6 +103,8 @@ class Program:
             return values[slot]
 
         for line in self.lines:
+            if line.op.forward is None:  # a rule of a custom gradient
+                continue
             result = line.op.forward(
                 *[read(line, i, s) for i, s in enumerate(line.inputs)], **line.attrs
             )

@@ -17,6 +17,7 @@ from framework.engine.jacobian import (
     jacobian_rows,
 )
 from framework.engine.program import ACTIVE, Line
+from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor, as_tensor
 
 LOG = logging.getLogger("framework")
@@ -112,6 +113,13 @@ class GradientTape:
         finally:
             self._start()
 
+    def watches(self, tensors: Any) -> bool:
+        """Whether the tape would record a call on these tensors."""
+        for x in tensors:
+            if x.id in self._slots or (self._watches_variables and x.trainable):
+                return True
+        return False
+
     def record(self, op: Any, inputs: tuple, attrs: dict, outs: tuple) -> None:
         """Called by every op call of this thread while the tape is active."""
         slots, ids = self._slots, [x.id for x in inputs]
@@ -142,7 +150,7 @@ class GradientTape:
         not.
         """
         unconnected = self._check_call(unconnected_gradients)
-        targets = [check_target(t) for t in nest.flatten(target)]
+        targets = [check_target(values_of(t)) for t in nest.flatten(target)]
         flat = [check_source(s) for s in nest.flatten(sources)]
         cotangents = start(
             targets, nest.flatten(output_gradients) if output_gradients is not None else []
@@ -269,7 +277,7 @@ class GradientTape:
         `sources`. A non-persistent tape whose gradient() was called remembers the reasons of that
         call. Raises TypeError or ValueError for what `gradient` refuses.
         """
-        targets = [check_target(t) for t in nest.flatten(target)]
+        targets = [check_target(values_of(t)) for t in nest.flatten(target)]
         flat = [check_source(s) for s in nest.flatten(sources)]
         if not flat or not targets:
             return reasons.nothing_given(sources, targets)
@@ -281,6 +289,11 @@ class GradientTape:
 def zeros(shape: tuple, like: Tensor) -> Tensor:
     """Zeros of the dtype of `like`."""
     return ops.broadcast_to(Tensor(np.zeros((), like.array.dtype)), shape=shape)
+
+
+def values_of(target: Any) -> Any:
+    """Of IndexedSlices the values: their sum is that of the whole."""
+    return target.values if isinstance(target, IndexedSlices) else target
 
 
 def check_target(target: Any) -> Tensor:

@@ -334,4 +334,6 @@ def as_tensor(value: Any, dtype: Any = None) -> Tensor:
                 f"{value.dtype.name}: {value!r}"
             )
         return value
+    if hasattr(value, "__tf_tensor__"):  # TensorFlow's protocol: IndexedSlices, the user's own
+        return as_tensor(value.__tf_tensor__(dtype, None), dtype)
     return Tensor(as_array(value, dtype))

@@ -73,6 +73,8 @@ class Variable(Tensor):
         self.trainable = bool(trainable)
         self._take(value)
         Tensor.__init__(self, self.array)
+        if ACTIVE.trace is not None:
+            ACTIVE.trace.made.append(self)
 
     def _take(self, value: np.ndarray) -> None:
         """Move to fresh memory that holds `value`."""

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine.op import Op, Sample
+from framework.engine.slices import dense
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
 
@@ -108,7 +109,7 @@ def gradients_of(
         outputs = float_outputs(function(*inputs))
     if not outputs:
         return [None] * len(places)
-    return tape.gradient(outputs, watched, output_gradients=list(weights))
+    return [dense(g) for g in tape.gradient(outputs, watched, output_gradients=list(weights))]
 
 
 def derivative(

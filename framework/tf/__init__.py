@@ -9,6 +9,7 @@ from framework import __version__
 from framework.engine import door, dtypes
 from framework.engine.custom import custom_gradient, grad_pass_through, recompute_grad
 from framework.engine.dtypes import DType, TensorShape
+from framework.engine.slices import IndexedSlices
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
@@ -39,6 +40,7 @@ from framework.tf.arrays import (
 )
 from framework.tf.call import constant, convert_to_tensor
 from framework.tf.clip import clip_by_global_norm, clip_by_norm, clip_by_value
+from framework.tf.control_flow import cond, function, map_fn, switch_case, while_loop
 from framework.tf.create import (
     executing_eagerly,
     eye,

@@ -17,7 +17,7 @@ PLAIN = {type(None), bool, int, float, str}
 def tensor(value: Any, dtype: Any = None) -> Tensor:
     """`value` as a Tensor; a list with tensors in it is stacked, so that tapes see it. Arrays are
     copied: their owner may write to them, a Tensor never changes."""
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor) or hasattr(value, "__tf_tensor__"):
         return as_tensor(value, dtype)
     if isinstance(value, (list, tuple)) and has_tensor(value):
         return stacked(value, dtype)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from framework.engine import door, ops
+from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
 from framework.tf.linalg import global_norm
 
 
-def clip_by_value(
-    t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None
-) -> Tensor:
+def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None) -> Any:
     """t limited to [min, max]; slope 1 inside and at the bounds, 0 outside."""
+    if isinstance(t, IndexedSlices):
+        return t.with_values(clip_by_value(t.values, clip_value_min, clip_value_max))
     t = tensor(t)
     bounds = (clip_value_min, clip_value_max)
     if all([isinstance(b, (int, float)) for b in bounds]):
@@ -23,8 +24,10 @@ def clip_by_value(
     return ops.where(t < low, low, ops.where(t > high, high, t))
 
 
-def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Tensor:
+def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Any:
     """t clip_norm / max(|t|, clip_norm), with the Euclidean norm |t| over `axes`."""
+    if isinstance(t, IndexedSlices):
+        return t.with_values(clip_by_norm(t.values, clip_norm, axes))
     t = tensor(t)
     total = ops.sum(ops.square(t), axis=door.static(axes), keepdims=True)
     is_zero = ops.equal(total, ops.zeros_like(total))
@@ -42,4 +45,11 @@ def clip_by_global_norm(
     clip_norm = tensor(clip_norm, length.dtype)
     scale = clip_norm * ops.minimum(1.0 / length, 1.0 / clip_norm)
     scale = scale + (length - length)  # NaN where the norm is not finite
-    return [None if x is None else tensor(x) * scale for x in t_list], length
+    return [scaled(x, scale) for x in t_list], length
+
+
+def scaled(x: Any, scale: Tensor) -> Any:
+    """x scale; of IndexedSlices the values, None stays."""
+    if isinstance(x, IndexedSlices):
+        return x.with_values(x.values * scale)
+    return None if x is None else tensor(x) * scale

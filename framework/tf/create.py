@@ -11,6 +11,7 @@ from framework.engine import door, ops
 from framework.engine.dtypes import as_dtype
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.program import ACTIVE
+from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
 
@@ -109,7 +110,7 @@ def size(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
 
 def is_tensor(x: Any) -> builtins.bool:
     """True for tensors and Variables."""
-    return isinstance(x, Tensor)
+    return isinstance(x, (Tensor, IndexedSlices))
 
 
 def executing_eagerly() -> builtins.bool:

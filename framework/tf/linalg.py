@@ -9,6 +9,7 @@ import numpy as np
 
 from framework.engine import door, ops
 from framework.engine.errors import InvalidArgumentError
+from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor
 from framework.tf.call import renamed, tensor
 from framework.tf.call import tensor as as_tensor
@@ -184,8 +185,11 @@ def matvec(
 
 
 def global_norm(t_list: Any, name: str | None = None) -> Tensor:
-    """sqrt of the sum of the squares of all elements of all tensors; None counts as nothing."""
-    parts = [ops.sum(ops.square(tensor(x))) for x in t_list if x is not None]
+    """sqrt of the sum of the squares of all elements of all tensors; None counts as nothing,
+    IndexedSlices by their values.
+    """
+    given = [x.values if isinstance(x, IndexedSlices) else x for x in t_list if x is not None]
+    parts = [ops.sum(ops.square(tensor(x))) for x in given]
     total = parts[0]
     for part in parts[1:]:
         total = ops.add(total, part)

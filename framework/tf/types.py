@@ -5,9 +5,11 @@ from __future__ import annotations
 import enum
 from typing import Any
 
+import numpy as np
+
 from framework.engine import dtypes
 from framework.engine.dtypes import DType, TensorShape
-from framework.engine.tensor import Tensor
+from framework.engine.tensor import Spec, Tensor, as_tensor
 
 
 class UnconnectedGradients(enum.Enum):
@@ -43,6 +45,26 @@ class TensorSpec:
         return (
             self.shape is None or value.shape is None or self.shape.is_compatible_with(value.shape)
         )
+
+    def fit(self, value: Any, what: str) -> Tensor:
+        """`value` as a tensor of this spec; TypeError, starting with `what`, if it is none.
+
+        Numbers and arrays take the dtype, a Tensor must have it.
+        """
+        is_tensor = isinstance(value, Tensor)
+        try:
+            x = value if is_tensor else as_tensor(np.asarray(value, self.dtype.as_numpy_dtype))
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{what} `Can not cast {value!r} to {self!r}`: {error}") from None
+        if not self.is_compatible_with(x):
+            raise TypeError(f"{what} `Can not cast {TensorSpec.from_tensor(x)!r} to {self!r}`")
+        return x
+
+    def example(self) -> Tensor:
+        """A tensor of this shape and dtype without a value."""
+        if self.shape is None or not self.shape.is_fully_defined():
+            raise ValueError(f"{self!r}: every dimension is wanted; each shape has its own trace")
+        return Tensor(Spec(tuple(self.shape), self.dtype.dtype))
 
     def __eq__(self, other: object) -> bool:
         parts = ("shape", "dtype", "name")

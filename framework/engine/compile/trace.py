@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,14 +30,20 @@ def trace_structure(function: Callable, *likes: Any) -> tuple[Program, Any]:
     ]
     program = Program([x.id for x in inputs])
     program.specs.update({x.id: x.array for x in inputs})
-    outer, tapes = ACTIVE.trace, ACTIVE.tapes
-    if outer is not None:
-        raise RuntimeError("trace: a trace is active already")
-    ACTIVE.trace, ACTIVE.tapes = program, ()
-    try:
+    with tracing(program):
         outputs = function(*inputs)
         leaves = [ops.identity(as_tensor(x)) for x in nest.flatten(outputs) if x is not None]
-    finally:
-        ACTIVE.trace, ACTIVE.tapes = outer, tapes
     program.outputs = tuple([x.id for x in leaves])
     return program, outputs
+
+
+@contextlib.contextmanager
+def tracing(program: Program) -> Iterator[None]:
+    """Within this block op calls become lines of `program`; tapes, and a trace, from outside
+    are off."""
+    outer, tapes = ACTIVE.trace, ACTIVE.tapes
+    ACTIVE.trace, ACTIVE.tapes = program, ()
+    try:
+        yield
+    finally:
+        ACTIVE.trace, ACTIVE.tapes = outer, tapes

@@ -24,6 +24,7 @@ from framework.engine.ops import (
     operators,
     random,
     reduce,
+    rows,
     scan,
     scatter,
     segment,

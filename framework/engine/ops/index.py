@@ -15,6 +15,7 @@ from framework.engine.ops.create import cast
 from framework.engine.ops.elementwise import add
 from framework.engine.ops.logical import less, where
 from framework.engine.ops.shape import strided_slice
+from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Spec, Tensor, as_tensor
 
 GATHERS = (
@@ -74,7 +75,11 @@ def _(out, x, indices, control):
 
 @gather.vjp("indices")
 def _(g, out, x, indices, *, axis=0):
-    return gather_grad(g, indices, whole=x.array.shape, axis=axis), None
+    whole = x.array.shape
+    if axis == 0:
+        rows = reshape(g, shape=(indices.array.size, *whole[1:]))
+        return IndexedSlices(rows, reshape(indices, shape=(-1,)), whole), None
+    return gather_grad(g, indices, whole=whole, axis=axis), None
 
 
 def gather_grad_forward(g, indices, whole, axis):

@@ -12,6 +12,8 @@ import numpy as np
 from framework.engine.op import Op
 from framework.engine.ops.constants import operand
 from framework.engine.ops.index import getitem_of
+from framework.engine.ops.rows import HOWS
+from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor, as_tensor
 from framework.engine.variable import Variable
 
@@ -106,6 +108,26 @@ def assigner(op: Op) -> Callable:
     return method
 
 
+def scatterer(op: Op, how: str) -> Callable:
+    """The method of Variable that writes the rows of IndexedSlices."""
+
+    def method(variable, sparse_delta, use_locking=False, name=None):
+        if not isinstance(sparse_delta, IndexedSlices):
+            raise TypeError(
+                "Argument `sparse_delta` must be a `tf.IndexedSlices`. Received arg: "
+                f"{sparse_delta}"
+            )
+        op(variable, sparse_delta.indices, as_tensor(sparse_delta.values, variable.dtype), how=how)
+        return variable
+
+    method.__name__ = f"scatter_{how}"
+    method.__doc__ = (
+        f"Rows of the Variable, at the indices of IndexedSlices: {how} by its values; an index "
+        "that occurs twice counts twice. Returns the Variable."
+    )
+    return method
+
+
 def bind(ops: dict[str, Op]) -> None:
     """Give Tensor its operators and Variable its methods that are ops."""
     for name, op in {**BINARY, **LOGICAL}.items():
@@ -124,6 +146,9 @@ def bind(ops: dict[str, Op]) -> None:
     setattr(Tensor, "__getitem__", getitem_of)  # noqa: B010
     for name in ("assign", "assign_add", "assign_sub"):
         setattr(Variable, name, assigner(ops[name]))
+    setattr(Variable, "sparse_read", lambda v, indices, name=None: ops["gather"](v, indices))  # noqa: B010
+    for how in HOWS:
+        setattr(Variable, f"scatter_{how}", scatterer(ops["assign_rows"], how))
     for name in ("read_value", "value"):
         setattr(Variable, name, read_of(ops["read"], name))
 

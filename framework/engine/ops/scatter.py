@@ -214,6 +214,8 @@ def depth_of(name: str, indices: Tensor, ndim: int) -> int:
 
 def as_rows(x: Tensor, depth: int) -> Tensor:
     """x with its first `depth` axes joined."""
+    if depth == 1:  # so that the gradient stays IndexedSlices
+        return x
     shape = tuple(x.array.shape)
     return reshape(x, shape=(math.prod(shape[:depth]), *shape[depth:]))
 

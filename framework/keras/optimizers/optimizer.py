@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from framework.engine import ops
+from framework.engine.slices import dense
 from framework.engine.spelling import suggest
 from framework.engine.tensor import Tensor
 from framework.keras import configurable
@@ -37,6 +38,7 @@ class Optimizer(Configurable, kind="optimizer"):
     each gradient's norm, of each element, of the norm of all gradients; 0: no limit.
     """
 
+    takes_rows = False  # whether `update` can do with IndexedSlices
     slots: tuple[tuple[str, ...], ...] = ()  # groups: the states of a group lie together
 
     def __init__(
@@ -184,6 +186,10 @@ class Optimizer(Configurable, kind="optimizer"):
     def apply_gradients(self, grads_and_vars: Iterable[tuple]) -> Tensor:
         """Update the variables of (gradient, variable) pairs; a None gradient is left out with a
         warning.
+
+        IndexedSlices count as the dense gradient that they stand for: rows of one index are summed
+        before anything is computed from them. (Keras with TensorFlow takes each apart in Adam,
+        RMSprop and Adagrad, which is another step.)
         """
         pairs = list(grads_and_vars)
         self.apply([g for g, _ in pairs], [v for _, v in pairs])
@@ -207,12 +213,17 @@ class Optimizer(Configurable, kind="optimizer"):
                 "was built with; compile() again, with a new optimizer, makes states for it"
             )
         rate, updated = self.learning_rate, [v for _, v in pairs]
-        grads = self._clip([g for g, _ in pairs])
+        grads = self._clip([g if self._keeps_rows() else dense(g) for g, _ in pairs])
         self._decay(updated, rate)
         for g, v in zip(grads, updated):
             self.update(v, g, in_dtype(rate, v), *self._states[id(v)])
         constrain(updated)
         self.iterations.assign_add(1)
+
+    def _keeps_rows(self) -> bool:
+        """Whether IndexedSlices reach `update` as they are."""
+        limits = (self.clipnorm, self.clipvalue, self.global_clipnorm)
+        return self.takes_rows and not any(is_limit(limit) for limit in limits)
 
     def _decay(self, variables: list, rate: Tensor) -> None:
         """v = v - rate weight_decay v (Loshchilov and Hutter 2019)"""

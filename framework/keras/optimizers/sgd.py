@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from framework.engine import ops
+from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor
 from framework.keras.optimizers.optimizer import Optimizer
 from framework.keras.variable import Variable
@@ -28,9 +29,16 @@ class SGD(Optimizer):
         self.momentum, self.nesterov = momentum, nesterov
         self.slots = (("momentum",),) if momentum else ()
 
-    def update(self, p: Any, g: Tensor, rate: Tensor, *states: Variable) -> None:
-        """One op per parameter."""
-        if not states:
+    @property
+    def takes_rows(self) -> bool:
+        """Without momentum a row without gradient stays where it is."""
+        return not self.momentum
+
+    def update(self, p: Any, g: Any, rate: Tensor, *states: Variable) -> None:
+        """One op per parameter; of IndexedSlices only the rows are touched."""
+        if isinstance(g, IndexedSlices):
+            ops.assign_rows(p, g.indices, g.values * rate, how="sub")
+        elif not states:
             ops.sgd_update(p, g, rate)
         else:
             ops.momentum_update(p, *states, g, rate, momentum=self.momentum, nesterov=self.nesterov)

@@ -10,6 +10,7 @@ import numpy as np
 
 from framework import distributed
 from framework.engine import ops, reduce
+from framework.engine.slices import dense
 from framework.keras.step import shard
 
 
@@ -22,6 +23,7 @@ def all_reduce_step(gradients: list, loss: Any) -> tuple[list, Any]:
     """
     if reduce.world_size() == 1:
         return gradients, loss
+    gradients = [dense(g) for g in gradients]
     present = [g for g in gradients if g is not None]
     tensors = weighed([*present, ops.reshape(loss, shape=(1,))])
     flat = ops.all_reduce(ops.pack(*tensors))

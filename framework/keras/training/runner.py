@@ -13,7 +13,7 @@ import numpy as np
 from framework.distributed import comm, rank, size
 from framework.distributed.shard import part
 from framework.engine import ops
-from framework.engine.errors import TraceError
+from framework.engine.errors import TraceError, place_of
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
 from framework.keras.step import shard
@@ -183,14 +183,3 @@ def is_left_alone() -> bool:
     """Whether this rank waits in a collective for ranks that were interrupted before it."""
     since = comm().waiting_since
     return since is not None and time.monotonic() - since > ALONE_SECONDS
-
-
-def place_of(error: TraceError) -> str:
-    """Where the user's code asked for a value: the last frame outside this package."""
-    frames, trail = [], error.__traceback__
-    while trail is not None:
-        frames.append((trail.tb_frame.f_code.co_filename, trail.tb_lineno))
-        trail = trail.tb_next
-    package = __file__.rsplit("keras", 1)[0]
-    outside = [f for f in frames if not f[0].startswith(package)]
-    return f" ({outside[-1][0]}:{outside[-1][1]})" if outside else ""

@@ -20,6 +20,11 @@ def replaced(line: Line, same: dict[int, int]) -> Line:
     return line if inputs == line.inputs else line.with_inputs(inputs)
 
 
+def drop_rules(program: Program) -> Program:
+    """Without the lines that are there for gradients only: those of custom gradients."""
+    return program.with_lines([line for line in program.lines if line.op.forward is not None])
+
+
 def fold(program: Program) -> Program:
     """Compute now what depends on constants only, unless that makes a larger constant
     (broadcast_to)."""

@@ -1,0 +1,186 @@
+"""Compiled: a Program that is called on Tensors, and differentiated, as if it were one op.
+
+A tape sees a call as one Line. Its rule runs a second Program, traced from the pullback of the
+first one's lines; that one is a Compiled too, so derivatives of every order come from here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from framework.engine import ops
+from framework.engine.backward import filled_like, pullback
+from framework.engine.compile.trace import tracing
+from framework.engine.compile.vm import Executable
+from framework.engine.program import ACTIVE, Line, Program
+from framework.engine.slices import dense
+from framework.engine.tensor import Spec, Tensor
+
+# So many runs on NumPy before kernels are made ready: a function that is called once, as in a
+# test, would wait longer for them than they save.
+PATIENCE = 2
+
+
+class Compiled:
+    """Calls of one Program. `variables`: those of floats that it reads or writes.
+
+    It runs on NumPy at first, then on the VM; with a tape that watches, a version of it runs that
+    also returns what the gradient needs ("residuals": slots of the program).
+    """
+
+    name = "function"
+    takes_wants = True
+    forward = None  # a Line of it is there to be differentiated, not to be run again
+
+    def __init__(self, program: Program, patience: int = PATIENCE):
+        self.program = program
+        self.variables = [v for v in program.variables.values() if v.array.dtype.kind == "f"]
+        self._patience = {False: patience, True: patience}
+        self._executables: dict[bool, Executable] = {}
+        self._backward: dict[tuple, Compiled] = {}
+        self._residuals: tuple | None = None
+
+    def __call__(self, inputs: list[Tensor]) -> list[Tensor]:
+        """The program's outputs for its inputs."""
+        if ACTIVE.trace is not None:
+            return replay(self.program, inputs)
+        seen = (*inputs, *self.variables)
+        is_watched = any([tape.watches(seen) for tape in ACTIVE.tapes])
+        outs = tuple([Tensor(a) for a in self._run([x.array for x in inputs], is_watched)])
+        for tape in ACTIVE.tapes:
+            tape.record(self, seen, {}, outs)
+        return list(outs[: len(self.program.outputs)])
+
+    def _run(self, arrays: list, with_residuals: bool) -> list[np.ndarray]:
+        if self._patience[with_residuals] > 0:
+            self._patience[with_residuals] -= 1
+            return self._version(with_residuals).run(*arrays)
+        if with_residuals not in self._executables:
+            self._executables[with_residuals] = Executable(self._version(with_residuals))
+        return self._executables[with_residuals](*arrays)
+
+    def _version(self, with_residuals: bool) -> Program:
+        program = self.program
+        more = self.residuals if with_residuals else ()
+        return program.with_lines(program.lines, (*program.outputs, *more))
+
+    @property
+    def residuals(self) -> tuple:
+        """The slots whose values some gradient rule on the way may read."""
+        if self._residuals is None:
+            self._residuals = tuple(residuals_of(self.program))
+        return self._residuals
+
+    def values(self, inputs: tuple, outs: tuple) -> tuple:
+        """What a tape's Line keeps: inputs that rules may read, and the residuals."""
+        count = len(self.program.outputs)
+        own = [Spec(v.array.shape, v.array.dtype) for v in self.variables]
+        kept = [Spec(o.array.shape, o.array.dtype) for o in outs[:count]]
+        fed = [x.array for x in inputs[: len(self.program.inputs)]]
+        return (*fed, *own, *kept, *[o.array for o in outs[count:]])
+
+    def rule(self, g: Any, out: Any, *inputs: Tensor, wants: list[bool]) -> list:
+        """The vjp of one call: zeros for what the outputs do not depend on, as TensorFlow does."""
+        outs = out if isinstance(out, tuple) else (out,)
+        parts = g if isinstance(g, tuple) else (g,)
+        given = tuple([part is not None for part in parts])
+        key = given, tuple(wants)
+        if key not in self._backward:
+            self._backward[key] = self._trace_backward(given, wants)
+        backward = self._backward[key]
+        known = dict(zip(self._slots(), (*inputs, *outs), strict=True))
+        feeds = [known[slot] for slot in backward.kept]
+        found = iter(backward.compiled([*[p for p in parts if p is not None], *feeds]))
+        return [
+            (next(found) if is_found else filled_like(x, 0.0)) if wanted else None
+            for x, wanted, is_found in zip(inputs, wants, backward.found, strict=True)
+        ]
+
+    def _slots(self) -> list[int]:
+        """The program's slots of a Line's inputs and outs."""
+        own = [v.id for v in self.variables]
+        return [*self.program.inputs, *own, *self.program.outputs, *self.residuals]
+
+    def _trace_backward(self, given: tuple, wants: list[bool]) -> Backward:
+        """The Program from cotangents and kept slots to the gradients of what is wanted."""
+        program, slots = self.program, self._slots()
+        count = len(program.inputs) + len(self.variables)
+        sources = [slot for slot, wanted in zip(slots[:count], wants) if wanted]
+        targets = [slot for slot, is_given in zip(slots[count:], given) if is_given]
+        g = [Tensor(program.specs[slot]) for slot in targets]
+        back = Program([x.id for x in g], specs=dict(program.specs))
+        back.specs.update({x.id: x.array for x in g})
+        back.constants.update(program.constants)
+        with tracing(back):
+            cotangents: dict[int, Any] = {}
+            for slot, x in zip(targets, g, strict=True):
+                known = cotangents.get(slot)
+                cotangents[slot] = x if known is None else ops.add(known, x)
+            found = pullback(program.lines, cotangents, set(sources))
+            outputs = [ops.identity(dense(found[s])) for s in sources if s in found]
+        back.outputs = tuple([x.id for x in outputs])
+        made = {o for line in back.lines for o in line.outs} | set(back.inputs)
+        read = {slot for line in back.lines for slot in line.inputs} - made - set(back.constants)
+        kept = [slot for slot in dict.fromkeys(slots) if slot in read]
+        lost = read - set(kept) - set(back.variables)
+        if lost:
+            raise AssertionError(f"function: the gradient reads slots that are not kept: {lost}")
+        back.inputs = (*back.inputs, *kept)
+        is_found = [w and slot in found for slot, w in zip(slots[:count], wants)]
+        return Backward(Compiled(back), kept, is_found)
+
+
+class Backward:
+    """A traced pullback. kept: the forward slots it reads, behind the cotangents; found: which of
+    the forward inputs it gives gradients of."""
+
+    def __init__(self, compiled: Compiled, kept: list[int], found: list[bool]):
+        self.compiled, self.kept, self.found = compiled, kept, found
+
+
+def residuals_of(program: Program) -> list[int]:
+    """Slots computed by the program that a rule may read the values of."""
+    sources = {slot for slot in program.inputs if program.specs[slot].dtype.kind == "f"}
+    seen = sources | set(program.variables)
+    outside = {*program.inputs, *program.constants, *program.variables}
+    found: dict[int, None] = {}
+    for line in program.lines:
+        if line.op.rule is None or seen.isdisjoint(line.inputs):
+            continue
+        seen.update(line.outs)
+        found.update(dict.fromkeys(read_by_rule(line)))
+    if has_rules(program):  # rules of the user's own read anything
+        found.update(dict.fromkeys([o for line in program.lines for o in line.outs]))
+    return [slot for slot in found if slot not in outside]
+
+
+def read_by_rule(line: Line) -> list[int]:
+    """The slots whose values the rule of a line declares to read."""
+    needs = line.op.needs
+    slots = list(line.outs) if "outs" in needs else []
+    if "inputs" in needs:
+        return [*slots, *line.inputs]
+    return [*slots, *[slot for i, slot in enumerate(line.inputs) if i in needs]]
+
+
+def is_rule_only(line: Line) -> bool:
+    """True for a line that is no computation: the rule of a custom gradient."""
+    return line.op.forward is None
+
+
+def has_rules(program: Program) -> bool:
+    """Whether a custom gradient is among the lines."""
+    return any([is_rule_only(line) for line in program.lines])
+
+
+def replay(program: Program, inputs: list[Tensor]) -> list[Tensor]:
+    """The program's lines, called as ops again, inside another trace; without custom gradients."""
+    known: dict[int, Any] = dict(zip(program.inputs, inputs, strict=True))
+    known.update({slot: Tensor(value) for slot, value in program.constants.items()})
+    known.update(program.variables)
+    for line in program.lines:
+        made = line.op(*[known[slot] for slot in line.inputs], **line.attrs)
+        known.update(zip(line.outs, made if isinstance(made, tuple) else (made,)))
+    return [known[slot] for slot in program.outputs]

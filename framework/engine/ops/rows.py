@@ -1,0 +1,90 @@
+"""Rows of a Variable, written in place."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from framework.engine.errors import InvalidArgumentError
+from framework.engine.op import Sample, op
+from framework.engine.ops.index import check_indices
+
+HOWS = ("update", "add", "sub", "mul", "div", "min", "max")
+UFUNCS = dict(zip(HOWS[1:], (np.add, np.subtract, np.multiply, np.divide, np.minimum, np.maximum)))
+ROWS = {"dtypes": (None, np.int64, None), "top": 4}
+
+
+def check_rows(p, indices, values, how):
+    """Raise unless values[i] fits p[indices[i]]."""
+    if how not in HOWS:
+        raise ValueError(f"assign_rows: how is {how!r}, wanted one of {', '.join(HOWS)}")
+    wanted = (*indices.shape, *p.shape[1:])
+    if values.shape != wanted and values.shape != ():
+        raise InvalidArgumentError(
+            f"assign_rows: values have shape {tuple(values.shape)}, wanted {wanted}: that of "
+            f"indices {tuple(indices.shape)} and of a row of {tuple(p.shape)}"
+        )
+    if values.dtype != p.dtype:
+        raise InvalidArgumentError(
+            f"assign_rows: values have dtype {values.dtype}, wanted {p.dtype}"
+        )
+
+
+@op(
+    Sample(((4, 3), (5,), (5, 3)), {"how": "add"}, **ROWS),
+    Sample(((4, 3), (5,), (5, 3)), {"how": "update"}, **ROWS),
+    Sample(((4, 2, 3), (3,), (3, 2, 3)), {"how": "sub"}, **ROWS),
+    Sample(((4,), (2, 3), (2, 3)), {"how": "max"}, **ROWS),
+    Sample(((4, 3), (5,), ()), {"how": "mul"}, **ROWS),
+    writes=(0,),
+    infer=lambda *inputs, **attrs: (),
+    is_differentiable=False,
+)
+def assign_rows(p, indices, values, *, how):
+    """p[indices[i]] = values[i] for each i in order, or += -= *= /= min max of it; an index that
+    occurs twice counts twice. An index out of range raises InvalidArgumentError.
+    """
+    check_rows(p, indices, values, how)
+    check_indices("assign_rows", indices, p.shape[0])
+    if how == "update":
+        p[indices] = values
+    else:
+        UFUNCS[how].at(p, indices, values)
+
+
+def see_rows(outs, inputs, attrs):
+    p, indices, values = inputs
+    check_rows(p, indices, values, attrs["how"])
+    width = math.prod(p.shape[1:])
+    shapes = [(p.shape[0], width), (indices.size,), (indices.size, width)]
+    if not values.shape:
+        shapes[2] = (1, 1)
+    return [], shapes, {"how": HOWS.index(attrs["how"]), "control": "control"}
+
+
+@assign_rows.kernel(views=see_rows)
+def _(p, indices, values, how, control):
+    n, repeats = p.shape[0], values.size == 1
+    for i in range(indices.size):
+        if indices[i] < 0 or indices[i] >= n:
+            pointer_int64(control)[1] = 3  # NumPy's forward says which index is wrong
+            return
+    for i in range(indices.size):
+        row = p[indices[i]]
+        for c in range(row.size):
+            v = values[0, 0] if repeats else values[i, c]
+            if how == 0:
+                row[c] = v
+            elif how == 1:
+                row[c] += v
+            elif how == 2:
+                row[c] -= v
+            elif how == 3:
+                row[c] *= v
+            elif how == 4:
+                row[c] /= v
+            elif how == 5:
+                row[c] = v if v < row[c] or v != v else row[c]
+            else:
+                row[c] = v if v > row[c] or v != v else row[c]

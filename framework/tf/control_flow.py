@@ -1,0 +1,232 @@
+"""tf.function, and the control flow that may depend on tensors.
+
+Branches and loops are Python's here: run eagerly, each taken step is recorded by tapes like any
+other. While a function is traced they work where the value that decides is known (a Python value, a
+constant); a traced one makes the function run as plain Python, which tf.function says once.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from framework.engine import eagerly, nest, ops
+from framework.engine.compile.function import Function
+from framework.engine.errors import InvalidArgumentError
+from framework.engine.tensor import Tensor
+from framework.tf.call import tensor
+from framework.tf.types import TensorSpec, as_dtype
+
+
+def function(
+    func: Callable | None = None,
+    input_signature: Any = None,
+    autograph: bool = True,
+    jit_compile: bool | None = None,
+    reduce_retracing: bool = False,
+) -> Any:
+    """func, traced once for each signature of its arguments and run compiled; also a decorator.
+
+    input_signature: TensorSpecs that the arguments must fit. autograph=False: TraceError where the
+    function asks for the value of a traced tensor, instead of running it as plain Python.
+    jit_compile=True: kernels are made ready at the first call instead of the third.
+    reduce_retracing has nothing to reduce: each shape has its own trace, which takes milliseconds.
+    """
+    if func is None:
+        return functools.partial(
+            function,
+            input_signature=input_signature,
+            autograph=autograph,
+            jit_compile=jit_compile,
+            reduce_retracing=reduce_retracing,
+        )
+    return Function(func, input_signature, autograph, jit_compile)
+
+
+def run_functions_eagerly(run_eagerly: bool) -> None:
+    """Let tf.function run its functions as plain Python, or compile them again."""
+    eagerly.set_eager(run_eagerly)
+
+
+def functions_run_eagerly() -> bool:
+    """Whether tf.function runs its functions as plain Python."""
+    return eagerly.is_eager()
+
+
+def cond(
+    pred: Any,
+    true_fn: Callable | None = None,
+    false_fn: Callable | None = None,
+    name: str | None = None,
+) -> Any:
+    """true_fn() if pred else false_fn(); both without arguments."""
+    for word, branch in (("true_fn", true_fn), ("false_fn", false_fn)):
+        if not callable(branch):
+            raise TypeError(f"'{word}' must be callable.")
+    return true_fn() if is_true(pred) else false_fn()  # type: ignore[misc]
+
+
+def is_true(pred: Any) -> bool:
+    """The truth of one value."""
+    if isinstance(pred, Tensor) and pred.array.size != 1:
+        raise ValueError(
+            "The truth value of an array with more than one element is ambiguous: the predicate "
+            f"has shape {tuple(pred.shape)}"
+        )
+    return bool(pred)
+
+
+def switch_case(
+    branch_index: Any, branch_fns: Any, default: Callable | None = None, name: str = "switch_case"
+) -> Any:
+    """branch_fns[branch_index](); `default`, or the last branch, for an index that is none.
+
+    branch_fns: functions without arguments, a dict {index: function} or a list of such pairs.
+    """
+    if not isinstance(branch_index, Tensor):
+        raise TypeError(f"'branch_index' must be a Tensor, got {type(branch_index)}")
+    if branch_index.array.dtype.kind not in "iu":
+        raise TypeError(f"'branch_index' must be integers, got {branch_index.dtype.name}")
+    branches = branches_of(branch_fns)
+    index = int(branch_index)
+    if 0 <= index < len(branches):
+        return branches[index]()
+    return (default or branches[-1])()
+
+
+def branches_of(branch_fns: Any) -> list[Callable]:
+    """The branches in the order of their indices."""
+    pairs = list(branch_fns.items()) if isinstance(branch_fns, dict) else list(branch_fns)
+    if not pairs:
+        raise ValueError("switch_case: branch_fns must not be empty")
+    if not all(isinstance(pair, tuple) for pair in pairs):
+        pairs = list(enumerate(pairs))
+    indices = sorted(i for i, _ in pairs)
+    if indices != list(range(len(pairs))):
+        raise ValueError(
+            f"branch indices (keys) must form contiguous range of [0 to {len(pairs)}) but found "
+            f"{{{','.join(str(i) for i in indices)}}}"
+        )
+    for _, branch in pairs:
+        if not callable(branch):
+            raise TypeError(f"switch_case: branch {branch!r} must be callable")
+    return [branch for _, branch in sorted(pairs, key=lambda pair: pair[0])]
+
+
+def while_loop(
+    cond: Callable,
+    body: Callable,
+    loop_vars: Any,
+    shape_invariants: Any = None,
+    parallel_iterations: int = 10,
+    back_prop: bool = True,
+    swap_memory: bool = False,
+    maximum_iterations: Any = None,
+    name: str | None = None,
+) -> Any:
+    """loop_vars = body(*loop_vars) as long as cond(*loop_vars) holds; the last loop_vars.
+
+    maximum_iterations: a limit on the number of rounds. shape_invariants, parallel_iterations and
+    swap_memory are TensorFlow's advice to a graph that is built before it runs: nothing to do.
+    back_prop=False: no gradient flows back through the loop.
+    """
+    for word, given in (("cond", cond), ("body", body)):
+        if not callable(given):
+            raise TypeError(f"'{word}' must be callable.")
+    if not isinstance(loop_vars, (list, tuple)) or not len(loop_vars):
+        raise ValueError("'loop_vars' must be a list or tuple with at least one element")
+    limit = None if maximum_iterations is None else int(maximum_iterations)
+    wanted, done = form_of(loop_vars), 0
+    while (limit is None or done < limit) and is_true(cond(*loop_vars)):
+        found = body(*loop_vars)
+        if len(loop_vars) == 1 and not isinstance(found, (list, tuple)):
+            found = type(loop_vars)([found])
+        if form_of(found) != wanted:
+            raise ValueError(
+                "while_loop: The two structures don't have the same nested structure: loop_vars "
+                f"are {loop_vars}, the body gave {found}"
+            )
+        loop_vars, done = found, done + 1
+    loop_vars = nest.map_structure(tensor, loop_vars)
+    return loop_vars if back_prop else nest.map_structure(ops.stop_gradient, loop_vars)
+
+
+def form_of(structure: Any) -> Any:
+    """The structure without its leaves; lists and tuples on top count alike."""
+    if isinstance(structure, dict):
+        return {key: form_of(structure[key]) for key in sorted(structure)}
+    if isinstance(structure, (list, tuple)):
+        return [form_of(part) for part in structure]
+    return None
+
+
+def map_fn(
+    fn: Callable,
+    elems: Any,
+    dtype: Any = None,
+    parallel_iterations: int | None = None,
+    back_prop: bool = True,
+    swap_memory: bool = False,
+    infer_shape: bool = True,
+    name: str | None = None,
+    fn_output_signature: Any = None,
+) -> Any:
+    """fn applied to the parts elems[i] along the first axis, its results behind each other.
+
+    elems: a tensor or a structure of them. fn_output_signature (or dtype): dtypes or TensorSpecs in
+    the structure of the result, where that is not elems'. parallel_iterations, swap_memory and
+    infer_shape are advice to a graph; back_prop=False stops gradients.
+    """
+    flat = [tensor(x) for x in nest.flatten(elems)]
+    if not flat:
+        raise ValueError(
+            "elems must be a Tensor or (possibly nested) sequence of Tensors. "
+            f"Got {elems!r}, which does not contain any Tensors."
+        )
+    count = common_length(flat, "map_fn")
+    wanted = fn_output_signature if fn_output_signature is not None else dtype
+    like = elems if wanted is None else wanted
+    dtypes = nest.flatten(nest.map_structure(dtype_of, flat if wanted is None else wanted))
+    if not count:
+        one = fn(nest.pack_sequence_as(elems, [ops.zeros_like(ops.sum(x, axis=0)) for x in flat]))
+        rows = [tensor(y, d) for y, d in zip(nest.flatten(one), dtypes, strict=True)]
+        empty = [ops.broadcast_to(ops.expand_dims(y, axis=0)[:0], shape=(0, *y.shape))
+                 for y in rows]  # fmt: skip
+        return nest.pack_sequence_as(like, empty)
+    rows = [fn(nest.pack_sequence_as(elems, [x[i] for x in flat])) for i in range(count)]
+    if form_of(rows[0]) != form_of(like):
+        raise ValueError(
+            "map_fn: The two structures don't have the same nested structure: fn gave "
+            f"{rows[0]}, its signature is {like}; give fn_output_signature"
+        )
+    stacked = [ops.stack(column) for column in zip(*[as_written(r, dtypes) for r in rows])]
+    result = nest.pack_sequence_as(rows[0], stacked)
+    return result if back_prop else nest.map_structure(ops.stop_gradient, result)
+
+
+def as_written(row: Any, dtypes: list) -> list[Tensor]:
+    """The tensors of one result of fn, in the dtypes of the signature."""
+    found = [tensor(y) for y in nest.flatten(row)]
+    for y, wanted in zip(found, dtypes, strict=True):
+        if y.dtype != wanted:
+            raise InvalidArgumentError(
+                f"map_fn: fn gave {y.dtype.name}, its signature says {wanted.name}: give "
+                "fn_output_signature"
+            )
+    return found
+
+
+def dtype_of(x: Any) -> Any:
+    """The dtype of a tensor, of a TensorSpec, or what is one."""
+    return x.dtype if isinstance(x, (Tensor, TensorSpec)) else as_dtype(x)
+
+
+def common_length(flat: list[Tensor], name: str) -> int:
+    """The length of the first axis that all have."""
+    if any([not x.ndim for x in flat]):
+        raise ValueError("Elements in elems must be 1+ dimensional Tensors, not scalars")
+    lengths = {int(x.shape[0]) for x in flat}
+    if len(lengths) > 1:
+        raise ValueError(f"{name}: the elements have lengths {sorted(lengths)}, wanted one")
+    return lengths.pop()
