@@ -62,7 +62,11 @@ def custom_gradient(f: Callable | None = None) -> Any:
         rule = rule_of(f, grad_fn, len(given), variables)
         trace = [] if ACTIVE.trace is None else [ACTIVE.trace]
         for recorder in (*ACTIVE.tapes, *trace):
-            recorder.record(Custom(rule), (*given, *variables), {}, tuple(outs))
+            if getattr(recorder, "follows_bodies", False):
+                for x, out in zip(nest.flatten(result), outs, strict=True):
+                    recorder.record(ops.identity, (as_tensor(x),), {}, (out,))
+            else:
+                recorder.record(Custom(rule), (*given, *variables), {}, tuple(outs))
         return nest.pack_sequence_as(result, outs)
 
     return wrapped

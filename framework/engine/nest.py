@@ -52,3 +52,12 @@ def map_structure(function: Callable, *structures: Any) -> Any:
     return pack_sequence_as(
         structures[0], [function(*parts) for parts in zip(*leaves, strict=True)]
     )
+
+
+def form_of(structure: Any) -> Any:
+    """The structure without its leaves; lists and tuples on top count alike."""
+    if isinstance(structure, dict):
+        return {key: form_of(structure[key]) for key in sorted(structure)}
+    if isinstance(structure, (list, tuple)):
+        return [form_of(part) for part in structure]
+    return None

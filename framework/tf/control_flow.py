@@ -11,6 +11,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from framework.engine import eagerly, nest, ops
 from framework.engine.compile.function import Function
 from framework.engine.errors import InvalidArgumentError
@@ -137,12 +139,12 @@ def while_loop(
     if not isinstance(loop_vars, (list, tuple)) or not len(loop_vars):
         raise ValueError("'loop_vars' must be a list or tuple with at least one element")
     limit = None if maximum_iterations is None else int(maximum_iterations)
-    wanted, done = form_of(loop_vars), 0
+    wanted, done = nest.form_of(loop_vars), 0
     while (limit is None or done < limit) and is_true(cond(*loop_vars)):
         found = body(*loop_vars)
         if len(loop_vars) == 1 and not isinstance(found, (list, tuple)):
             found = type(loop_vars)([found])
-        if form_of(found) != wanted:
+        if nest.form_of(found) != wanted:
             raise ValueError(
                 "while_loop: The two structures don't have the same nested structure: loop_vars "
                 f"are {loop_vars}, the body gave {found}"
@@ -150,15 +152,6 @@ def while_loop(
         loop_vars, done = found, done + 1
     loop_vars = nest.map_structure(tensor, loop_vars)
     return loop_vars if back_prop else nest.map_structure(ops.stop_gradient, loop_vars)
-
-
-def form_of(structure: Any) -> Any:
-    """The structure without its leaves; lists and tuples on top count alike."""
-    if isinstance(structure, dict):
-        return {key: form_of(structure[key]) for key in sorted(structure)}
-    if isinstance(structure, (list, tuple)):
-        return [form_of(part) for part in structure]
-    return None
 
 
 def map_fn(
@@ -189,20 +182,28 @@ def map_fn(
     like = elems if wanted is None else wanted
     dtypes = nest.flatten(nest.map_structure(dtype_of, flat if wanted is None else wanted))
     if not count:
-        one = fn(nest.pack_sequence_as(elems, [ops.zeros_like(ops.sum(x, axis=0)) for x in flat]))
-        rows = [tensor(y, d) for y, d in zip(nest.flatten(one), dtypes, strict=True)]
-        empty = [ops.broadcast_to(ops.expand_dims(y, axis=0)[:0], shape=(0, *y.shape))
-                 for y in rows]  # fmt: skip
+        one = fn(nest.pack_sequence_as(elems, [zeros_of(x.shape[1:], x.dtype) for x in flat]))
+        empty = [zeros_of((0, *y.shape), y.dtype) for y in as_written(one, dtypes)]
         return nest.pack_sequence_as(like, empty)
     rows = [fn(nest.pack_sequence_as(elems, [x[i] for x in flat])) for i in range(count)]
-    if form_of(rows[0]) != form_of(like):
-        raise ValueError(
-            "map_fn: The two structures don't have the same nested structure: fn gave "
-            f"{rows[0]}, its signature is {like}; give fn_output_signature"
-        )
+    check_form(rows[0], like)
     stacked = [ops.stack(column) for column in zip(*[as_written(r, dtypes) for r in rows])]
     result = nest.pack_sequence_as(rows[0], stacked)
     return result if back_prop else nest.map_structure(ops.stop_gradient, result)
+
+
+def check_form(found: Any, like: Any) -> None:
+    """Raise unless fn gave the structure of its signature."""
+    if nest.form_of(found) != nest.form_of(like):
+        raise ValueError(
+            "map_fn: The two structures don't have the same nested structure: fn gave "
+            f"{found}, its signature is {like}; give fn_output_signature"
+        )
+
+
+def zeros_of(shape: Any, dtype: Any) -> Tensor:
+    """Zeros."""
+    return Tensor(np.zeros(tuple(shape), dtype.as_numpy_dtype))
 
 
 def as_written(row: Any, dtypes: list) -> list[Tensor]:

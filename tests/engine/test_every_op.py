@@ -262,7 +262,8 @@ def test_kernels_from_the_cache_need_no_numba():
 
 
 HAS_NO_KERNEL = {"sum-3", "mean-3", "max-3", "min-3", "prod-3", "any-3", "all-3", "logsumexp-3",
-                 "softmax-2", "softmax_grad-2", "log_softmax-2"}  # fmt: skip
+                 "softmax-2", "softmax_grad-2", "log_softmax-2",
+                 "assign_rows-3", "assign_rows-4"}  # fmt: skip
 
 
 @each([(name, i) for name, i in CASES if OPS[name].body is not None])
@@ -305,4 +306,4 @@ def test_compiled_gradients_equal_eager_ones():
 
     run = Executable(trace(function, *feeds))
     for ours, eager in zip(run(*feeds), function(*[Tensor(a) for a in feeds]), strict=True):
-        np.testing.assert_allclose(ours, eager.numpy(), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(ours, np.asarray(eager), rtol=1e-4, atol=1e-5)

@@ -106,30 +106,39 @@ class Compiled:
     def _trace_backward(self, given: tuple, wants: list[bool]) -> Backward:
         """The Program from cotangents and kept slots to the gradients of what is wanted."""
         program, slots = self.program, self._slots()
-        count = len(program.inputs) + len(self.variables)
-        sources = [slot for slot, wanted in zip(slots[:count], wants) if wanted]
-        targets = [slot for slot, is_given in zip(slots[count:], given) if is_given]
-        g = [Tensor(program.specs[slot]) for slot in targets]
-        back = Program([x.id for x in g], specs=dict(program.specs))
-        back.specs.update({x.id: x.array for x in g})
-        back.constants.update(program.constants)
-        with tracing(back):
-            cotangents: dict[int, Any] = {}
-            for slot, x in zip(targets, g, strict=True):
-                known = cotangents.get(slot)
-                cotangents[slot] = x if known is None else ops.add(known, x)
-            found = pullback(program.lines, cotangents, set(sources))
-            outputs = [ops.identity(dense(found[s])) for s in sources if s in found]
-        back.outputs = tuple([x.id for x in outputs])
+        count = len(wants)
+        sources = [slot for slot, wanted in zip(slots[:count], wants, strict=True) if wanted]
+        targets = [slot for slot, is_given in zip(slots[count:], given, strict=True) if is_given]
+        back, found = traced_pullback(program, targets, sources)
         made = {o for line in back.lines for o in line.outs} | set(back.inputs)
         read = {slot for line in back.lines for slot in line.inputs} - made - set(back.constants)
         kept = [slot for slot in dict.fromkeys(slots) if slot in read]
-        lost = read - set(kept) - set(back.variables)
+        lost = read.difference(kept, back.variables)
         if lost:
             raise AssertionError(f"function: the gradient reads slots that are not kept: {lost}")
         back.inputs = (*back.inputs, *kept)
-        is_found = [w and slot in found for slot, w in zip(slots[:count], wants)]
+        is_found = [w and slot in found for slot, w in zip(slots[:count], wants, strict=True)]
         return Backward(Compiled(back), kept, is_found)
+
+
+def traced_pullback(
+    program: Program, targets: list[int], sources: list[int]
+) -> tuple[Program, set[int]]:
+    """The lines from cotangents of the slots in `targets` to the gradients of those in `sources`
+    that have one (the second result); they may read any slot of the program."""
+    g = [Tensor(program.specs[slot]) for slot in targets]
+    back = Program([x.id for x in g], specs=dict(program.specs))
+    back.specs.update({x.id: x.array for x in g})
+    back.constants.update(program.constants)
+    with tracing(back):
+        cotangents: dict[int, Any] = {}
+        for slot, x in zip(targets, g, strict=True):
+            known = cotangents.get(slot)
+            cotangents[slot] = x if known is None else ops.add(known, x)
+        found = pullback(program.lines, cotangents, set(sources))
+        outputs = [ops.identity(dense(found[s])) for s in sources if s in found]
+    back.outputs = tuple([x.id for x in outputs])
+    return back, set(found)
 
 
 class Backward:

@@ -128,6 +128,16 @@ def scatterer(op: Op, how: str) -> Callable:
     return method
 
 
+def sparse_read_of(gather: Op) -> Callable:
+    """Variable.sparse_read."""
+
+    def sparse_read(variable, indices, name=None):
+        """The rows at `indices`."""
+        return gather(variable, as_tensor(indices))
+
+    return sparse_read
+
+
 def bind(ops: dict[str, Op]) -> None:
     """Give Tensor its operators and Variable its methods that are ops."""
     for name, op in {**BINARY, **LOGICAL}.items():
@@ -146,7 +156,7 @@ def bind(ops: dict[str, Op]) -> None:
     setattr(Tensor, "__getitem__", getitem_of)  # noqa: B010
     for name in ("assign", "assign_add", "assign_sub"):
         setattr(Variable, name, assigner(ops[name]))
-    setattr(Variable, "sparse_read", lambda v, indices, name=None: ops["gather"](v, indices))  # noqa: B010
+    setattr(Variable, "sparse_read", sparse_read_of(ops["gather"]))  # noqa: B010
     for how in HOWS:
         setattr(Variable, f"scatter_{how}", scatterer(ops["assign_rows"], how))
     for name in ("read_value", "value"):

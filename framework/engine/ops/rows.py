@@ -12,6 +12,7 @@ from framework.engine.ops.index import check_indices
 
 HOWS = ("update", "add", "sub", "mul", "div", "min", "max")
 UFUNCS = dict(zip(HOWS[1:], (np.add, np.subtract, np.multiply, np.divide, np.minimum, np.maximum)))
+FACTORS = {"update": 0, "add": 1, "sub": -1}  # those with a kernel
 ROWS = {"dtypes": (None, np.int64, None), "top": 4}
 
 
@@ -56,35 +57,26 @@ def assign_rows(p, indices, values, *, how):
 def see_rows(outs, inputs, attrs):
     p, indices, values = inputs
     check_rows(p, indices, values, attrs["how"])
+    if attrs["how"] not in FACTORS or not values.shape:  # rare: left to NumPy
+        return None
     width = math.prod(p.shape[1:])
-    shapes = [(p.shape[0], width), (indices.size,), (indices.size, width)]
-    if not values.shape:
-        shapes[2] = (1, 1)
-    return [], shapes, {"how": HOWS.index(attrs["how"]), "control": "control"}
+    words = {"factor": FACTORS[attrs["how"]], "control": "control"}
+    return [], [(p.shape[0], width), (indices.size,), (indices.size, width)], words
 
 
 @assign_rows.kernel(views=see_rows)
-def _(p, indices, values, how, control):
-    n, repeats = p.shape[0], values.size == 1
+def _(p, indices, values, factor, control):
+    n = p.shape[0]
     for i in range(indices.size):
         if indices[i] < 0 or indices[i] >= n:
             pointer_int64(control)[1] = 3  # NumPy's forward says which index is wrong
             return
     for i in range(indices.size):
-        row = p[indices[i]]
+        row, v = p[indices[i]], values[i]
         for c in range(row.size):
-            v = values[0, 0] if repeats else values[i, c]
-            if how == 0:
-                row[c] = v
-            elif how == 1:
-                row[c] += v
-            elif how == 2:
-                row[c] -= v
-            elif how == 3:
-                row[c] *= v
-            elif how == 4:
-                row[c] /= v
-            elif how == 5:
-                row[c] = v if v < row[c] or v != v else row[c]
+            if factor == 0:
+                row[c] = v[c]
+            elif factor > 0:
+                row[c] += v[c]
             else:
-                row[c] = v if v > row[c] or v != v else row[c]
+                row[c] -= v[c]
