@@ -13,7 +13,7 @@ from framework.engine.slices import IndexedSlices
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
-from framework.tf import autodiff, errors, linalg, math, nest, nn, random
+from framework.tf import autodiff, config, errors, linalg, math, nest, nn, random
 from framework.tf.arrays import (
     boolean_mask,
     broadcast_to,
