@@ -11,9 +11,10 @@ import threading
 from typing import Any
 
 from framework.engine import ops
+from framework.engine.active import ACTIVE, Recorder
 from framework.engine.backward import pullback
 from framework.engine.op import Op
-from framework.engine.program import ACTIVE, Line
+from framework.engine.program import Line
 from framework.engine.slices import dense
 from framework.engine.tensor import Spec, Tensor
 
@@ -106,7 +107,7 @@ def remember(op: Op, inputs: tuple, attrs: dict, outs: tuple, parents: tuple) ->
     return History(line, parents, versions)
 
 
-class Recorder:
+class HistoryRecorder(Recorder):
     """Stands in ACTIVE.tapes while op calls are remembered: in door functions, in gradient rules.
 
     known: slot -> what it goes back to, a History or a leaf.
@@ -115,7 +116,7 @@ class Recorder:
     def __init__(self, known: dict[int, Any]):
         self.known = known
 
-    def __enter__(self) -> Recorder:
+    def __enter__(self) -> HistoryRecorder:
         self._outer, ACTIVE.tapes = ACTIVE.tapes, (*ACTIVE.tapes, self)
         return self
 
@@ -197,7 +198,7 @@ def gradients(
         history.check()
     start: dict[int, Tensor] = {}
     known.update({g.id: source_of(g) for g in cotangents})
-    with Recorder(known) if create_graph else contextlib.nullcontext():
+    with HistoryRecorder(known) if create_graph else contextlib.nullcontext():
         for root, g in zip(roots, cotangents, strict=True):
             start[root.id] = ops.add(start[root.id], g) if root.id in start else g
         found = pullback([h.line for h in histories], start, sources)

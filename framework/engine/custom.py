@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from framework.engine import nest, ops
+from framework.engine.active import ACTIVE, Recorder
 from framework.engine.backward import filled_like
-from framework.engine.program import ACTIVE
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Spec, Tensor, as_tensor
 
@@ -60,27 +60,24 @@ def custom_gradient(f: Callable | None = None) -> Any:
         ids = {x.id for x in given}
         variables = [v for v in reads.variables.values() if v.id not in ids]
         rule = rule_of(f, grad_fn, len(given), variables)
-        trace = [] if ACTIVE.trace is None else [ACTIVE.trace]
-        for recorder in (*ACTIVE.tapes, *trace):
-            if getattr(recorder, "follows_bodies", False):
+        for tape in ACTIVE.tapes:
+            if tape.follows_bodies:
                 for x, out in zip(nest.flatten(result), outs, strict=True):
-                    recorder.record(ops.identity, (as_tensor(x),), {}, (out,))
+                    tape.record(ops.identity, (as_tensor(x),), {}, (out,))
             else:
-                recorder.record(Custom(rule), (*given, *variables), {}, tuple(outs))
+                tape.record(Custom(rule), (*given, *variables), {}, tuple(outs))
+        if ACTIVE.trace is not None:
+            ACTIVE.trace.record(Custom(rule), (*given, *variables), {}, tuple(outs))
         return nest.pack_sequence_as(result, outs)
 
     return wrapped
 
 
-class VariableReads:
+class VariableReads(Recorder):
     """In the place of a tape: notes which trainable variables are read, nothing else."""
 
     def __init__(self):
         self.variables: dict[int, Any] = {}
-
-    def watches(self, tensors: Any) -> bool:
-        """No: it keeps no values."""
-        return False
 
     def record(self, op: Any, inputs: tuple, attrs: dict, outs: tuple) -> None:
         """Called by every op call."""

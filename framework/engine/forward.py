@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from framework.engine import nest
+from framework.engine.active import ACTIVE, Recorder
 from framework.engine.backward import apply_rule, filled_like
-from framework.engine.program import ACTIVE, Line
+from framework.engine.program import Line
 from framework.engine.slices import dense
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor, as_tensor
@@ -23,7 +24,7 @@ from framework.engine.tensor import Tensor, as_tensor
 LOG = logging.getLogger("framework")
 
 
-class ForwardAccumulator:
+class ForwardAccumulator(Recorder):
     """Jacobian-vector products: ForwardAccumulator(primals, tangents), a context manager.
 
     What is computed from `primals` (tensors or variables, a structure) inside the block has, by

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from framework.engine.active import ACTIVE
 from framework.engine.errors import InvalidArgumentError
-from framework.engine.program import ACTIVE
 from framework.engine.tensor import Spec, Tensor, as_tensor
 
 OPS: dict[str, Op] = {}
@@ -217,6 +217,8 @@ class Op:
                     tape.record(self, inputs, attrs, outs)
             return out
         if not self.outs:
+            if active.tapes:
+                tell(active.tapes, self, inputs)
             return None
         outs = tuple([Tensor(np.asarray(r)) for r in result])
         for tape in active.tapes:
@@ -320,6 +322,14 @@ def check_dtypes(op: Op, arrays: list) -> None:
                 f"{first.name}, "
                 f"input {i} is {a.dtype.name}; cast one of them"
             )
+
+
+def tell(tapes: tuple, op: Op, inputs: tuple) -> None:
+    """Tell the tapes whose values an op without outputs took: no gradient comes back from there."""
+    for i, x in enumerate(inputs):
+        if i not in op.writes:
+            for tape in tapes:
+                tape.left(x, op)
 
 
 def writable(op: Op, inputs: tuple, arrays: list) -> list:

@@ -1,24 +1,12 @@
-"""Line: one op call. Program: Lines with static shapes that can be run again. ACTIVE: who records
-now."""
+"""Line: one op call. Program: Lines with static shapes that can be run again."""
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
 
 from framework.engine.tensor import Spec, Tensor
-
-
-class Active(threading.local):
-    """What records the op calls of this thread: tapes (innermost last) and at most one trace."""
-
-    tapes: tuple = ()  # a tuple, replaced on change: an op call iterates over it without a copy
-    trace: Any = None
-
-
-ACTIVE = Active()
 
 
 class Line:

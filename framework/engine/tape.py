@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 
 from framework.engine import nest, ops, reasons
+from framework.engine.active import ACTIVE, Recorder
 from framework.engine.backward import filled_like, pullback
+from framework.engine.errors import caller
 from framework.engine.jacobian import (
     batch_jacobian_of,
     batch_jacobian_rows,
     jacobian_of,
     jacobian_rows,
 )
-from framework.engine.program import ACTIVE, Line
+from framework.engine.program import Line
+from framework.engine.reasons import MANY_CUTS, Cut, warn_of_broadcast
 from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor, as_tensor
 
@@ -26,7 +29,7 @@ SPENT = (
 )
 
 
-class GradientTape:
+class GradientTape(Recorder):
     """Records the op calls that watched tensors flow through: GradientTape(persistent=False,
     watch_accessed_variables=True).
 
@@ -49,6 +52,7 @@ class GradientTape:
             Tensor
         ] = []  # watched tensors: kept, so that their slots keep their meaning
         self._unbuilt: list[Any] = []  # layers whose empty variables were watched
+        self._cuts: list[Cut] = []  # where something watched went where no gradient comes from
         self._why: dict[int, str] = {}  # source -> why its gradient was None
         self._is_spent = False
 
@@ -128,13 +132,30 @@ class GradientTape:
                 if x.trainable and x.id not in slots and x.array.dtype.kind == "f":
                     slots.add(x.id)
                     self._variables[x.id] = x
-        if op.rule is None or slots.isdisjoint(ids):
+        if slots.isdisjoint(ids):
+            return
+        if op.rule is None:
+            self._note(Cut(op, ids, caller()))
             return
         made = [o.id for o in outs]
         for o in outs:
             if o.array.dtype.kind == "f":
                 slots.add(o.id)
+            else:
+                self._note(Cut(op, ids, caller()))
+        if len(ids) == 2 and op.scalar is not None:
+            warn_of_broadcast(op, inputs[0].array.shape, inputs[1].array.shape)
         self._lines.append(Line(op, tuple(ids), attrs, tuple(made), op.values(inputs, outs)))
+
+    def left(self, tensor: Any, op: Any = None) -> None:
+        """Called when the value of a tensor is handed to NumPy or Python, or by an op that writes
+        it into a Variable."""
+        if self.watches((tensor,)):
+            self._note(Cut(op, [tensor.id], caller()))
+
+    def _note(self, cut: Cut) -> None:
+        if len(self._cuts) < MANY_CUTS:
+            self._cuts.append(cut)
 
     def gradient(
         self,
@@ -228,7 +249,7 @@ class GradientTape:
     def _spend(self) -> None:
         """A tape that is not persistent has done its work."""
         if not self._persistent:
-            self._is_spent, self._lines, self._kept = True, [], []
+            self._is_spent, self._lines, self._kept, self._cuts = True, [], [], []
 
     @contextlib.contextmanager
     def _paused(self):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from framework.engine.active import ACTIVE
 from framework.engine.dtypes import NAMES, OF_NUMPY, DType, TensorShape, as_dtype
 from framework.engine.errors import TraceError
 
@@ -143,7 +144,10 @@ class Tensor:
         return Reference(self)
 
     def _value(self) -> np.ndarray:
-        """The array, to be read only; TraceError if there is none."""
+        """The array, to be read only; TraceError if there is none. Tapes are told: what is
+        computed from it outside of ops has no gradient."""
+        for tape in ACTIVE.tapes:
+            tape.left(self)
         return self.array if type(self.array) is not Spec else self.array.__array__()
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:

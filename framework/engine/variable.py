@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from framework.engine.op import ACTIVE
+from framework.engine.active import ACTIVE
 from framework.engine.tensor import Tensor, as_array, value_text
 
 ALIGNMENT = 64  # bytes: one cache line, so that kernels load whole vectors
@@ -64,6 +64,9 @@ class Variable(Tensor):
                 f"Variable: initial_value has shape {np.shape(initial_value)}, wanted "
                 f"{tuple(shape)}"
             )
+        if isinstance(initial_value, Tensor):  # a copy: no gradient leads through it
+            for tape in ACTIVE.tapes:
+                tape.left(initial_value)
         trace, tapes, ACTIVE.trace, ACTIVE.tapes = ACTIVE.trace, ACTIVE.tapes, None, ()
         try:  # the value is computed now, even inside a trace
             value = as_array(initial_value() if callable(initial_value) else initial_value, dtype)
@@ -105,7 +108,8 @@ class Variable(Tensor):
 
     def numpy(self) -> Any:
         """A copy of the value."""
-        return self.array.copy() if self.array.ndim else self.array[()]
+        array = self._value()
+        return array.copy() if array.ndim else array[()]
 
     def __deepcopy__(self, memo) -> Variable:
         copied = type(self)(np.array(self.array), trainable=self.trainable, name=self.name)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from framework.engine import nest
+from framework.engine.active import ACTIVE
 from framework.engine.dtypes import TensorShape, as_dtype
-from framework.engine.op import ACTIVE
 from framework.engine.program import Program
 from framework.engine.tensor import Spec, Tensor
 

@@ -71,6 +71,11 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = "Cons
     wanted = None if dtype is None else as_dtype(dtype)
     if isinstance(value, Tensor) and wanted is not None and value.dtype != wanted:
         raise TypeError(f"Expected tensor {value} with dtype {wanted!r}, but got {value.dtype!r}.")
+    if isinstance(value, Tensor) and not value.is_variable and shape is None:
+        return value
+    if isinstance(value, (list, tuple)) and has_tensor(value):
+        value = stacked(value, dtype)
+        return value if shape is None else ops.reshape(value, shape=door.static(shape))
     array = np.array(as_array(value, dtype))  # the caller may write to his array
     if shape is not None:
         shape = door.static(shape)

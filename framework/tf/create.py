@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from framework.engine import door, ops
+from framework.engine.active import ACTIVE
 from framework.engine.dtypes import as_dtype
 from framework.engine.errors import InvalidArgumentError
-from framework.engine.program import ACTIVE
 from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor

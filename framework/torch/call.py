@@ -9,7 +9,7 @@ import numpy as np
 
 from framework.engine import door, nest, ops
 from framework.engine import tensor as engine
-from framework.engine.accumulate import MODE, History, Recorder, remember, source_of
+from framework.engine.accumulate import MODE, History, HistoryRecorder, remember, source_of
 from framework.engine.op import Op
 from framework.engine.ops.constants import operand
 from framework.engine.tensor import Spec
@@ -44,7 +44,7 @@ def call(function: Callable, inputs: tuple, attrs: dict) -> Any:
     flat = [x for x in inputs if isinstance(x, engine.Tensor)]
     sources = [source_of(x) for x in flat] if MODE.is_enabled else []  # before the ids are read
     known = {x.id: source for x, source in zip(flat, sources)}
-    with Recorder(known):
+    with HistoryRecorder(known):
         result = function(*inputs, **attrs)
     name = history_name(function.__name__, attrs)
     if function in VIEWS:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine import ops
-from framework.engine.accumulate import MODE, History, Recorder, remember, source_of
+from framework.engine.accumulate import MODE, History, HistoryRecorder, remember, source_of
 from framework.engine.op import op
 from framework.engine.ops.broadcast import zeros_like
 from framework.engine.tensor import Spec, Tensor
@@ -112,7 +112,7 @@ class View:
         self.check(x, "its base or another view of its base has been")
         self.seen = x.version[0]
         known = {self.base.id: source}
-        with Recorder(known):
+        with HistoryRecorder(known):
             now = taken(self.base, self.steps)
         history = known.get(now.id)
         if isinstance(history, History):

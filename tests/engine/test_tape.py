@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from framework.engine import ops
+from framework.engine.active import ACTIVE
 from framework.engine.backward import pullback
-from framework.engine.program import ACTIVE
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Spec, Tensor, as_tensor
 from framework.engine.variable import Variable
@@ -196,6 +196,7 @@ def test_stop_recording_wants_a_recording_tape():
 
 def test_explain_each_reason():
     x, w, other = as_tensor(2.0), Variable(3.0, name="w"), Variable(1.0, name="other")
+    idle = Variable(0.0, name="idle")
     with GradientTape(persistent=True) as tape:
         y = w * x
         ops.exp(other)
@@ -203,7 +204,8 @@ def test_explain_each_reason():
     reasons = {
         "tape.watch on it inside": (y, x),
         "used, but nothing": (y, other),
-        "nothing inside the tape's block read it": (y, Variable(0.0, name="idle")),
+        "nothing inside the tape's block read it": (y, idle),
+        "was made after the target": (y, Variable(0.0, name="later")),
         "no op between": (y, late),
         "not computed inside": (x, w),
         "dtype int32": (y, as_tensor(1)),

@@ -9,7 +9,7 @@ import pytest
 
 import framework as tf
 from framework import keras
-from framework.engine.op import ACTIVE
+from framework.engine.active import ACTIVE
 from framework.engine.program import Program
 from framework.engine.tensor import Spec, Tensor
 from framework.keras.configurable import registry

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from framework import keras
-from framework.engine.op import ACTIVE
+from framework.engine.active import ACTIVE
 from framework.engine.program import Program
 from framework.keras.configurable import registry
 from tests.keras.cases import METRICS, WEIGHTS, targets

@@ -9,7 +9,7 @@ import pytest
 
 import framework as tf
 from framework import keras
-from framework.engine.op import ACTIVE
+from framework.engine.active import ACTIVE
 from framework.engine.program import Program
 from framework.keras.configurable import registry
 from tests.keras.cases import OPTIMIZERS, SCHEDULES, draw

@@ -210,7 +210,7 @@ def test_a_model_without_gradients_says_why():
 
     model = keras.Sequential([keras.Input((6,)), layers.Dense(3), Cut()])
     model.compile("sgd", SPARSE)
-    with pytest.raises(ValueError, match="No gradients for any variable.*was not computed"):
+    with pytest.raises(ValueError, match="No gradients for any variable.*test_fit.py:"):
         model.fit(*data(8), verbose=0)
 
 

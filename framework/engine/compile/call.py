@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from framework.engine import ops
+from framework.engine.active import ACTIVE
 from framework.engine.backward import filled_like, pullback
 from framework.engine.compile.trace import tracing
 from framework.engine.compile.vm import Executable
-from framework.engine.program import ACTIVE, Line, Program
+from framework.engine.program import Line, Program
 from framework.engine.slices import dense
 from framework.engine.tensor import Spec, Tensor
 
@@ -33,6 +34,7 @@ class Compiled:
     name = "function"
     takes_wants = True
     forward = None  # a Line of it is there to be differentiated, not to be run again
+    writes, scalar = (), None
 
     def __init__(self, program: Program, patience: int = PATIENCE):
         self.program = program

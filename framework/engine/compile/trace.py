@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from framework.engine import nest, ops
-from framework.engine.program import ACTIVE, Program
+from framework.engine.active import ACTIVE
+from framework.engine.program import Program
 from framework.engine.tensor import Spec, Tensor, as_tensor
 
 

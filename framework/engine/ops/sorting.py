@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
+from framework.engine.active import ACTIVE
 from framework.engine.errors import InvalidArgumentError, TraceError
 from framework.engine.op import Sample, op
 from framework.engine.ops.arrange import concatenate, split
 from framework.engine.ops.create import identity
 from framework.engine.ops.index import take_along_axis
-from framework.engine.program import ACTIVE
 from framework.engine.tensor import Spec, Tensor
 
 
