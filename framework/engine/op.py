@@ -217,9 +217,7 @@ class Op:
                     tape.record(self, inputs, attrs, outs)
             return out
         if not self.outs:
-            if active.tapes:
-                tell(active.tapes, self, inputs)
-            return None
+            return tell(active.tapes, self, inputs)
         outs = tuple([Tensor(np.asarray(r)) for r in result])
         for tape in active.tapes:
             tape.record(self, inputs, attrs, outs)
@@ -326,9 +324,9 @@ def check_dtypes(op: Op, arrays: list) -> None:
 
 def tell(tapes: tuple, op: Op, inputs: tuple) -> None:
     """Tell the tapes whose values an op without outputs took: no gradient comes back from there."""
-    for i, x in enumerate(inputs):
-        if i not in op.writes:
-            for tape in tapes:
+    for tape in tapes:
+        for i, x in enumerate(inputs):
+            if i not in op.writes:
                 tape.left(x, op)
 
 
