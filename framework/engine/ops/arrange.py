@@ -127,3 +127,35 @@ def swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:
 def ones_like(x: Tensor) -> Tensor:
     """Ones of x's shape and dtype."""
     return zeros_like(x) + 1
+
+
+def mirrored(x: Tensor, paddings: tuple, *, skips_edge: bool) -> Tensor:
+    """x with (before, after) elements around each axis, mirrored at its ends; the element at the
+    end itself is repeated unless skips_edge. InvalidArgumentError if there are not so many.
+    """
+    if len(paddings) != x.ndim or any([len(p) != 2 or min(p) < 0 for p in paddings]):
+        raise InvalidArgumentError(
+            f"pad: paddings {paddings} do not fit {x.ndim} axes: wanted (before, after) each"
+        )
+    for axis, counts in enumerate(paddings):
+        n = x.array.shape[axis]
+        if max(counts) > n - skips_edge:
+            raise InvalidArgumentError(
+                f"pad: paddings must be no greater than {n - skips_edge} along axis {axis} of "
+                f"length {n}, got {tuple(counts)}"
+            )
+        if not any(counts):
+            continue
+        before, after = counts
+        head = flip(part(x, axis, int(skips_edge), before), axis)
+        tail = flip(part(x, axis, n - skips_edge - after, after), axis)
+        x = concatenate([head, x, tail], axis=axis)
+    return x
+
+
+def part(x: Tensor, axis: int, first: int, count: int) -> Tensor:
+    """count elements of x from `first` on, along one axis."""
+    shape = tuple(x.array.shape)
+    begin = tuple([first if a == axis else 0 for a in range(len(shape))])
+    sizes = tuple([count if a == axis else n for a, n in enumerate(shape)])
+    return strided_slice(x, begin=begin, sizes=sizes, strides=(1,) * len(shape), shape=sizes)
