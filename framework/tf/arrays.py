@@ -79,8 +79,11 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None =
         return ops.repeat(x, repeats, axis=axis)
     if axis is None:
         x, axis = ops.reshape(x, shape=(-1,)), 0
+    axis %= x.ndim
     order = np.repeat(np.arange(x.shape[axis]), repeats)
-    return ops.gather(x, Tensor(order), axis=axis)
+    # along a further axis, for along the first one a gather's gradient is of indexed slices
+    rows = ops.gather(ops.expand_dims(x, 0), Tensor(order), axis=axis + 1)
+    return ops.squeeze(rows, 0)
 
 
 def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor:

@@ -106,7 +106,6 @@ argmax = renamed(ops.argmax, POSITION, none={"axis": 0}, dtype="output_type")
 argmin = renamed(ops.argmin, POSITION, none={"axis": 0}, dtype="output_type")
 cumsum = renamed(ops.cumsum, SCAN)
 cumprod = renamed(ops.cumprod, SCAN)
-l2_normalize = renamed(ops.l2_normalize, "x, axis=None, epsilon=1e-12, name=None, dim=None")
 
 
 def divide(x: Any, y: Any, name: str | None = None) -> Tensor:
@@ -152,6 +151,20 @@ def divide_no_nan(x: Any, y: Any, name: str | None = None) -> Tensor:
         wide = "float32" if x.array.dtype.itemsize < 4 else "float64"
         x, y = ops.cast(x, dtype=wide), ops.cast(y, dtype=wide)
     return ops.divide_no_nan(x, y)
+
+
+def l2_normalize(
+    x: Any,
+    axis: Any = None,
+    epsilon: Any = 1e-12,
+    name: str | None = None,
+    dim: Any = None,
+) -> Tensor:
+    """x / sqrt(max(sum(x^2), epsilon)) along `axis` (None: all axes); dim is its former name."""
+    if axis is not None and dim is not None:
+        raise ValueError("Cannot specify both 'axis' and 'dim'.")
+    axis = door.static(dim if axis is None else axis)
+    return ops.l2_normalize(tensor(x), axis=axis, epsilon=epsilon)
 
 
 def polyval(coeffs: list, x: Any, name: str | None = None) -> Tensor:

@@ -30,7 +30,6 @@ FEATURES = "features, name=None"
 
 relu = renamed(ops.relu, FEATURES)
 relu6 = renamed(ops.relu6, FEATURES)
-leaky_relu = renamed(ops.leaky_relu, "features, alpha=0.2, name=None", negative_slope="alpha")
 elu = renamed(ops.elu, FEATURES)
 selu = renamed(ops.selu, FEATURES)
 gelu = renamed(ops.gelu, "features, approximate=False, name=None")
@@ -38,6 +37,13 @@ softsign = renamed(ops.softsign, FEATURES)
 softmax = renamed(ops.softmax, "logits, axis=None, name=None", none={"axis": -1})
 log_softmax = renamed(ops.log_softmax, "logits, axis=None, name=None", none={"axis": -1})
 moments = renamed(ops.moments, "x, axes, shift=None, keepdims=False, name=None", axis="axes")
+
+
+def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Tensor:
+    """x where x > 0, else alpha x."""
+    if isinstance(alpha, Tensor):
+        raise TypeError(f"Expected float for argument 'alpha' not {alpha!r}.")
+    return call(ops.leaky_relu, (features,), {"negative_slope": alpha})
 
 
 def silu(features: Any, beta: Any = 1.0) -> Tensor:
@@ -143,12 +149,19 @@ def l2_loss(t: Any, name: str | None = None) -> Tensor:
 
 
 def dropout(
-    x: Any, rate: float, noise_shape: Any = None, seed: int | None = None, name: str | None = None
+    x: Any, rate: Any, noise_shape: Any = None, seed: int | None = None, name: str | None = None
 ) -> Tensor:
     """x / (1 - rate), with a random part `rate` of the elements set to 0."""
     x = tensor(x)
+    if not isinstance(rate, Tensor) and not 0 <= rate < 1:
+        raise ValueError(
+            f"`rate` must be a scalar tensor or a float in the range [0, 1). Received: rate={rate}"
+        )
     shape = tuple(x.shape) if noise_shape is None else door.static(noise_shape)
     u = random.uniform(shape, dtype=x.dtype.name, seed=seed)
+    if isinstance(rate, Tensor):
+        rate = tensor(rate, x.dtype)
+        return ops.where(u >= rate, x * (1.0 / (1.0 - rate)), ops.zeros_like(x))
     return ops.dropout(x, ops.broadcast_to(u, shape=tuple(x.shape)), rate=float(rate))
 
 

@@ -24,6 +24,8 @@ REASONS = {
     "unique": "TensorFlow raises LookupError; here the gradient is None, and explain says why",
     "unsorted_segment_prod": "TensorFlow's second derivative at 0 divides by it: NaN",
     "softmax_cross_entropy_with_logits": "TensorFlow takes d logits for a constant of the labels",
+    "empty": "TensorFlow's gradient fails on an empty tensor",
+    "explicit": "TensorFlow has no second derivative of max pooling with explicit paddings",
     "dilations": "TensorFlow has no dilated gradient on a CPU",
     "gelu": "TensorFlow's constants are of float32: third order to 1e-7",
 }
@@ -31,6 +33,8 @@ EXCEPTIONS: dict[str, str] = {
     **{f"tf.nn.softsign({x})": "SoftsignGrad" for x in ("V", "Z", "S", "E", "X", "NA")},
     "tf.nn.gelu(Z)": "gelu",
     "tf.unique(V)": "unique",
+    "tf.sort(E, axis=0)": "empty",
+    "tf.nn.max_pool2d(IM, 2, 1, [[0, 0], [1, 0], [0, 1], [0, 0]])": "explicit",
     "tf.math.unsorted_segment_prod(Z, [0, 0, 1, 1], 2)": "unsorted_segment_prod",
     "tf.math.unsorted_segment_prod(Z1, [0, 0, 0], 2)": "unsorted_segment_prod",
     "tf.nn.conv2d(IM, F, 1, 'SAME', dilations=2)": "dilations",
@@ -51,8 +55,8 @@ def differences(ours, theirs, like, where, text):
     if ours is None or theirs is None or (isinstance(ours, str) and ": " in ours):
         return [] if ours is theirs else [f"{where}: {brief(ours)} for {brief(theirs)}"]
     a, b = unfolded(ours, like), unfolded(theirs, like)
-    if a[:2] != b[:2]:
-        return [f"{where}: {a[:2]} for {b[:2]}"]
+    if [*a[:2], a[3:]] != [*b[:2], b[3:]]:
+        return [f"{where}: {[*a[:2], a[3:]]} for {[*b[:2], b[3:]]}"]
     x, y = np.asarray(a[2], float), np.asarray(b[2], float)
     if any(name in text for name in RANDOM):
         return [] if x.any() == y.any() else [f"{where}: {brief(ours)} for {brief(theirs)}"]
@@ -74,11 +78,13 @@ def brief(description):
 
 
 def unfolded(description, like):
-    """[dtype, shape, values]"""
+    """[dtype, shape, values], and the indices of indexed slices"""
     is_whole = isinstance(description, list) and description[:1] and isinstance(description[0], str)
-    dtype, shape, values = description[:3] if is_whole else (*like, description)
+    dtype, shape, values, *indices = description if is_whole else (*like, description)
     count = int(np.prod(shape))
-    return dtype, list(shape), [0.0] * count if values == "0" else values
+    # The order of slices is that in which cotangents meet: not of interest.
+    indices = [sorted(i) for i in indices]
+    return dtype, list(shape), [0.0] * count if values == "0" else values, *indices
 
 
 def compared(text):

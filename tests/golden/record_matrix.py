@@ -7,7 +7,7 @@ The first target is a weighted sum of the outputs; gradients are taken with resp
 The target of the next order is the weighted sum of one gradient, again with respect to each input;
 what is None ends there. A gradient is null, "0" (zeros), or its values; [dtype, shape, values]
 where dtype or shape are not the input's; a text for an error. Indexed slices are written as
-[..., "slices"], with the dense values.
+[..., indices], with the dense values.
 """
 
 import json
@@ -40,6 +40,7 @@ def parts_of(tf, text):
 
 def run(tf, text):
     """[outputs, first, second, third]"""
+    tf.random.set_seed(1)
     function, names, dtype, unconnected = parts_of(tf, text)
     xs = [tf.constant(POOL[name].astype(dtype)) for name in names]
     tapes = [tf.GradientTape(persistent=True) for _ in range(3)]
@@ -118,7 +119,8 @@ def described(g, x):
     like = x is not None and x.dtype.name == array.dtype.name and tuple(x.shape) == array.shape
     if like and not is_slices:
         return values
-    return [array.dtype.name, list(array.shape), values] + (["slices"] if is_slices else [])
+    whole = [array.dtype.name, list(array.shape), values]
+    return [*whole, np.asarray(g.indices).tolist()] if is_slices else whole
 
 
 def densified(slices):
@@ -139,7 +141,6 @@ def main():
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow as tf
 
-    tf.random.set_seed(1)
     record = {text: run(tf, text) for text in expressions()}
     lines = [f"{json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in record.items()]
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -265,7 +265,10 @@ def _(g, out, labels, logits, *, wants):
     )
 
 
-def l2_normalize(x: Tensor, *, axis: int | tuple | None = -1, epsilon: float = 1e-12) -> Tensor:
+def l2_normalize(
+    x: Tensor, *, axis: int | tuple | None = -1, epsilon: float | Tensor = 1e-12
+) -> Tensor:
     """x / sqrt(max(sum(x^2), epsilon)) along `axis`."""
     total = sum_(square(x), axis=axis, keepdims=True)
-    return multiply(x, rsqrt(maximum(total, number(epsilon, total))))
+    least = epsilon if isinstance(epsilon, Tensor) else number(epsilon, total)
+    return multiply(x, rsqrt(maximum(total, least)))
