@@ -62,15 +62,21 @@ def matmul(
     if output_type is not None or grad_a or grad_b:
         given = {"output_type": output_type, "grad_a": grad_a, "grad_b": grad_b}
         raise NotImplementedError(f"matmul: the arguments {given} are not supported")
-    if adjoint_a or adjoint_b:
-        if (transpose_a and adjoint_a) or (transpose_b and adjoint_b):
-            side = "a" if transpose_a and adjoint_a else "b"
-            raise ValueError(
-                f"Only one of `transpose_{side}` and `adjoint_{side}` can be True. Received "
-                f"`transpose_{side}`=True, `adjoint_{side}`=True."
-            )
-        transpose_a, transpose_b = transpose_a or adjoint_a, transpose_b or adjoint_b
+    if adjoint_a:
+        transpose_a = only_adjoint("a", transpose_a)
+    if adjoint_b:
+        transpose_b = only_adjoint("b", transpose_b)
     return call(ops.matmul, (a, b), {"transpose_x": transpose_a, "transpose_y": transpose_b})
+
+
+def only_adjoint(side: str, transposes: bool) -> bool:
+    """True; ValueError if the matrix is to be transposed as well."""
+    if transposes:
+        raise ValueError(
+            f"Only one of `transpose_{side}` and `adjoint_{side}` can be True. Received "
+            f"`transpose_{side}`=True, `adjoint_{side}`=True."
+        )
+    return True
 
 
 def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Tensor:
@@ -231,14 +237,13 @@ def matrix_norm(x: Tensor, ord: Any, axis: tuple, keepdims: bool) -> Tensor:
             f"axes, got {ord} along {axis}"
         )
     rows, columns = [a % x.ndim for a in axis]
+    rest = [a for a in range(x.ndim) if a not in (rows, columns)]
+    x = ops.transpose(x, axes=(*rest, rows, columns))
     if ord == 2:
-        rest = [a for a in range(x.ndim) if a not in (rows, columns)]
-        moved = ops.transpose(x, axes=(*rest, rows, columns))
-        largest = ops.max(ops.abs(ops.singular_values(moved)), axis=-1)
+        sizes = ops.abs(ops.singular_values(x))
     else:
-        first, second = (rows, columns) if ord == 1 else (columns, rows)
-        sums = ops.sum(ops.abs(x), axis=first, keepdims=True)
-        largest = ops.squeeze(ops.max(sums, axis=second, keepdims=True), (rows, columns))
+        sizes = ops.sum(ops.abs(x), axis=-2 if ord == 1 else -1)
+    largest = ops.max(sizes, axis=-1)
     return ops.expand_dims(largest, tuple(sorted((rows, columns)))) if keepdims else largest
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.ops.broadcast import axes_of, broadcast_to, reshape, zeros_like
 from framework.engine.ops.shape import concatenate as concatenate_op
-from framework.engine.ops.shape import strided_slice, transpose
+from framework.engine.ops.shape import padded_shape, strided_slice, transpose
 from framework.engine.tensor import Tensor, as_tensor
 
 
@@ -133,24 +133,24 @@ def mirrored(x: Tensor, paddings: tuple, *, skips_edge: bool) -> Tensor:
     """x with (before, after) elements around each axis, mirrored at its ends; the element at the
     end itself is repeated unless skips_edge. InvalidArgumentError if there are not so many.
     """
-    if len(paddings) != x.ndim or any([len(p) != 2 or min(p) < 0 for p in paddings]):
-        raise InvalidArgumentError(
-            f"pad: paddings {paddings} do not fit {x.ndim} axes: wanted (before, after) each"
-        )
+    padded_shape(x.array.shape, paddings)
     for axis, counts in enumerate(paddings):
-        n = x.array.shape[axis]
-        if max(counts) > n - skips_edge:
-            raise InvalidArgumentError(
-                f"pad: paddings must be no greater than {n - skips_edge} along axis {axis} of "
-                f"length {n}, got {tuple(counts)}"
-            )
-        if not any(counts):
-            continue
-        before, after = counts
-        head = flip(part(x, axis, int(skips_edge), before), axis)
-        tail = flip(part(x, axis, n - skips_edge - after, after), axis)
-        x = concatenate([head, x, tail], axis=axis)
+        if any(counts):
+            x = mirrored_along(x, axis, *counts, int(skips_edge))
     return x
+
+
+def mirrored_along(x: Tensor, axis: int, before: int, after: int, skipped: int) -> Tensor:
+    """x with elements before and after it along one axis, mirrored at its ends."""
+    n = x.array.shape[axis]
+    if max(before, after) > n - skipped:
+        raise InvalidArgumentError(
+            f"pad: paddings must be no greater than {n - skipped} along axis {axis} of length "
+            f"{n}, got {(before, after)}"
+        )
+    head = flip(part(x, axis, skipped, before), axis)
+    tail = flip(part(x, axis, n - skipped - after, after), axis)
+    return concatenate([head, x, tail], axis=axis)
 
 
 def part(x: Tensor, axis: int, first: int, count: int) -> Tensor:
