@@ -12,7 +12,7 @@ from framework.engine.dtypes import TensorShape
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import OPS
 from framework.engine.tensor import Tensor
-from framework.tf.call import renamed, tensor
+from framework.tf.call import call, renamed, tensor
 from framework.tf.call import tensor as as_tensor
 
 cast = renamed(ops.cast, "x, dtype, name=None")
@@ -26,16 +26,35 @@ expand_dims = renamed(ops.expand_dims, "input, axis, name=None")
 squeeze = renamed(ops.squeeze, "input, axis=None, name=None")
 tile = renamed(ops.tile, "input, multiples, name=None", repeats="multiples")
 reverse = renamed(ops.flip, "tensor, axis, name=None")
-pad = renamed(
-    ops.pad,
-    "tensor, paddings, mode='CONSTANT', constant_values=0, name=None",
-    value="constant_values",
-)
+
+
+def pad(
+    tensor: Any,
+    paddings: Any,
+    mode: str = "CONSTANT",
+    constant_values: Any = 0,
+    name: str | None = None,
+) -> Tensor:
+    """(before, after) elements around each axis: "CONSTANT" values, or the tensor mirrored at its
+    ends without ("REFLECT") or with ("SYMMETRIC") the element at the end.
+    """
+    kind = mode.upper()
+    if kind == "CONSTANT":
+        attrs = {"paddings": paddings, "value": constant_values}
+        return call(ops.pad, (tensor,), attrs)
+    if kind not in ("REFLECT", "SYMMETRIC"):
+        raise ValueError(
+            'Value of argument `mode` expected to be one of "CONSTANT", "REFLECT", or '
+            f'"SYMMETRIC". Received `mode` = {mode}'
+        )
+    x, counts = as_tensor(tensor), door.static(paddings)
+    return ops.mirrored(x, counts, skips_edge=kind == "REFLECT")
 
 
 def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
     """Tensors of one shape behind each other along a new axis."""
-    first = tensor(values[0])
+    like = next((v.dtype for v in values if isinstance(v, Tensor)), None)
+    first = tensor(values[0], None if isinstance(values[0], Tensor) else like)
     return ops.stack([first, *[tensor(v, first.dtype) for v in values[1:]]], axis=axis)
 
 
@@ -60,8 +79,11 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None =
         return ops.repeat(x, repeats, axis=axis)
     if axis is None:
         x, axis = ops.reshape(x, shape=(-1,)), 0
+    axis %= x.ndim
     order = np.repeat(np.arange(x.shape[axis]), repeats)
-    return ops.gather(x, Tensor(order), axis=axis)
+    # along a further axis, for along the first one a gather's gradient is of indexed slices
+    rows = ops.gather(ops.expand_dims(x, 0), Tensor(order), axis=axis + 1)
+    return ops.squeeze(rows, 0)
 
 
 def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor:
@@ -154,8 +176,13 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
     if x is None or y is None:
         raise ValueError("where: x and y must both be given, or neither")
     first = x if isinstance(x, Tensor) else y if isinstance(y, Tensor) else None
-    x = tensor(x, None if first is None else first.dtype)
-    return ops.where(condition, x, tensor(y, x.dtype))
+    x = x if isinstance(x, Tensor) else tensor(x, None if first is None else first.dtype)
+    y = y if isinstance(y, Tensor) else tensor(y, x.dtype)
+    if x.dtype != y.dtype:
+        raise InvalidArgumentError(
+            f"where: x is {x.dtype.name} and y is {y.dtype.name}; cast one of them"
+        )
+    return ops.where(condition, x, y)
 
 
 def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:

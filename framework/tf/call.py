@@ -11,6 +11,7 @@ from framework.engine import door, ops
 from framework.engine.dtypes import as_dtype
 from framework.engine.tensor import Tensor, as_array, as_tensor
 
+ONE_BY_ONE = (ops.add, ops.matmul)
 PLAIN = {type(None), bool, int, float, str}
 
 
@@ -52,11 +53,19 @@ def call(op: Callable, inputs: tuple, attrs: dict) -> Any:
 
 
 def matching(op: Callable, inputs: tuple) -> tuple:
-    """The inputs as Tensors."""
+    """The inputs as Tensors; where the op wants one dtype, values take that of the first Tensor;
+    those of ONE_BY_ONE that of the first input, if they can.
+    """
     if not inputs:
         raise ValueError(f"{op.__name__}: got an empty list of tensors")
-    first = tensor(inputs[0])
-    like = first.array.dtype if getattr(op, "same_dtype", False) else None
+    if op in ONE_BY_ONE:
+        first = tensor(inputs[0])
+        return first, convert_to_tensor(inputs[1], dtype_hint=first.dtype)
+    has_one_dtype, like = getattr(op, "same_dtype", False), None
+    if has_one_dtype:
+        like = next((x.array.dtype for x in inputs if isinstance(x, Tensor)), None)
+    first = inputs[0] if isinstance(inputs[0], Tensor) else tensor(inputs[0], like)
+    like = first.array.dtype if has_one_dtype else None
     return (first, *[x if isinstance(x, Tensor) else tensor(x, like) for x in inputs[1:]])
 
 

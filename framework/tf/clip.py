@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from framework.engine import door, ops
+from framework.engine.errors import InvalidArgumentError
 from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
@@ -12,16 +13,23 @@ from framework.tf.linalg import global_norm
 
 
 def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None) -> Any:
-    """t limited to [min, max]; slope 1 inside and at the bounds, 0 outside."""
+    """max(min(t, clip_value_max), clip_value_min); slope 1 inside and at the bounds, 0 outside."""
     if isinstance(t, IndexedSlices):
         return t.with_values(clip_by_value(t.values, clip_value_min, clip_value_max))
     t = tensor(t)
     bounds = (clip_value_min, clip_value_max)
     if all([isinstance(b, (int, float)) for b in bounds]):
-        kind = float if t.dtype.is_floating else int
-        return ops.clip(t, x_min=kind(bounds[0]), x_max=kind(bounds[1]))
+        if not t.dtype.is_floating:
+            bounds = tuple([tensor(b, t.dtype).numpy().item() for b in bounds])
+        return ops.clip(t, x_min=bounds[0], x_max=bounds[1])
     low, high = [tensor(b, t.dtype) for b in bounds]
-    return ops.where(t < low, low, ops.where(t > high, high, t))
+    clipped = ops.maximum(ops.minimum(t, high), low)
+    if clipped.array.shape != t.array.shape:
+        raise InvalidArgumentError(
+            f"clip_by_value: bounds {tuple(low.shape)}, {tuple(high.shape)} would enlarge the "
+            f"tensor {tuple(t.shape)}"
+        )
+    return clipped
 
 
 def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Any:

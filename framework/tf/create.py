@@ -88,9 +88,19 @@ def range(
 def linspace(start: Any, stop: Any, num: int, name: str | None = None, axis: int = 0) -> Tensor:
     """num numbers from start to stop, both included, at equal distances along a new axis."""
     start = tensor(start)
-    stop = tensor(stop, start.dtype)
-    numbers = np.linspace(start.numpy(), stop.numpy(), int(num), axis=axis, dtype=start.array.dtype)
-    return Tensor(numbers)
+    stop, count = tensor(stop, start.dtype), int(num)
+    if count < 0:
+        raise InvalidArgumentError(f"linspace: num is {count}, wanted at least 0")
+    whole = np.broadcast_shapes(start.array.shape, stop.array.shape)
+    start, stop = [ops.expand_dims(ops.broadcast_to(x, shape=whole), axis) for x in (start, stop)]
+    step = (stop - start) / max(count - 1, 1)
+    if step.dtype != start.dtype:
+        start, stop = [ops.cast(x, dtype=step.dtype.name) for x in (start, stop)]
+    axis %= start.ndim
+    numbers = np.arange(1, max(count - 1, 1)).astype(step.array.dtype)
+    between = Tensor(numbers.reshape([-1 if a == axis else 1 for a in builtins.range(start.ndim)]))
+    points = ops.concatenate([start, start + step * between, stop], axis=axis)
+    return ops.split(points, (count, points.array.shape[axis] - count), axis=axis)[0]
 
 
 def shape(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:

@@ -11,18 +11,11 @@ from framework.engine import door, ops
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor
-from framework.tf.call import renamed, tensor
+from framework.tf.call import call, renamed, tensor
 from framework.tf.call import tensor as as_tensor
 from framework.tf.create import eye
 from framework.tf.math import l2_normalize
 
-matmul = renamed(
-    ops.matmul,
-    "a, b, transpose_a=False, transpose_b=False, adjoint_a=False, adjoint_b=False, "
-    "a_is_sparse=False, b_is_sparse=False, output_type=None, grad_a=False, grad_b=False, name=None",
-    transpose_x="transpose_a",
-    transpose_y="transpose_b",
-)
 cholesky = renamed(ops.cholesky, "input, name=None")
 solve = renamed(ops.solve, "matrix, rhs, adjoint=False, name=None")
 triangular_solve = renamed(
@@ -45,6 +38,45 @@ def pair(x: Any, y: Any) -> tuple[Tensor, Tensor]:
     """Both as Tensors, of the dtype of the first unless they have one."""
     x = tensor(x, y.dtype if isinstance(y, Tensor) and not hasattr(x, "dtype") else None)
     return x, y if isinstance(y, Tensor) else tensor(y, x.dtype)
+
+
+def matmul(
+    a: Any,
+    b: Any,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    adjoint_a: bool = False,
+    adjoint_b: bool = False,
+    a_is_sparse: bool = False,
+    b_is_sparse: bool = False,
+    output_type: Any = None,
+    grad_a: bool = False,
+    grad_b: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """The matrix product of a (..., n, k) and b (..., k, m), whose leading axes broadcast; either
+    may be transposed (adjoint says the same of real numbers).
+
+    a_is_sparse, b_is_sparse: hints of many zeros, which change nothing in the result.
+    """
+    if output_type is not None or grad_a or grad_b:
+        given = {"output_type": output_type, "grad_a": grad_a, "grad_b": grad_b}
+        raise NotImplementedError(f"matmul: the arguments {given} are not supported")
+    if adjoint_a:
+        transpose_a = only_adjoint("a", transpose_a)
+    if adjoint_b:
+        transpose_b = only_adjoint("b", transpose_b)
+    return call(ops.matmul, (a, b), {"transpose_x": transpose_a, "transpose_y": transpose_b})
+
+
+def only_adjoint(side: str, transposes: bool) -> bool:
+    """True; ValueError if the matrix is to be transposed as well."""
+    if transposes:
+        raise ValueError(
+            f"Only one of `transpose_{side}` and `adjoint_{side}` can be True. Received "
+            f"`transpose_{side}`=True, `adjoint_{side}`=True."
+        )
+    return True
 
 
 def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Tensor:
@@ -196,6 +228,25 @@ def global_norm(t_list: Any, name: str | None = None) -> Tensor:
     return ops.sqrt(total)
 
 
+def matrix_norm(x: Tensor, ord: Any, axis: tuple, keepdims: bool) -> Tensor:
+    """The norm that the vector norm `ord` induces: the largest sum of absolute values in a column
+    (1) or in a row (np.inf), the largest singular value (2)."""
+    if ord not in (1, 2, np.inf) or axis[0] == axis[1]:
+        raise ValueError(
+            "'ord' must be a supported matrix norm in ['euclidean', 'fro', 1, 2, inf] along two "
+            f"axes, got {ord} along {axis}"
+        )
+    rows, columns = [a % x.ndim for a in axis]
+    rest = [a for a in range(x.ndim) if a not in (rows, columns)]
+    x = ops.transpose(x, axes=(*rest, rows, columns))
+    if ord == 2:
+        sizes = ops.abs(ops.singular_values(x))
+    else:
+        sizes = ops.sum(ops.abs(x), axis=-2 if ord == 1 else -1)
+    largest = ops.max(sizes, axis=-1)
+    return ops.expand_dims(largest, tuple(sorted((rows, columns)))) if keepdims else largest
+
+
 def norm(
     tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = None, name: Any = None
 ) -> Tensor:
@@ -205,7 +256,7 @@ def norm(
     if ord == "fro" and not is_matrix:
         raise ValueError("norm: ord='fro' wants two axes")
     if is_matrix and ord not in ("fro", "euclidean"):
-        raise NotImplementedError(f"norm: ord={ord!r} of matrices is not supported")
+        return matrix_norm(x, ord, axis, keepdims)
     if ord in ("euclidean", "fro", 2):
         return ops.sqrt(ops.sum(ops.square(x), axis=axis, keepdims=keepdims))
     if ord == np.inf:

@@ -6,7 +6,7 @@ from typing import Any
 
 from framework.engine import door, ops
 from framework.engine.tensor import Tensor
-from framework.tf.call import renamed, tensor
+from framework.tf.call import matching, renamed, tensor
 from framework.tf.segment import (
     segment_max,
     segment_mean,
@@ -31,7 +31,6 @@ POSITION = "input, axis=None, output_type='int64', name=None"
 add = renamed(ops.add, BINARY)
 subtract = renamed(ops.subtract, BINARY)
 multiply = renamed(ops.multiply, BINARY)
-floordiv = renamed(ops.floor_divide, BINARY)
 floormod = mod = renamed(ops.mod, BINARY)
 pow = renamed(ops.power, BINARY)
 maximum = renamed(ops.maximum, BINARY)
@@ -72,7 +71,6 @@ erfinv = renamed(ops.erfinv, UNARY)
 lgamma = renamed(ops.lgamma, UNARY)
 digamma = renamed(ops.digamma, UNARY)
 polygamma = renamed(ops.polygamma, "a, x, name=None")
-multiply_no_nan = renamed(ops.multiply_no_nan, BINARY)
 xdivy = renamed(ops.xdivy, BINARY)
 xlogy = renamed(ops.xlogy, BINARY)
 xlog1py = renamed(ops.xlog1py, BINARY)
@@ -108,17 +106,37 @@ argmax = renamed(ops.argmax, POSITION, none={"axis": 0}, dtype="output_type")
 argmin = renamed(ops.argmin, POSITION, none={"axis": 0}, dtype="output_type")
 cumsum = renamed(ops.cumsum, SCAN)
 cumprod = renamed(ops.cumprod, SCAN)
-l2_normalize = renamed(ops.l2_normalize, "x, axis=None, epsilon=1e-12, name=None, dim=None")
 
 
 def divide(x: Any, y: Any, name: str | None = None) -> Tensor:
     """x / y; integers are divided as floats."""
-    return tensor(x) / y
+    if not isinstance(x, Tensor):
+        x = tensor(x, y.dtype if isinstance(y, Tensor) else None)
+    return quotient(x, y)
 
 
 def truediv(x: Any, y: Any, name: str | None = None) -> Tensor:
     """x / y; integers are divided as floats."""
-    return tensor(x) / y
+    return quotient(tensor(x), y)
+
+
+def floordiv(x: Any, y: Any, name: str | None = None) -> Tensor:
+    """floor(x / y)"""
+    x, y = matching(ops.floor_divide, (x, y))
+    return x // y
+
+
+def quotient(x: Tensor, y: Any) -> Tensor:
+    """x / y, of one dtype."""
+    if isinstance(y, Tensor) and x.array.dtype != y.array.dtype:
+        raise TypeError(f"`x` and `y` must have the same dtype, got {x.dtype!r} != {y.dtype!r}.")
+    return x / y
+
+
+def multiply_no_nan(x: Any, y: Any, name: str | None = None) -> Tensor:
+    """x y, 0 where y is 0, whatever x is."""
+    x = tensor(x)
+    return ops.multiply_no_nan(x, tensor(y, x.dtype))
 
 
 def divide_no_nan(x: Any, y: Any, name: str | None = None) -> Tensor:
@@ -133,6 +151,20 @@ def divide_no_nan(x: Any, y: Any, name: str | None = None) -> Tensor:
         wide = "float32" if x.array.dtype.itemsize < 4 else "float64"
         x, y = ops.cast(x, dtype=wide), ops.cast(y, dtype=wide)
     return ops.divide_no_nan(x, y)
+
+
+def l2_normalize(
+    x: Any,
+    axis: Any = None,
+    epsilon: Any = 1e-12,
+    name: str | None = None,
+    dim: Any = None,
+) -> Tensor:
+    """x / sqrt(max(sum(x^2), epsilon)) along `axis` (None: all axes); dim is its former name."""
+    if axis is not None and dim is not None:
+        raise ValueError("Cannot specify both 'axis' and 'dim'.")
+    axis = door.static(dim if axis is None else axis)
+    return ops.l2_normalize(tensor(x), axis=axis, epsilon=epsilon)
 
 
 def polyval(coeffs: list, x: Any, name: str | None = None) -> Tensor:

@@ -40,7 +40,7 @@ def normal(
 ) -> Tensor:
     """Normal numbers; mean and stddev may be tensors, which then have gradients."""
     z = engine.normal(as_shape(shape), dtype=dtypes.as_dtype(dtype).name, seed=stream(seed))
-    return z * stddev + mean
+    return z * tensor(stddev, z.dtype) + tensor(mean, z.dtype)
 
 
 def truncated_normal(
@@ -55,7 +55,7 @@ def truncated_normal(
     z = engine.truncated_normal(
         as_shape(shape), dtype=dtypes.as_dtype(dtype).name, seed=stream(seed)
     )
-    return z * stddev + mean
+    return z * tensor(stddev, z.dtype) + tensor(mean, z.dtype)
 
 
 def uniform(
@@ -66,7 +66,9 @@ def uniform(
     seed: int | None = None,
     name: str | None = None,
 ) -> Tensor:
-    """Uniform numbers in [minval, maxval); integers need a maxval."""
+    """Uniform numbers in [minval, maxval), tensors of which have gradients; integers need a
+    maxval.
+    """
     dtype = dtypes.as_dtype(dtype)
     if maxval is None and dtype.is_integer:
         raise ValueError(
@@ -74,16 +76,20 @@ def uniform(
         )
     wide = "float64" if dtype.is_integer else dtype.name
     u = engine.uniform(as_shape(shape), dtype=wide, seed=stream(seed))
-    low, high = [tensor(np.asarray(v, wide)) for v in (minval, 1 if maxval is None else maxval)]
-    numbers = u * (high - low) + low
-    return ops.cast(ops.floor(numbers), dtype=dtype.name) if dtype.is_integer else numbers
+    bounds = minval, 1 if maxval is None else maxval
+    low, high = [tensor(v, dtype) for v in bounds]
+    if dtype.is_integer:
+        low, high = ops.cast(low, dtype=wide), ops.cast(high, dtype=wide)
+        return ops.cast(ops.floor(u * (high - low) + low), dtype=dtype.name)
+    return u * (high - low) + low
 
 
 def shuffle(value: Any, seed: int | None = None, name: str | None = None) -> Tensor:
-    """The rows in random order."""
+    """The rows in random order; has no gradient."""
     value = tensor(value)
     keys = engine.uniform((len(value),), dtype="float64", seed=stream(seed))
-    return ops.gather(value, Tensor(np.argsort(keys.numpy(), kind="stable")))
+    rows = ops.stop_gradient(value)  # TensorFlow's has no gradient
+    return ops.gather(rows, Tensor(np.argsort(keys.numpy(), kind="stable")))
 
 
 def as_shape(shape: Any) -> tuple:

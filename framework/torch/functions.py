@@ -63,7 +63,7 @@ lt = renamed(ops.less, BINARY)
 le = renamed(ops.less_equal, BINARY)
 gt = renamed(ops.greater, BINARY)
 ge = renamed(ops.greater_equal, BINARY)
-remainder = renamed(ops.mod, BINARY)
+remainder = renamed(ops.mod, BINARY, pinned={"is_exact": True})
 
 reshape = renamed(ops.reshape, "input, shape")
 permute = renamed(ops.transpose, "input, dims", axes="dims")

@@ -38,7 +38,8 @@ def table(library):
 
 def is_public(function, name):
     """False for helpers of a door module."""
-    helpers = "renamed tensor call as_tensor stream as_shape is_nested pair"
+    helpers = "renamed tensor call as_tensor stream as_shape is_nested pair matching"
+    helpers += " quotient alike matrix_norm only_adjoint"
     return name not in helpers.split()
 
 

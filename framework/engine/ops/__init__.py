@@ -44,6 +44,7 @@ from framework.engine.ops.arrange import (  # noqa: E402
     concatenate,
     expand_dims,
     flip,
+    mirrored,
     ones_like,
     repeat,
     split,

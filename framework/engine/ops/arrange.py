@@ -7,7 +7,7 @@ from __future__ import annotations
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.ops.broadcast import axes_of, broadcast_to, reshape, zeros_like
 from framework.engine.ops.shape import concatenate as concatenate_op
-from framework.engine.ops.shape import strided_slice, transpose
+from framework.engine.ops.shape import padded_shape, strided_slice, transpose
 from framework.engine.tensor import Tensor, as_tensor
 
 
@@ -127,3 +127,35 @@ def swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:
 def ones_like(x: Tensor) -> Tensor:
     """Ones of x's shape and dtype."""
     return zeros_like(x) + 1
+
+
+def mirrored(x: Tensor, paddings: tuple, *, skips_edge: bool) -> Tensor:
+    """x with (before, after) elements around each axis, mirrored at its ends; the element at the
+    end itself is repeated unless skips_edge. InvalidArgumentError if there are not so many.
+    """
+    padded_shape(x.array.shape, paddings)
+    for axis, counts in enumerate(paddings):
+        if any(counts):
+            x = mirrored_along(x, axis, *counts, int(skips_edge))
+    return x
+
+
+def mirrored_along(x: Tensor, axis: int, before: int, after: int, skipped: int) -> Tensor:
+    """x with elements before and after it along one axis, mirrored at its ends."""
+    n = x.array.shape[axis]
+    if max(before, after) > n - skipped:
+        raise InvalidArgumentError(
+            f"pad: paddings must be no greater than {n - skipped} along axis {axis} of length "
+            f"{n}, got {(before, after)}"
+        )
+    head = flip(part(x, axis, skipped, before), axis)
+    tail = flip(part(x, axis, n - skipped - after, after), axis)
+    return concatenate([head, x, tail], axis=axis)
+
+
+def part(x: Tensor, axis: int, first: int, count: int) -> Tensor:
+    """count elements of x from `first` on, along one axis."""
+    shape = tuple(x.array.shape)
+    begin = tuple([first if a == axis else 0 for a in range(len(shape))])
+    sizes = tuple([count if a == axis else n for a, n in enumerate(shape)])
+    return strided_slice(x, begin=begin, sizes=sizes, strides=(1,) * len(shape), shape=sizes)

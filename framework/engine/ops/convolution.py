@@ -15,8 +15,8 @@ import math
 import numpy as np
 
 from framework.engine.errors import InvalidArgumentError
-from framework.engine.op import Sample, op
-from framework.engine.ops.broadcast import reshape, sum_
+from framework.engine.op import Sample, elementwise, op
+from framework.engine.ops.broadcast import reshape, sum_, zeros_like
 from framework.engine.ops.elementwise import divide
 from framework.engine.ops.index import take_along_axis
 from framework.engine.ops.linalg import matmul
@@ -245,12 +245,35 @@ def _(out, x, size, ow, kw, s0, s1, d0, d1, top, left):
                         row[c] = h * x.shape[2] + w
 
 
+@elementwise(lambda y: y, Sample(((3, 4),)))
+def chosen(y):
+    """y, picked by comparisons: the second derivative in y is zeros, not None (as TensorFlow's)."""
+    return y
+
+
+@chosen.vjp("out")
+def _(g, out, y):
+    return (chosen_grad(g, out),)
+
+
+# y is read, though it changes nothing: what a rule depends on has to be kept for programs.
+@elementwise(lambda g, y: np.where(np.isnan(y), g, g), Sample(((3, 4), (3, 4))))
+def chosen_grad(g, y):
+    """g, seen as a function of y, too: the gradient of chosen."""
+    return g
+
+
+@chosen_grad.vjp("y")
+def _(u, out, g, y):
+    return chosen_grad(u, y), zeros_like(y)
+
+
 def max_pool(x: Tensor, *, sizes: tuple, strides: tuple, paddings: tuple) -> Tensor:
     """The largest element of each window; the first of equal ones takes the gradient."""
     at = window_argmax(x, sizes=sizes, strides=strides, dilations=(1, 1), paddings=paddings)
     (n, h, w, c), (_, oh, ow, _) = x.array.shape, at.array.shape
     rows = reshape(x, shape=(n, h * w, c))
-    found = take_along_axis(rows, reshape(at, shape=(n, oh * ow, c)), axis=1)
+    found = chosen(take_along_axis(rows, reshape(at, shape=(n, oh * ow, c)), axis=1))
     return reshape(found, shape=(n, oh, ow, c))
 
 

@@ -15,7 +15,15 @@ import numpy as np
 from framework.engine.op import Sample, elementwise
 from framework.engine.ops.broadcast import unbroadcast, zeros_like
 from framework.engine.ops.constants import number
-from framework.engine.ops.logical import equal, greater, greater_equal, less, less_equal, where
+from framework.engine.ops.logical import (
+    choose,
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    where,
+)
 from framework.engine.tensor import Spec
 
 PAIRS = (
@@ -25,6 +33,7 @@ PAIRS = (
     Sample(((3, 4), ())),
 )
 NONZERO = Sample(((3, 4), (4,)), low=0.5), Sample(((3,), (3,)), low=0.5)
+PAIR = Sample(((3, 4), (3, 4)), low=0.5)
 SAME, POSITIVE = Sample(((3, 4),)), Sample(((3, 4),), low=0.5)
 
 
@@ -87,21 +96,32 @@ def _(g, out, x, y, *, wants):
 
 @elementwise(np.floor_divide, *NONZERO, is_differentiable=False)
 def floor_divide(x, y):
-    """floor(x / y); no gradient."""
+    """(x - mod(x, y)) / y, which of floats need not be the rounded x / y rounded down; no
+    gradient.
+    """
     return x // y
 
 
-@elementwise(np.mod, *NONZERO)
-def mod(x, y):
-    """x - floor(x / y) y: the sign of y; gradients g and -g floor(x / y)."""
+@elementwise(lambda x, y: np.floor(x / y), *NONZERO, is_differentiable=False, floats_only=True)
+def floor_quotient(x, y):
+    """floor(x / y) of floats, x / y rounded first: 2.0 and 0.4 give 5; no gradient."""
+    return math.floor(x / y)
+
+
+@elementwise(lambda x, y, *, is_exact=False: np.mod(x, y), *NONZERO)
+def mod(x, y, *, is_exact=False):
+    """x - floor(x / y) y: the sign of y; gradients g and -g n, n the floor_quotient, or the
+    floor_divide if is_exact.
+    """
     return x % y
 
 
 @mod.vjp("x y")
-def _(g, out, x, y, *, wants):
+def _(g, out, x, y, *, wants, is_exact=False):
+    count = floor_divide if is_exact else floor_quotient
     return (
         unbroadcast(g, x) if wants[0] else None,
-        unbroadcast(negative(multiply(g, floor_divide(x, y))), y) if wants[1] else None,
+        unbroadcast(negative(multiply(g, count(x, y))), y) if wants[1] else None,
     )
 
 
@@ -225,7 +245,18 @@ def reciprocal(x):
 
 @reciprocal.vjp("y")
 def _(g, y, x):
-    return (multiply(negative(g), multiply(y, y)),)
+    return (reciprocal_grad(g, y),)
+
+
+@elementwise(lambda g, y: choose(g == 0, g, -y * g * y), PAIR)
+def reciprocal_grad(g, y):
+    """-g y^2, 0 where g = 0: the gradient of y = 1 / x."""
+    return g if g == 0.0 else -y * g * y
+
+
+@reciprocal_grad.vjp("g y")
+def _(u, out, g, y):
+    return reciprocal_grad(u, y), multiply(multiply(multiply(u, number(-2, y)), g), y)
 
 
 @elementwise(np.sqrt, POSITIVE, floats_only=True)
@@ -240,8 +271,8 @@ def _(g, y, x):
 
 
 @elementwise(
-    lambda g, y: np.where(g == 0, g, 0.5 * g / y),
-    Sample(((3, 4), (3, 4)), low=0.5),
+    lambda g, y: choose(g == 0, g, 0.5 * g / y),
+    PAIR,
 )
 def sqrt_grad(g, y):
     """g / (2 y), 0 where g = 0."""
@@ -250,7 +281,8 @@ def sqrt_grad(g, y):
 
 @sqrt_grad.vjp("out y")
 def _(u, out, g, y):
-    return sqrt_grad(u, y), negative(multiply(divide(u, y), out))
+    slope = divide(u, y)
+    return multiply(slope, number(0.5, y)), negative(multiply(slope, out))
 
 
 @elementwise(lambda x: 1 / np.sqrt(x), POSITIVE, floats_only=True)
@@ -261,7 +293,18 @@ def rsqrt(x):
 
 @rsqrt.vjp("y")
 def _(g, y, x):
-    return (multiply(multiply(g, number(-0.5, g)), multiply(y, multiply(y, y))),)
+    return (rsqrt_grad(g, y),)
+
+
+@elementwise(lambda g, y: choose(g == 0, g, -0.5 * (g * y) * (y * y)), PAIR)
+def rsqrt_grad(g, y):
+    """-g y^3 / 2, 0 where g = 0: the gradient of y = 1 / sqrt(x)."""
+    return g if g == 0.0 else -0.5 * (g * y) * (y * y)
+
+
+@rsqrt_grad.vjp("g y")
+def _(u, out, g, y):
+    return rsqrt_grad(u, y), multiply(multiply(multiply(u, number(-1.5, y)), g), square(y))
 
 
 @elementwise(np.floor, SAME, is_differentiable=False)

@@ -97,7 +97,7 @@ def log(x):
 
 @log.vjp("x")
 def _(g, out, x):
-    return (divide(g, x),)
+    return (multiply(g, reciprocal(x)),)
 
 
 @elementwise(np.log1p, POSITIVE, floats_only=True)

@@ -158,9 +158,14 @@ def see_cross_entropy(outs, inputs, attrs):
     return [(rows[0],), rows], [rows, rows], {}
 
 
+def as_probabilities(labels, logits):
+    """Labels of which each row sums to 1."""
+    return softmax(labels), logits
+
+
 @op(
-    Sample(((3, 4), (3, 4)), low=-1.0),
-    Sample(((2, 3, 4), (2, 3, 4)), low=-1.0),
+    Sample(((3, 4), (3, 4)), low=-1.0, through=as_probabilities),
+    Sample(((2, 3, 4), (2, 3, 4)), low=-1.0, through=as_probabilities),
     infer=infer_cross_entropy,
     outs=2,
     same_dtype=True,
@@ -208,11 +213,10 @@ def _(g, out, labels, logits, *, wants):
     same_dtype=True,
 )
 def softmax_cross_entropy_grad(g, p, labels):
-    """g[i] (p[i, j] sum(labels[i]) - labels[i, j]):
-    the gradient of softmax_cross_entropy in its logits.
+    """g[i] (p[i, j] - labels[i, j]): the gradient of softmax_cross_entropy in its logits, where
+    the labels of each row sum to 1 (TensorFlow takes that for granted, too).
     """
-    dz = p * labels.sum(axis=-1, keepdims=True)
-    dz -= labels
+    dz = p - labels
     dz *= g[..., None]
     return dz
 
@@ -227,19 +231,15 @@ def see_cross_entropy_grad(outs, inputs, attrs):
 def _(dz, g, p, labels):
     for i in range(p.shape[0]):
         row, y, label, scale = dz[i], p[i], labels[i], g[i]
-        weight = total(label)
         for j in range(row.size):
-            row[j] = scale * (y[j] * weight - label[j])
+            row[j] = scale * (y[j] - label[j])
 
 
 @softmax_cross_entropy_grad.vjp("g p labels")
 def _(u, out, g, p, labels):
     column = reshape(g, shape=(*g.array.shape, 1))
-    total = sum_(labels, axis=-1, keepdims=True)
-    dg = sum_(multiply(u, subtract(multiply(p, total), labels)), axis=-1)
     ug = multiply(u, column)
-    d_labels = subtract(sum_(multiply(ug, p), axis=-1, keepdims=True), ug)
-    return dg, multiply(ug, total), d_labels
+    return sum_(multiply(u, subtract(p, labels)), axis=-1), ug, negative(ug)
 
 
 @elementwise(
@@ -265,7 +265,10 @@ def _(g, out, labels, logits, *, wants):
     )
 
 
-def l2_normalize(x: Tensor, *, axis: int | tuple | None = -1, epsilon: float = 1e-12) -> Tensor:
+def l2_normalize(
+    x: Tensor, *, axis: int | tuple | None = -1, epsilon: float | Tensor = 1e-12
+) -> Tensor:
     """x / sqrt(max(sum(x^2), epsilon)) along `axis`."""
     total = sum_(square(x), axis=axis, keepdims=True)
-    return multiply(x, rsqrt(maximum(total, number(epsilon, total))))
+    least = epsilon if isinstance(epsilon, Tensor) else number(epsilon, total)
+    return multiply(x, rsqrt(maximum(total, least)))

@@ -19,14 +19,14 @@ from framework.engine.variable import Variable
 
 BINARY = {
     "add": "add", "sub": "subtract", "mul": "multiply", "matmul": "matmul",
-    "floordiv": "floor_divide", "mod": "mod", "pow": "power",
+    "mod": "mod", "pow": "power",
 }  # fmt: skip
 COMPARE = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
 LOGICAL = {"and": "logical_and", "or": "logical_or", "xor": "logical_xor"}
 UNARY = {"neg": "negative", "abs": "abs", "invert": "logical_not"}
 
 
-def binary(op: Op) -> tuple[Callable, Callable]:
+def binary(op: Callable) -> tuple[Callable, Callable]:
     """x . y and its reflected form."""
 
     def forward(x, y):
@@ -36,6 +36,11 @@ def binary(op: Op) -> tuple[Callable, Callable]:
         return op(operand(y, x.array.dtype), x)
 
     return forward, reflected
+
+
+def floor_division(of_floats: Op, of_integers: Op) -> Callable:
+    """x // y"""
+    return lambda x, y: (of_floats if x.array.dtype.kind == "f" else of_integers)(x, y)
 
 
 def true_division(divide: Op, cast: Op) -> tuple[Callable, Callable]:
@@ -144,6 +149,8 @@ def bind(ops: dict[str, Op]) -> None:
         forward, reflected = binary(ops[op])
         setattr(Tensor, f"__{name}__", forward)
         setattr(Tensor, f"__r{name}__", reflected)
+    floordiv = floor_division(ops["floor_quotient"], ops["floor_divide"])
+    Tensor.__floordiv__, Tensor.__rfloordiv__ = binary(floordiv)
     Tensor.__truediv__, Tensor.__rtruediv__ = true_division(ops["divide"], ops["cast"])
     for name, op in COMPARE.items():
         setattr(Tensor, f"__{name}__", compare(ops[op]))

@@ -19,8 +19,15 @@ from framework.engine.ops.broadcast import (
     sum_,
 )
 from framework.engine.ops.constants import number
-from framework.engine.ops.create import cast
-from framework.engine.ops.elementwise import divide, multiply, sqrt, square, subtract
+from framework.engine.ops.create import cast, stop_gradient
+from framework.engine.ops.elementwise import (
+    divide,
+    multiply,
+    sqrt,
+    square,
+    squared_difference,
+    subtract,
+)
 from framework.engine.ops.functions import exp
 from framework.engine.ops.logical import equal
 from framework.engine.ops.scan import cumprod
@@ -353,7 +360,11 @@ def std(x: Tensor, *, axis: int | tuple | None = None, keepdims: bool = False) -
 def moments(
     x: Tensor, *, axis: int | tuple | None = None, keepdims: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """(mean, variance) over `axis` (None: all axes)."""
+    """(mean, variance) over `axis` (None: all axes).
+
+    As in TensorFlow, the variance's gradient takes the mean for a constant: right in first order.
+    """
     middle = mean(x, axis=axis, keepdims=True)
-    spread_out = mean(square(subtract(x, middle)), axis=axis, keepdims=keepdims)
+    away = squared_difference(x, stop_gradient(middle))
+    spread_out = mean(away, axis=axis, keepdims=keepdims)
     return (middle if keepdims else reshape(middle, shape=spread_out.array.shape)), spread_out

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from framework.engine.op import Sample, op
-from framework.engine.ops.elementwise import divide, multiply
+from framework.engine.ops.elementwise import multiply
+from framework.engine.ops.special import divide_no_nan
 from framework.engine.tensor import Spec
 
 SCANS = tuple(
@@ -70,8 +71,7 @@ def _(g, out, x, *, axis=0, exclusive=False, reverse=False):
 def cumprod(x, *, axis=0, exclusive=False, reverse=False):
     """y[i] = x[0] ... x[i] along `axis`; exclusive: without x[i]; reverse: from the end.
 
-    The gradient divides by x, so it is NaN where an element is 0 (as in TensorFlow, where it is
-    wrong).
+    The gradient divides by x, and is 0 where an element is 0, as TensorFlow's (and as wrong).
     """
     return scan(np.multiply, x, axis, exclusive, reverse, 1)
 
@@ -92,4 +92,4 @@ def _(out, x, exclusive, reverse):
 @cumprod.vjp("y x")
 def _(g, y, x, *, axis=0, exclusive=False, reverse=False):
     back = cumsum(multiply(g, y), axis=axis, exclusive=exclusive, reverse=not reverse)
-    return (divide(back, x),)
+    return (divide_no_nan(back, x),)
