@@ -145,12 +145,12 @@ def stacked(elements: list) -> Any:
     """A batch of elements of equal shapes."""
     first = elements[0]
     if not nest.is_nested(first):
-        return stacked_leaves(elements)
+        return stacked_leaves(elements, 0)
     columns = zip(*[nest.flatten(element) for element in elements], strict=True)
-    return nest.pack_sequence_as(first, [stacked_leaves(column) for column in columns])
+    return nest.pack_sequence_as(first, [stacked_leaves(c, i) for i, c in enumerate(columns)])
 
 
-def stacked_leaves(leaves: Any) -> Tensor:
+def stacked_leaves(leaves: Any, component: int) -> Tensor:
     """The leaves behind each other; InvalidArgumentError if their shapes differ."""
     arrays = [leaf.array for leaf in leaves]
     shape = arrays[0].shape
@@ -158,8 +158,9 @@ def stacked_leaves(leaves: Any) -> Tensor:
     for i, array in enumerate(arrays):
         if array.shape != shape:
             raise InvalidArgumentError(
-                "Cannot add tensor to the batch: number of elements does not match. Shapes are: "
-                f"[tensor]: {shape_text(array.shape)}, [batch]: {shape_text(shape)}"
+                f"Cannot batch tensors with different shapes in component {component}. First "
+                f"element had shape {shape_text(shape)} and element {i} had shape "
+                f"{shape_text(array.shape)}."
             )
         batch[i] = array
     return Tensor(batch)
@@ -178,5 +179,5 @@ def number(value: Any, name: str) -> int:
             f"{value.dtype.name}: {value!r}"
         )
     if isinstance(value, (bool, float)) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name}: Cannot convert {value!r} to EagerTensor of dtype int64")
+        raise TypeError(f"Cannot convert {value!r} to EagerTensor of dtype int64")
     return int(value)

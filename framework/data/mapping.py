@@ -81,7 +81,10 @@ class Calls(Follower):
     def __init__(self, source: Stage, function: Callable):
         super().__init__(source)
         if not callable(function):
-            raise TypeError(f"{function!r} is not a callable object")
+            raise ValueError(
+                f"Argument `func` must be a callable. Received func={function!r} (of type "
+                f"{type(function)})"
+            )
         self.function = function
         self.traced = Traced(self.on_element, source.spec())
         self._place = engine_random.next_place()

@@ -111,7 +111,7 @@ class Range(Stage):
 class Counter(Stage):
     """start, start + step ... without end: counter, enumerate."""
 
-    label = "_CounterDataset"
+    label = "_ScanDataset"
 
     def __init__(self, start: Any, step: Any = 1, dtype: Any = "int64"):
         self.start, self.step, self.dtype = int(start), int(step), as_dtype(dtype)
