@@ -62,6 +62,11 @@ def global_seed() -> int:
     return STATE["seed"]
 
 
+def go_on_from(seed: int) -> None:
+    """Make `seed` the global one without starting again: what was made keeps its numbers."""
+    STATE["seed"] = int(seed)
+
+
 def new_seed() -> int:
     """The seed of the next generator: from the global seed and the number of generators before."""
     number, STATE["made"] = STATE["made"], STATE["made"] + 1
