@@ -27,7 +27,7 @@ class Zip(Stage):
     def elements(self) -> Iterator:
         """Structures of elements."""
         together = zip(*[source.elements() for source in self.leaves], strict=False)
-        if type(self.sources) is tuple and len(self.sources) == len(self.leaves):
+        if type(self.sources) is tuple and not any(map(nest.is_nested, self.sources)):
             return together
         return (nest.pack_sequence_as(self.sources, list(parts)) for parts in together)
 

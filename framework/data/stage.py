@@ -89,7 +89,7 @@ def picked(rows: Any, positions: Iterator[int]) -> Iterator:
     if not nest.is_nested(rows):
         return (Tensor(rows[i, ...]) for i in positions)
     leaves = nest.flatten(rows)
-    if type(rows) is tuple and len(leaves) == len(rows) == 2:
+    if type(rows) is tuple and len(rows) == 2 and not any(map(nest.is_nested, rows)):
         x, y = leaves
         return ((Tensor(x[i, ...]), Tensor(y[i, ...])) for i in positions)
     return (nest.pack_sequence_as(rows, [Tensor(x[i, ...]) for x in leaves]) for i in positions)

@@ -82,8 +82,8 @@ class Epochs:
             where = "" if epoch is None else f"epoch {epoch + 1}, "
             raise FloatingPointError(
                 f"the loss is NaN or infinite in {where}step {self.runner.cursor + 1 - first} of "
-                f"{count or 'an epoch'}; the weights are those before that step. A smaller learning "
-                "rate, scaled inputs or clipnorm= usually help"
+                f"{count or 'an epoch'}; the weights are those before that step. A smaller "
+                "learning rate, scaled inputs or clipnorm= usually help"
             ) from None
 
     def _run_for_callbacks(self, first: int, count: int | None) -> dict[str, Any]:

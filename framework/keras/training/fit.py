@@ -45,8 +45,8 @@ def fit(
     batch), or over a tf.data.Dataset of batches (x, y) or (x, y, sample_weight); returns a History.
 
     shuffle: a new order each epoch, a function of (seed, epoch) alone. validation_split: that part
-    of the end of the data, or validation_data=(x, y[, sample_weight]) or a Dataset, is evaluated every
-    `validation_freq` epochs (a list: in those). class_weight: {class: weight}, for unbalanced
+    of the end of the data, or validation_data=(x, y[, sample_weight]) or a Dataset, is evaluated
+    every `validation_freq` epochs (a list: in those). class_weight: {class: weight}, for unbalanced
     classes. steps_per_epoch: an epoch is so many batches, and the next one goes on where it ended;
     validation_steps: so many batches are evaluated. Under a launcher all ranks must call fit with
     the same arguments.
