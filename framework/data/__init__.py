@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from framework.data import experimental
 from framework.data.dataset import Dataset
 from framework.data.element import DatasetSpec
 from framework.data.errors import DataError, MissingPackage
@@ -30,6 +31,7 @@ __all__ = [
     "Options",
     "Parts",
     "UNKNOWN_CARDINALITY",
+    "experimental",
     "from_arrays",
     "load",
     "load_file",

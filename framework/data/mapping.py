@@ -39,7 +39,7 @@ class Traced:
     def __init__(self, function: Callable, *specs: Any):
         self.result: Any = None
         self.spec: Any = None
-        sizes = SIZES if any(None in (s.shape or ()) for s in leaf_specs(specs)) else SIZES[:1]
+        sizes = SIZES if has_unknown(specs) else SIZES[:1]
         found = [self.try_size(function, specs, size) for size in sizes]
         if None in found:
             return
@@ -60,15 +60,16 @@ class Traced:
         except TraceError:
             return None
         except (ValueError, IndexError):
-            if any(None in leaf.shape for leaf in leaf_specs(specs)):
+            if has_unknown(specs):
                 return None  # perhaps the fault of the size that stood for an unknown one
             raise
         return nest.map_structure(spec_of, self.result)
 
 
-def leaf_specs(specs: tuple) -> list[TensorSpec]:
-    """The TensorSpecs in a structure."""
-    return [leaf for leaf in nest.flatten(specs) if isinstance(leaf, TensorSpec)]
+def has_unknown(specs: tuple) -> bool:
+    """Whether a dimension in a structure of specs is unknown."""
+    leaves = [leaf for leaf in nest.flatten(specs) if isinstance(leaf, TensorSpec)]
+    return any(leaf.shape is None or None in leaf.shape for leaf in leaves)
 
 
 class Calls(Follower):
@@ -293,9 +294,10 @@ class Interleave(Calls):
                     places[at] = inner_elements(call(element))
             if is_over and not any(places):
                 return
-            if places[at] is not None:
-                is_over_here = yield from block_of(places[at], self.block)
-                if is_over_here:
+            inner = places[at]
+            if inner is not None:
+                is_inner_over = yield from block_of(inner, self.block)
+                if is_inner_over:
                     places[at] = None
             at = (at + 1) % self.cycle
 

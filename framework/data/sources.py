@@ -165,18 +165,15 @@ class Draws:
 
     def __init__(self, seed: Any, is_new_each_time: bool):
         self.seed = None if seed is None else number(seed, "seed")
-        # The place in the order of everything random that this program made.
-        self.place = engine_random.next_place() if seed is None else None
+        self.place = engine_random.next_place() if self.seed is None else self.seed + 1
         self.is_new_each_time, self.iterations = is_new_each_time, 0
         self._key: int | None = None
 
     def key(self) -> int:
         """The seed, mixed with the global one."""
         if self._key is None:
-            if self.seed is None:
-                self._key = engine_random.mixed(engine_random.global_seed(), self.place)
-            else:
-                self._key = engine_random.mixed(engine_random.STATE["seed"] or 0, self.seed + 1)
+            base = engine_random.global_seed() if self.seed is None else engine_random.STATE["seed"]
+            self._key = engine_random.mixed(base or 0, self.place)
         return self._key
 
     def begin(self) -> np.random.Generator:

@@ -183,6 +183,8 @@ D.range(3).filter(lambda x: True).cardinality() == tf.data.UNKNOWN_CARDINALITY
 setattr(tf.data.Options(), "nonsense", 1)
 isinstance(D.range(2).batch(2), tf.data.Dataset)
 D.range(3) + D.range(3)
+tf.data.experimental.cardinality(D.range(3))
+tf.data.experimental.AUTOTUNE
 """.strip().splitlines()
 
 

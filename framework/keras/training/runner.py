@@ -35,8 +35,6 @@ class Runner:
 
     cursor: int
     last_rows: tuple[int, int]  # rows of this rank and of all ranks, of the batch that was run last
-    is_over: bool  # whether every batch of this pass was run
-    is_done: bool  # the same, False where only the next batch would tell
     check: Callable | None = None  # called with every batch that was not seen before the first step
 
     def __init__(
@@ -55,6 +53,16 @@ class Runner:
         self.rank, self.ranks = (rank(), size()) if is_split else (0, 1)
         self.steps: int | None = None
         self._executables: dict[Any, Any] = {}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every batch of this pass was run."""
+        raise NotImplementedError
+
+    @property
+    def is_done(self) -> bool:
+        """The same; False where only the next batch would tell."""
+        return self.is_over
 
     def begin(self, order: np.ndarray | None = None) -> None:
         """Start a pass over the batches; order: that of the rows, if the source leaves it open."""
@@ -120,8 +128,6 @@ class RowsRunner(Runner):
     def is_over(self) -> bool:
         """Whether the last batch was run."""
         return self.cursor >= self.steps
-
-    is_done = is_over
 
     def batch_rows(self, batch: int) -> int:
         """The number of rows of a (global) batch."""
