@@ -13,6 +13,10 @@ class InvalidArgumentError(ValueError):
     bounds."""
 
 
+class OutOfRangeError(Exception):
+    """An iterator that was asked for one more element has none."""
+
+
 class BroadcastWarning(UserWarning):
     """Two shapes meet by broadcasting where the same shape was most likely meant."""
 

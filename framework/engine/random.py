@@ -23,13 +23,15 @@ MASK = 0xFFFFFFFFFFFFFFFF
 
 
 class Global(threading.local):
-    """Where this thread's batch starts in the global batch."""
+    """Where this thread's batch starts in the global batch, and the generator of its draws that
+    name none (None: the default one of all threads)."""
 
     first_row = 0
+    generator: SeedGenerator | None = None
 
 
 GLOBAL = Global()
-STATE: dict = {"seed": None, "made": 0, "default": None}
+STATE: dict = {"seed": None, "made": 0, "places": 0, "default": None}
 
 
 def mixed(seed: int, number: int) -> int:
@@ -50,7 +52,7 @@ def set_seed(seed: int) -> None:
     """Start again from `seed`: generators made from now on repeat those made after the last
     set_seed(seed).
     """
-    STATE.update(seed=int(seed), made=0, default=None)
+    STATE.update(seed=int(seed), made=0, places=0, default=None)
 
 
 def global_seed() -> int:
@@ -60,10 +62,22 @@ def global_seed() -> int:
     return STATE["seed"]
 
 
+def go_on_from(seed: int) -> None:
+    """Make `seed` the global one without starting again: what was made keeps its numbers."""
+    STATE["seed"] = int(seed)
+
+
 def new_seed() -> int:
     """The seed of the next generator: from the global seed and the number of generators before."""
     number, STATE["made"] = STATE["made"], STATE["made"] + 1
     return mixed(global_seed(), number)
+
+
+def next_place() -> int:
+    """The number, for `mixed`, of the next stage of a pipeline that draws: counted apart from the
+    generators, so that a data set more does not change the weights of a model."""
+    STATE["places"] += 1
+    return -2 - STATE["places"]
 
 
 class SeedGenerator:
@@ -91,6 +105,8 @@ STEP = np.array([0, 1], np.int64)
 
 def default_generator() -> SeedGenerator:
     """The generator of calls that name none; it starts anew with set_seed."""
+    if GLOBAL.generator is not None:
+        return GLOBAL.generator
     if STATE["default"] is None:
         STATE["default"] = SeedGenerator(mixed(global_seed(), -2))
     return STATE["default"]
@@ -115,6 +131,16 @@ def rows_from(first_row: int) -> Iterator[None]:
         yield
     finally:
         GLOBAL.first_row = before
+
+
+@contextlib.contextmanager
+def drawing_from(generator: SeedGenerator) -> Iterator[None]:
+    """Within this block the draws of this thread that name no generator come from `generator`."""
+    before, GLOBAL.generator = GLOBAL.generator, generator
+    try:
+        yield
+    finally:
+        GLOBAL.generator = before
 
 
 def first_row() -> int:

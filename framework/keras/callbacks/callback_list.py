@@ -51,7 +51,7 @@ class CallbackList:
         """True if some callback overrides a hook of batches of `kind`."""
         return any(c.wants_batches(kind) for c in self.callbacks)
 
-    def on_progress(self, done: int, total: int) -> None:
+    def on_progress(self, done: int, total: int | None) -> None:
         """Now and then within an epoch: for callbacks that show it (a method on_progress of
         theirs).
         """

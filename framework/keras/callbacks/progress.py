@@ -36,14 +36,15 @@ class ProgressLine(Callback):
         total = self.params.get("epochs", "?")
         return f"Epoch {self._epoch + 1:>{len(str(total))}}/{total}"
 
-    def on_progress(self, done: int, total: int) -> None:
-        """Redraw the line of a terminal, ten times a second at most."""
+    def on_progress(self, done: int, total: int | None) -> None:
+        """Redraw the line of a terminal, ten times a second at most; total None: not known."""
         now = time.perf_counter()
         if not getattr(self, "_grows", False) or now - self._last < 0.1:
             return
         self._last = now
-        bar = "━" * (20 * done // max(total, 1))
-        self._out.write(f"\r{self.head()} {bar:20} {done}/{total} - {now - self._start:.0f}s")
+        bar = "━" * (20 * done // max(total, 1) if total else 0)
+        of = "Unknown" if total is None else total
+        self._out.write(f"\r{self.head()} {bar:20} {done}/{of} - {now - self._start:.0f}s")
         self._out.flush()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

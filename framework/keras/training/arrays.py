@@ -107,8 +107,13 @@ def as_validation(data: Any) -> Rows:
     return as_rows(*map(listed, data), caller="validation_data")
 
 
-def split_validation(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
+def split_validation(rows: Any, fraction: float) -> tuple[Rows, Rows]:
     """The last `fraction` of the rows, before any shuffling, is for validation (as in Keras)."""
+    if not isinstance(rows, Rows):
+        raise ValueError(
+            "Argument `validation_split` is only supported for tensors or NumPy arrays. Found "
+            f"incompatible type in the input: {type(rows.dataset)}"
+        )
     if not 0.0 < fraction < 1.0:
         raise ValueError(f"fit: validation_split must lie between 0 and 1, got {fraction!r}")
     at = int(rows.count * (1.0 - fraction))

@@ -7,7 +7,7 @@ from typing import Any
 from framework.engine.variable import Variable
 from framework.keras.training.arrays import Rows
 from framework.keras.training.rehearsal import rehearse, start_together
-from framework.keras.training.runner import Runner
+from framework.keras.training.runner import RowsRunner
 
 
 class BatchRunner:
@@ -16,13 +16,13 @@ class BatchRunner:
     """
 
     def __init__(self, model: Any, kind: str, rows: Rows):
-        self._runner: Runner = model.runner(kind, rows, rows.count)
+        self._runner: RowsRunner = model.runner(kind, rows, rows.count)
         self._places = [Variable(leaf, trainable=False) for leaf in rows.leaves]
         self._runner.leaves = list(self._places)
         self._rehearsal = rehearse(model, kind, self._runner)
         start_together(model, self._runner)
 
-    def run(self, rows: Rows) -> tuple[list, Runner]:
+    def run(self, rows: Rows) -> tuple[list, RowsRunner]:
         """A step on these rows; (its outputs, the runner)."""
         self._rehearsal.check(rows)
         for place, leaf in zip(self._places, rows.leaves, strict=True):

@@ -39,33 +39,37 @@ class Epochs:
         self._is_fresh = True  # the next epoch begins a pass
 
     @property
-    def length(self) -> int:
-        """The number of batches of an epoch."""
+    def length(self) -> int | None:
+        """The number of batches of an epoch; None if only their end will tell."""
         return self.steps or self.runner.steps
 
     def run(self, epoch: int | None = None) -> dict[str, Any]:
         """All batches of an epoch; returns its logs."""
         self.model.reset_metrics()
-        runner = self.runner
         if self._is_fresh or self.steps is None:
             self._begin_pass(self._passes if epoch is None or self.steps else epoch)
-        left = runner.steps - runner.cursor
+        logs = self._run(self.batches_left(), epoch)
+        self._is_fresh = self.kind == "test" or self.runner.is_done
+        return logs
+
+    def batches_left(self) -> int | None:
+        """How many batches this epoch can have; says so if these are less than its steps."""
+        if self.length is None or self.runner.steps is None:
+            return self.length
+        left = self.runner.steps - self.runner.cursor
         if left < self.length:
             LOG.warning(
                 "the data ran out after %d of the %d steps of an epoch: give more rows or smaller "
                 "batches", left, self.length,
             )  # fmt: skip
-        logs = self._run(min(left, self.length), epoch)
-        self._is_fresh = self.kind == "test" or runner.cursor >= runner.steps
-        return logs
+        return min(left, self.length)
 
     def _begin_pass(self, number: int) -> None:
         """From the first batch, in the order of this pass."""
-        rows = self.runner.rows.count
-        self.runner.set_order(np.arange(rows) if self._order is None else self._order(number))
+        self.runner.begin(None if self._order is None else self._order(number))
         self._passes += 1
 
-    def _run(self, count: int, epoch: int | None) -> dict[str, Any]:
+    def _run(self, count: int | None, epoch: int | None) -> dict[str, Any]:
         """`count` batches: in one go, or a few at a time if a callback wants to see them."""
         first = self.runner.cursor
         try:
@@ -78,27 +82,28 @@ class Epochs:
             where = "" if epoch is None else f"epoch {epoch + 1}, "
             raise FloatingPointError(
                 f"the loss is NaN or infinite in {where}step {self.runner.cursor + 1 - first} of "
-                f"{count}; the weights are those before that step. A smaller learning rate, scaled "
-                "inputs or clipnorm= usually help"
+                f"{count or 'an epoch'}; the weights are those before that step. A smaller "
+                "learning rate, scaled inputs or clipnorm= usually help"
             ) from None
 
-    def _run_for_callbacks(self, first: int, count: int) -> dict[str, Any]:
+    def _run_for_callbacks(self, first: int, count: int | None) -> dict[str, Any]:
         """Batch hooks are called every `steps_per_execution` steps."""
         begin = getattr(self.listeners, f"on_{self.kind}_batch_begin")
         end = getattr(self.listeners, f"on_{self.kind}_batch_end")
         logs: dict[str, Any] = {}
-        stride = self.model.steps_per_execution
-        for batch in range(0, count, stride):
+        stride, batch = self.model.steps_per_execution, 0
+        while (count is None or batch < count) and not self.runner.is_over:
             begin(batch)
-            outputs = self.runner.run(min(stride, count - batch))
+            outputs = self.runner.run(stride if count is None else min(stride, count - batch))
             logs = self.model.results(self.kind, outputs, self.runner)
             self._tick(first, count)
             end(batch + stride - 1, logs)
+            batch += stride
             if self.kind == "train" and self.model.stop_training:
                 break
         return logs
 
-    def _tick(self, first: int, count: int) -> None:
+    def _tick(self, first: int, count: int | None) -> None:
         """Progress was made: tell the watchdog and whoever shows it."""
         distributed.beat()
         if self.kind == "train":

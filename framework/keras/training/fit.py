@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import secrets
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from framework import distributed
+from framework.data import Dataset
 from framework.engine import random as engine_random
 from framework.keras import callbacks as callbacks_module
 from framework.keras.step.reduction import agree_on_state
-from framework.keras.training.arrays import (
-    as_rows,
-    as_validation,
-    listed,
-    split_validation,
-    weights_of_classes,
-)
+from framework.keras.training.arrays import Rows, as_validation, split_validation
 from framework.keras.training.epochs import Epochs
+from framework.keras.training.feeds import Feeds, as_source, weigh_classes
 from framework.keras.training.rehearsal import rehearse, start_together
 from framework.keras.training.runner import Runner
 
@@ -33,7 +31,7 @@ def fit(
     verbose: Any = "auto",
     callbacks: Any = None,
     validation_split: float = 0.0,
-    validation_data: tuple | None = None,
+    validation_data: Any = None,
     shuffle: bool = True,
     class_weight: dict | None = None,
     sample_weight: Any = None,
@@ -44,11 +42,11 @@ def fit(
     validation_steps: int | None = None,
 ) -> Any:
     """Train for `epochs` epochs over x, y in batches of `batch_size` (global: ranks share each
-    batch); returns a History.
+    batch), or over a tf.data.Dataset of batches (x, y) or (x, y, sample_weight); returns a History.
 
     shuffle: a new order each epoch, a function of (seed, epoch) alone. validation_split: that part
-    of the end of the data, or validation_data=(x, y[, sample_weight]), is evaluated every
-    `validation_freq` epochs (a list: in those). class_weight: {class: weight}, for unbalanced
+    of the end of the data, or validation_data=(x, y[, sample_weight]) or a Dataset, is evaluated
+    every `validation_freq` epochs (a list: in those). class_weight: {class: weight}, for unbalanced
     classes. steps_per_epoch: an epoch is so many batches, and the next one goes on where it ended;
     validation_steps: so many batches are evaluated. Under a launcher all ranks must call fit with
     the same arguments.
@@ -56,15 +54,15 @@ def fit(
     Raises ValueError before the first update if data, model and loss do not fit together, and
     FloatingPointError if a callback asks to stop at NaN.
     """
-    rows = as_rows(x, listed(y), listed(sample_weight))
+    rows = as_source(x, y, sample_weight, steps=steps_per_epoch)
     held_out = None
     if validation_data is not None:
-        held_out = as_validation(validation_data)
+        held_out = as_held_out(validation_data, validation_steps)
     elif validation_split:
         rows, held_out = split_validation(rows, validation_split)
     if class_weight is not None:
-        rows.sample_weight = weights_of_classes(rows, class_weight)
-    seed = shuffle_seed() if shuffle else None
+        weigh_classes(rows, class_weight)
+    order = orders_of(rows, shuffle)
     runner = model.runner("train", rows, batch_size)
     rehearse(model, "train", runner)
     checker = None
@@ -73,7 +71,6 @@ def fit(
         rehearse(model, "test", checker)
     listeners = make_callbacks(model, callbacks, verbose, epochs, steps_per_epoch or runner.steps)
     model.checks_finite = any(getattr(c, "error", False) for c in listeners.callbacks)
-    order = None if seed is None else lambda number: order_of(seed, number, rows.count)
     training = Epochs(model, "train", runner, listeners, steps_per_epoch, order)
     validation = Epochs(model, "test", checker, listeners, validation_steps) if checker else None
     start_together(model, runner)
@@ -160,16 +157,43 @@ def predict_batches(
     """What model.predict does: the outputs of batch after batch."""
     listeners: Any = callbacks_module.CallbackList(callbacks, model=model)
     listeners.on_predict_begin()
-    runner.set_order(np.arange(runner.rows.count))
-    batches = []
-    for batch in range(runner.steps if steps is None else min(steps, runner.steps)):
+    runner.begin()
+    batches: list = []
+    while len(batches) != steps and not runner.is_over:
+        batch = len(batches)
         listeners.on_predict_batch_begin(batch)
         batches.append(runner.run(1))
         listeners.on_predict_batch_end(batch, {"outputs": batches[-1]})
     listeners.on_predict_end()
     if verbose not in (0, False, "auto") and distributed.is_root():
-        print(f"predicted {len(batches)} of {runner.steps} batches")
+        print(f"predicted {len(batches)} of {runner.steps or len(batches)} batches")
     return batches
+
+
+def as_held_out(data: Any, steps: int | None) -> Any:
+    """validation_data: a data set, or arrays."""
+    is_data_set = isinstance(data, Dataset)
+    return (
+        as_source(data, caller="validation_data", steps=steps)
+        if is_data_set
+        else as_validation(data)
+    )
+
+
+def orders_of(source: Rows | Feeds, is_shuffled: bool) -> Callable | None:
+    """The rows of each epoch in order; None: as they are, or as their data set gives them."""
+    if not is_shuffled:
+        return None
+    if isinstance(source, Feeds):
+        warnings.warn(
+            "`shuffle=True` was passed, but will be ignored since the data `x` was provided as a "
+            "tf.data.Dataset. The Dataset is expected to already be shuffled (via "
+            "`.shuffle(buffer_size)`).",
+            stacklevel=4,
+        )
+        return None
+    seed, count = shuffle_seed(), source.count
+    return lambda number: order_of(seed, number, count)
 
 
 def order_of(seed: int | None, epoch: int, count: int) -> np.ndarray:

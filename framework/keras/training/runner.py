@@ -25,13 +25,17 @@ ALONE_SECONDS = 0.3  # a stopped rank that waits so long in a collective waits i
 
 
 class Runner:
-    """Steps of one kind over `rows`: step((x, y, sample_weight)) for batch after batch in a given
-    order.
+    """Steps of one kind: step((x, y, sample_weight)) for batch after batch of some source.
 
-    In compiled mode the step is traced once for whole batches and once for the last, smaller one;
-    whole epochs run without coming back to Python. is_split: ranks share each batch (else every
-    rank computes all of it). is_global: losses are shares of the global loss (see shard.py).
+    rows: what there is to see before the first step. steps: the number of batches, None if it is
+    not known. is_split: ranks share each batch (else every rank computes all of it). is_global:
+    losses are shares of the global loss (see shard.py). A subclass says where batches come from:
+    begin, run, is_over, cursor (the number of the next batch), last_rows.
     """
+
+    cursor: int
+    last_rows: tuple[int, int]  # rows of this rank and of all ranks, of the batch that was run last
+    check: Callable | None = None  # called with every batch that was not seen before the first step
 
     def __init__(
         self,
@@ -47,14 +51,67 @@ class Runner:
         self.is_compiled = is_compiled
         self.is_split, self.is_global = is_split, is_global
         self.rank, self.ranks = (rank(), size()) if is_split else (0, 1)
+        self.steps: int | None = None
+        self._executables: dict[Any, Any] = {}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every batch of this pass was run."""
+        raise NotImplementedError
+
+    @property
+    def is_done(self) -> bool:
+        """The same; False where only the next batch would tell."""
+        return self.is_over
+
+    def begin(self, order: np.ndarray | None = None) -> None:
+        """Start a pass over the batches; order: that of the rows, if the source leaves it open."""
+        raise NotImplementedError
+
+    def run(self, count: int | None, tick: Callable | None = None) -> list[np.ndarray]:
+        """Run the next `count` batches (None: all); returns the step's outputs for the last of
+        them. tick(): called now and then."""
+        raise NotImplementedError
+
+    def executable(self, key: Any, call: Callable, *likes: Any) -> Any:
+        """The compiled form of call(*likes), made once per key; None where a step must run
+        eagerly."""
+        if not self.is_compiled:
+            return None
+        if key not in self._executables:
+            from framework.engine.compile.trace import trace
+            from framework.engine.compile.vm import Executable
+
+            try:
+                self._executables[key] = Executable(trace(call, *likes))
+            except TraceError as error:
+                self.is_compiled = False
+                LOG.warning(
+                    "this step cannot be compiled and runs eagerly: %s%s", error, place_of(error)
+                )
+                return None
+        return self._executables[key]
+
+
+class RowsRunner(Runner):
+    """Steps over rows in memory, `batch_size` of them at a time in a given order.
+
+    In compiled mode the step is traced once for whole batches and once for the last, smaller one;
+    whole epochs run without coming back to Python.
+    """
+
+    steps: int
+
+    def __init__(self, step: Callable, rows: Rows, batch_size: int, **options: bool):
+        super().__init__(step, rows, batch_size, **options)
         self.steps = -(-rows.count // self.batch_size)
         self._order = Variable(np.arange(rows.count), name="order", trainable=False)
         self._cursor = Variable(np.int64(0), name="cursor", trainable=False)
         self.leaves: list[Tensor] = [Tensor(leaf) for leaf in rows.leaves]
-        self._executables: dict[int, Any] = {}
 
-    def set_order(self, order: np.ndarray) -> None:
-        """The rows of the next epoch, in order; starts at the first batch."""
+    def begin(self, order: np.ndarray | None = None) -> None:
+        """From the first batch; order: the rows of this pass (None: as they are)."""
+        order = np.arange(self.rows.count) if order is None else order
         ops.assign(self._order, Tensor(np.ascontiguousarray(order, np.int64)))
         self.cursor = 0
 
@@ -67,6 +124,11 @@ class Runner:
     def cursor(self, batch: int) -> None:
         ops.assign(self._cursor, Tensor(np.asarray(batch, np.int64)))
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the last batch was run."""
+        return self.cursor >= self.steps
+
     def batch_rows(self, batch: int) -> int:
         """The number of rows of a (global) batch."""
         return min(self.batch_size, self.rows.count - batch * self.batch_size)
@@ -78,9 +140,10 @@ class Runner:
         start, stop = part(rows, self.rank, self.ranks)
         return stop - start, rows
 
-    def run(self, count: int, tick: Callable | None = None) -> list[np.ndarray]:
-        """Run the next `count` batches; returns the step's outputs for the last of them. tick():
-        called now and then."""
+    def run(self, count: int | None, tick: Callable | None = None) -> list[np.ndarray]:
+        """Whole batches in one go, then the last one."""
+        count = self.steps - self.cursor if count is None else count
+        outputs: list = []
         while count > 0:
             rows, done = self.batch_rows(self.cursor), self.cursor
             whole = self.rows.count // self.batch_size - done if rows == self.batch_size else 1
@@ -91,34 +154,18 @@ class Runner:
 
     def _run_same(self, rows: int, count: int, tick: Callable | None) -> list[np.ndarray]:
         """`count` batches of `rows` rows each."""
-        if self.is_compiled:
-            executable = self._executable(rows)
-            if executable is not None:
-                if count == 1 or tick is None:
-                    executable.repeat(count)
-                else:
-                    run_watched(executable, count, tick)
-                return executable.outputs()
+        executable = self.executable(rows, lambda: self._call(rows))
+        if executable is not None:
+            if count == 1 or tick is None:
+                executable.repeat(count)
+            else:
+                run_watched(lambda: executable.repeat(count), executable.stop, tick)
+            return executable.outputs()
         for _ in range(count):
             outputs = self._call(rows)
             if tick is not None:
                 tick()
         return [np.asarray(o) for o in outputs]
-
-    def _executable(self, rows: int) -> Any:
-        if rows not in self._executables:
-            from framework.engine.compile.trace import trace
-            from framework.engine.compile.vm import Executable
-
-            try:
-                self._executables[rows] = Executable(trace(lambda: self._call(rows)))
-            except TraceError as error:
-                self.is_compiled = False
-                LOG.warning(
-                    "this step cannot be compiled and runs eagerly: %s%s", error, place_of(error)
-                )
-                return None
-        return self._executables[rows]
 
     def _call(self, rows: int) -> list:
         """One step on the batch at the cursor: what eager mode runs and compiled mode traces."""
@@ -140,15 +187,15 @@ class Runner:
         return outputs
 
 
-def run_watched(executable: Any, count: int, tick: Callable) -> None:
-    """Run on a worker thread; this thread wakes every 50 ms for `tick` and so takes Ctrl-C at
-    once."""
-    running = Background(lambda: executable.repeat(count))
+def run_watched(work: Callable, stop: Callable, tick: Callable) -> None:
+    """Run work() on a worker thread; this thread wakes every 50 ms for `tick` and so takes Ctrl-C
+    at once. stop(): asks the work to end."""
+    running = Background(work)
     try:
         while not running.ended(POLL_SECONDS):
             tick()
     finally:
-        executable.stop()  # after an interrupt
+        stop()  # after an interrupt
         while not running.ended(POLL_SECONDS) and not is_left_alone():
             pass
     running.check()

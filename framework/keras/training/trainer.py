@@ -26,10 +26,11 @@ from framework.keras.step.reduction import (
 from framework.keras.training.arrays import Rows, as_leaf, as_rows, listed
 from framework.keras.training.batch import BatchRunner
 from framework.keras.training.compiled import CompiledLoss, CompiledMetrics
+from framework.keras.training.feeds import FeedRunner, Feeds, as_source
 from framework.keras.training.fit import fit as fit_model
 from framework.keras.training.fit import predict_batches, run_once
 from framework.keras.training.logs import flat_logs, log_values, plain, scalars
-from framework.keras.training.runner import Runner
+from framework.keras.training.runner import LOG, RowsRunner, Runner
 
 
 class Trainer:
@@ -225,8 +226,7 @@ class Trainer:
         """The loss and the metrics over a data set (or its first `steps` batches), each sample
         counted once over all ranks."""
         self._need_compile("evaluate")
-        rows = as_rows(x, listed(y), listed(sample_weight), "evaluate")
-        runner = self.runner("test", rows, batch_size)
+        runner = self.runner("test", as_source(x, y, sample_weight, "evaluate", steps), batch_size)
         results = run_once(self, runner, callbacks, verbose, steps)
         return results if return_dict else scalars(results, self.metrics)
 
@@ -241,13 +241,13 @@ class Trainer:
         """The model's outputs for all rows of x (or its first `steps` batches), as arrays; every
         rank computes all of them. verbose: 1 or 2 says how many batches there were.
         """
-        runner = self.runner("predict", as_rows(x, caller="predict"), batch_size)
+        runner = self.runner("predict", as_source(x, caller="predict", steps=steps), batch_size)
         batches = predict_batches(self, runner, callbacks, steps, verbose)
         joined = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
         return nest.pack_sequence_as(self._predicted, joined)
 
-    def runner(self, kind: str, rows: Rows, batch_size: int | None = None) -> Runner:
-        """A Runner of train, test or predict steps over `rows`."""
+    def runner(self, kind: str, source: Rows | Feeds, batch_size: int | None = None) -> Any:
+        """A Runner of train, test or predict steps over rows or the batches of a data set."""
         size = 32 if batch_size is None else batch_size
         if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
             raise ValueError(f"batch_size must be a positive integer, got {batch_size!r}")
@@ -256,14 +256,16 @@ class Trainer:
             "test": self._test,
             "predict": self._predict,
         }
-        return Runner(
-            steps[kind],
-            rows,
-            size,
-            is_compiled=not self.run_eagerly,
-            is_split=kind != "predict",
-            is_global=not self._overrides(f"{kind}_step", "compute_loss"),
-        )
+        options = {
+            "is_compiled": not self.run_eagerly,
+            "is_split": kind != "predict",
+            "is_global": not self._overrides(f"{kind}_step", "compute_loss"),
+        }
+        if isinstance(source, Rows):
+            return RowsRunner(steps[kind], source, size, **options)
+        if batch_size is not None:
+            LOG.warning("batch_size=%s: a data set's batches are taken as they are", batch_size)
+        return FeedRunner(steps[kind], source, **options)
 
     def _train(self, data: tuple) -> list:
         return self._logged("train", data, self._train_update)

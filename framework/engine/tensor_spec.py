@@ -1,0 +1,66 @@
+"""TensorSpec: the shape and dtype of tensors to come, as the doors and data sets state it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from framework.engine.dtypes import TensorShape, as_dtype
+from framework.engine.tensor import Spec, Tensor, as_tensor
+
+
+class TensorSpec:
+    """Shape (None: any) and dtype of a tensor: TensorSpec(shape, dtype=tf.float32, name=None)."""
+
+    __slots__ = ("dtype", "name", "shape")
+
+    def __init__(self, shape: Any, dtype: Any = "float32", name: str | None = None):
+        self.shape = None if shape is None else TensorShape(shape)
+        self.dtype, self.name = as_dtype(dtype), name
+
+    @classmethod
+    def from_tensor(cls, tensor: Tensor, name: str | None = None) -> TensorSpec:
+        """The spec that describes `tensor`."""
+        return cls(tensor.shape, tensor.dtype, name)
+
+    def is_compatible_with(self, value: Any) -> bool:
+        """True if `value` (a tensor or spec) has this dtype and fits the shape."""
+        if self.dtype != value.dtype:
+            return False
+        return (
+            self.shape is None or value.shape is None or self.shape.is_compatible_with(value.shape)
+        )
+
+    def fit(self, value: Any, what: str) -> Tensor:
+        """`value` as a tensor of this spec; TypeError, starting with `what`, if it is none.
+
+        Numbers and arrays take the dtype, a Tensor must have it.
+        """
+        is_tensor = isinstance(value, Tensor)
+        try:
+            x = value if is_tensor else as_tensor(np.asarray(value, self.dtype.as_numpy_dtype))
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{what} `Can not cast {value!r} to {self!r}`: {error}") from None
+        if not self.is_compatible_with(x):
+            raise TypeError(f"{what} `Can not cast {TensorSpec.from_tensor(x)!r} to {self!r}`")
+        return x
+
+    def example(self) -> Tensor:
+        """A tensor of this shape and dtype without a value."""
+        if self.shape is None or not self.shape.is_fully_defined():
+            raise ValueError(f"{self!r}: every dimension is wanted; each shape has its own trace")
+        return Tensor(Spec(tuple(self.shape), self.dtype.dtype))
+
+    def __eq__(self, other: object) -> bool:
+        parts = ("shape", "dtype", "name")
+        return isinstance(other, TensorSpec) and all(
+            getattr(self, p) == getattr(other, p) for p in parts
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.dtype))
+
+    def __repr__(self) -> str:
+        shape = "<unknown>" if self.shape is None else tuple(self.shape)
+        return f"TensorSpec(shape={shape}, dtype={self.dtype!r}, name={self.name!r})"
