@@ -13,7 +13,7 @@ from framework.engine.slices import IndexedSlices
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
-from framework.tf import autodiff, config, errors, linalg, math, nest, nn, random
+from framework.tf import autodiff, config, debugging, errors, linalg, math, nest, nn, random, version
 from framework.tf.arrays import (
     boolean_mask,
     broadcast_to,
@@ -56,6 +56,8 @@ from framework.tf.create import (
     zeros,
     zeros_like,
 )
+from framework.tf.debugging import Assert, assert_equal, assert_greater, assert_less
+from framework.tf.device import device
 from framework.tf.linalg import einsum, matmul, norm, tensordot
 from framework.tf.math import (
     abs,
@@ -110,6 +112,7 @@ from framework.tf.math import (
     truediv,
 )
 from framework.tf.module import Module
+from framework.tf.output import print
 from framework.tf.scatter import (
     gather,
     gather_nd,
@@ -120,6 +123,7 @@ from framework.tf.scatter import (
     tensor_scatter_nd_sub,
     tensor_scatter_nd_update,
 )
+from framework.tf.shapes import assert_rank
 from framework.tf.sorting import (
     argsort,
     meshgrid,
@@ -149,6 +153,7 @@ LAZY = {
     "optimizers": "framework.keras.optimizers",
     "data": "framework.data",
     "distributed": "framework.distributed",
+    "train": "framework.tf.train",
 }
 
 

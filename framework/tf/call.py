@@ -22,7 +22,8 @@ def tensor(value: Any, dtype: Any = None) -> Tensor:
     if isinstance(value, (list, tuple)) and has_tensor(value):
         return stacked(value, dtype)
     array = as_array(value, dtype)
-    is_shared = array is value or array.base is not None
+    is_foreign = not isinstance(value, np.ndarray) and hasattr(value, "__array__")
+    is_shared = array is value or array.base is not None or is_foreign
     return Tensor(np.array(array) if is_shared else array)
 
 

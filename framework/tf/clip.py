@@ -17,11 +17,22 @@ def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | 
         return t.with_values(clip_by_value(t.values, clip_value_min, clip_value_max))
     t = tensor(t)
     bounds = (clip_value_min, clip_value_max)
-    if all([isinstance(b, (int, float)) for b in bounds]):
+    if all([isinstance(b, (int, float)) for b in bounds]) and bounds[0] <= bounds[1]:
         kind = float if t.dtype.is_floating else int
-        return ops.clip(t, x_min=kind(bounds[0]), x_max=kind(bounds[1]))
-    low, high = [tensor(b, t.dtype) for b in bounds]
-    return ops.where(t < low, low, ops.where(t > high, high, t))
+        if kind is float or all([isinstance(b, int) for b in bounds]):
+            return ops.clip(t, x_min=kind(bounds[0]), x_max=kind(bounds[1]))
+    # In TensorFlow's order, which decides where low > high: then it is low.
+    below = ops.minimum(t, tensor(clip_value_max, t.dtype))
+    check_same_shape(t, below)
+    limited = ops.maximum(below, tensor(clip_value_min, t.dtype))
+    check_same_shape(t, limited)
+    return limited
+
+
+def check_same_shape(t: Tensor, limited: Tensor) -> None:
+    """The bounds must not make the tensor bigger."""
+    if t.shape != limited.shape:
+        raise ValueError(f"Shapes {t.shape!s} and {limited.shape!s} are incompatible")
 
 
 def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Any:
