@@ -3,12 +3,9 @@ where."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from __future__ import annotations
-
 import os
 import sys
+from typing import Any
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from framework.engine import door, ops
+from framework.engine.errors import InvalidArgumentError
 from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
@@ -22,17 +25,23 @@ def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | 
         if kind is float or all([isinstance(b, int) for b in bounds]):
             return ops.clip(t, x_min=kind(bounds[0]), x_max=kind(bounds[1]))
     # In TensorFlow's order, which decides where low > high: then it is low.
-    below = ops.minimum(t, tensor(clip_value_max, t.dtype))
-    check_same_shape(t, below)
-    limited = ops.maximum(below, tensor(clip_value_min, t.dtype))
-    check_same_shape(t, limited)
-    return limited
+    low, high = [tensor(b, t.dtype) for b in bounds]
+    check_shape(t, high)
+    below = ops.minimum(t, high)
+    check_shape(t, low)
+    return ops.maximum(below, low)
 
 
-def check_same_shape(t: Tensor, limited: Tensor) -> None:
-    """The bounds must not make the tensor bigger."""
-    if t.shape != limited.shape:
-        raise ValueError(f"Shapes {t.shape!s} and {limited.shape!s} are incompatible")
+def check_shape(t: Tensor, bound: Tensor) -> None:
+    """A bound must broadcast to the tensor, and not make it bigger."""
+    try:
+        shape = np.broadcast_shapes(t.array.shape, bound.array.shape)
+    except ValueError:
+        raise InvalidArgumentError(
+            f"Incompatible shapes: {list(t.shape)} vs. {list(bound.shape)}"
+        ) from None
+    if shape != t.array.shape:
+        raise ValueError(f"Shapes {t.shape!s} and {shape} are incompatible")
 
 
 def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Any:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from framework.engine import door
-from framework.engine.eagerly import is_eager as functions_run_eagerly
-from framework.engine.eagerly import set_eager
 from framework.tf.config import experimental, optimizer, threading
 from framework.tf.config.devices import (
     LogicalDevice,
@@ -19,11 +17,6 @@ from framework.tf.config.devices import (
     set_soft_device_placement,
     set_visible_devices,
 )
-
-
-def run_functions_eagerly(run_eagerly: bool) -> None:
-    """Let every tf.function run its Python at each call (True), or a compiled program (False)."""
-    set_eager(run_eagerly)
-
+from framework.tf.control_flow import functions_run_eagerly, run_functions_eagerly
 
 __getattr__ = door.lacking(__name__, globals(), with_modules=True)
