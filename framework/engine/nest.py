@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 
@@ -89,24 +89,26 @@ def _compare(a: Any, b: Any, check_types: bool) -> None:
             "The two structures don't have the same number of elements. First structure: "
             f"{_told(a)}. Second structure: {_told(b)}"
         )
-    if check_types and type(a) is not type(b) and not isinstance(a, dict) & isinstance(b, dict):
+    for x, y in _parts_of_both(a, b, check_types):
+        _compare(x, y, check_types)
+
+
+def _parts_of_both(a: Any, b: Any, check_types: bool) -> Iterable[tuple]:
+    are_dicts = isinstance(a, dict) and isinstance(b, dict)
+    if check_types and type(a) is not type(b) and not are_dicts:
         raise TypeError(
             "The two namedtuples don't have the same sequence type. First structure "
             f"{_told(a)} has type {type(a).__name__}, while second structure {_told(b)} has type "
             f"{type(b).__name__}"
         )
-    if isinstance(a, dict) and isinstance(b, dict):
-        if set(a) != set(b):
-            raise ValueError(
-                "The two dictionaries don't have the same set of keys. First structure has keys "
-                f"{_told(list(a))}, while second structure has keys {_told(list(b))}"
-            )
-        pairs = [(a[key], b[key]) for key in a]
-    else:
-        values = [s.values() if isinstance(s, dict) else s for s in (a, b)]
-        pairs = list(zip(*values, strict=True))
-    for x, y in pairs:
-        _compare(x, y, check_types)
+    if not are_dicts:
+        return zip(*[s.values() if isinstance(s, dict) else s for s in (a, b)], strict=True)
+    if set(a) != set(b):
+        raise ValueError(
+            "The two dictionaries don't have the same set of keys. First structure has keys "
+            f"{_told(list(a))}, while second structure has keys {_told(list(b))}"
+        )
+    return [(a[key], b[key]) for key in a]
 
 
 def map_structure(function: Callable, *structures: Any) -> Any:

@@ -58,16 +58,17 @@ def formatted(inputs: tuple, sep: str = " ", summarize: int | None = 3) -> str:
     by pprint.
     """
     inputs = tuple([Shown(repr(x)) if isinstance(x, TensorShape) else x for x in inputs])
-    bare = [nest.map_structure(lambda x: "" if isinstance(x, Tensor) else x, x) for x in inputs]
-    place = placeholder(" ".join([pprint.pformat(x) for x in bare]))
-    templates = []
-    for x in inputs:
-        marked = nest.map_structure(lambda leaf: place if isinstance(leaf, Tensor) else leaf, x)
-        templates.append(x if isinstance(x, str) else pprint.pformat(marked))
+    place = placeholder(" ".join([pprint.pformat(marked(x, "")) for x in inputs]))
+    templates = [x if isinstance(x, str) else pprint.pformat(marked(x, place)) for x in inputs]
     parts = sep.join(templates).replace(f"'{place}'", place).split(place)
     tensors = [x for x in nest.flatten(list(inputs)) if isinstance(x, Tensor)]
     texts = [tensor_text(x.__array__(), summarize) for x in tensors]
     return "".join([a + b for a, b in zip(parts, [*texts, ""])])
+
+
+def marked(structure: Any, mark: str) -> Any:
+    """The structure with `mark` where tensors are."""
+    return nest.map_structure(lambda x: mark if isinstance(x, Tensor) else x, structure)
 
 
 class Shown:

@@ -173,19 +173,24 @@ def confusion_matrix(
     name: str | None = None,
 ) -> Tensor:
     """(n, n): how often label i met prediction j, or the sums of their weights."""
-    a, b = [ops.cast(ops.squeeze(tensor(x)), dtype="int64") for x in (labels, predictions)]
-    a, b = [ops.value_of("confusion_matrix", ops.reshape(x, shape=(-1,))) for x in (a, b)]
-    for what, x in (("labels", a), ("predictions", b)):
+    a, b = [classes_of(x) for x in (labels, predictions)]
+    both = (("labels", a), ("predictions", b))
+    for what, x in both:
         if (x < 0).any():
             raise ValueError(f"`{what}` contains negative values")
     if num_classes is None:
-        num_classes = max([int(x.max()) for x in (a, b) if x.size], default=-1) + 1
-    for what, x in (("labels", a), ("predictions", b)):
+        num_classes = int(np.max(np.concatenate([a, b]), initial=-1)) + 1
+    for what, x in both:
         assert_less(Tensor(x), Tensor(np.int64(num_classes)), f"`{what}` out of bound")
     weights = np.ones(len(a)) if weights is None else tensor(weights).numpy()
     total = np.zeros((int(num_classes), int(num_classes)), as_dtype(dtype).dtype)
     np.add.at(total, (a, b), weights.astype(total.dtype))
     return Tensor(total)
+
+
+def classes_of(x: Any) -> np.ndarray:
+    """Numbers of classes as a vector."""
+    return ops.value_of("confusion_matrix", tensor(x)).reshape(-1).astype(np.int64)
 
 
 def bincount(
@@ -207,20 +212,23 @@ def bincount(
         )
     values = ops.value_of("bincount", tensor(arr))
     rows = values.reshape(-1, values.shape[-1]) if axis == -1 else values.reshape(1, -1)
-    count = int(values.max()) + 1 if values.size else 0
-    count = max(count, int(door.static(minlength) or 0))
-    count = count if maxlength is None else min(count, int(door.static(maxlength)))
+    count = count_of(values, door.static(minlength), door.static(maxlength))
     given = None if weights is None else ops.value_of("bincount", tensor(weights))
     kind = as_dtype(dtype).dtype if given is None else given.dtype
-    total = np.zeros((len(rows), count), kind)
     parts = np.ones(rows.shape, kind) if given is None else given.reshape(rows.shape)
-    is_in = rows < count
+    total, is_in = np.zeros((len(rows), count), kind), rows < count
     places = np.nonzero(is_in)[0], rows[is_in]
     if binary_output:
         total[places] = 1
     else:
         np.add.at(total, places, parts[is_in])
     return Tensor(total.reshape(*values.shape[:-1], count) if axis == -1 else total[0])
+
+
+def count_of(values: np.ndarray, minlength: int | None, maxlength: int | None) -> int:
+    """How many numbers bincount counts."""
+    count = max(int(values.max()) + 1 if values.size else 0, int(minlength or 0))
+    return count if maxlength is None else min(count, int(maxlength))
 
 
 door.named(globals(), __name__)

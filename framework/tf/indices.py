@@ -229,7 +229,16 @@ def get_logger() -> logging.Logger:
     return logging.getLogger("framework")
 
 
-def gradients(*args: Any, **kwargs: Any) -> None:
+def gradients(
+    ys: Any,
+    xs: Any,
+    grad_ys: Any = None,
+    name: str = "gradients",
+    gate_gradients: bool = False,
+    aggregation_method: Any = None,
+    stop_gradients: Any = None,
+    unconnected_gradients: Any = "none",
+) -> None:
     """Raises RuntimeError, as TensorFlow's in eager mode."""
     raise RuntimeError(
         "tf.gradients is not supported when eager execution is enabled. Use tf.GradientTape "

@@ -224,8 +224,8 @@ def compute_average_loss(
 def local_response_normalization(
     input: Any,
     depth_radius: int = 5,
-    bias: float = 1.0,
-    alpha: float = 1.0,
+    bias: float = 1,
+    alpha: float = 1,
     beta: float = 0.5,
     name: str | None = None,
 ) -> Tensor:
