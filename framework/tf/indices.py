@@ -16,6 +16,7 @@ from framework.engine.errors import InvalidArgumentError
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
 from framework.tf.create import shape
+from framework.tf.types import UnconnectedGradients
 
 
 def shape_n(input: Any, out_type: Any = "int32", name: str | None = None) -> list[Tensor]:
@@ -237,7 +238,7 @@ def gradients(
     gate_gradients: bool = False,
     aggregation_method: Any = None,
     stop_gradients: Any = None,
-    unconnected_gradients: Any = "none",
+    unconnected_gradients: Any = UnconnectedGradients.NONE,
 ) -> None:
     """Raises RuntimeError, as TensorFlow's in eager mode."""
     raise RuntimeError(
