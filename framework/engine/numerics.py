@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from framework.engine.active import ACTIVE, Recorder
 from framework.engine.errors import InvalidArgumentError
-from framework.engine.program import ACTIVE
 from framework.engine.tensor import Spec
 
 # They only move values, so that the op that made the bad one has been named before.
@@ -17,7 +17,7 @@ MOVING = set(
 )
 
 
-class Watch:
+class Watch(Recorder):
     """Stands among the active tapes of a thread and looks at what each op gives."""
 
     def record(self, op: Any, inputs: tuple, attrs: dict, outs: tuple) -> None:
