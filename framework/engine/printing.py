@@ -57,7 +57,7 @@ def formatted(inputs: tuple, sep: str = " ", summarize: int | None = 3) -> str:
     """The inputs as tf.print shows them: strings as they are, tensors by `tensor_text`, structures
     by pprint.
     """
-    inputs = tuple([Shown(repr(x)) if isinstance(x, TensorShape) else x for x in inputs])
+    inputs = tuple([solid(x) for x in inputs])
     place = placeholder(" ".join([pprint.pformat(marked(x, "")) for x in inputs]))
     templates = [x if isinstance(x, str) else pprint.pformat(marked(x, place)) for x in inputs]
     parts = sep.join(templates).replace(f"'{place}'", place).split(place)
@@ -69,6 +69,11 @@ def formatted(inputs: tuple, sep: str = " ", summarize: int | None = 3) -> str:
 def marked(structure: Any, mark: str) -> Any:
     """The structure with `mark` where tensors are."""
     return nest.map_structure(lambda x: mark if isinstance(x, Tensor) else x, structure)
+
+
+def solid(x: Any) -> Any:
+    """x; a shape as something that is not walked into."""
+    return Shown(repr(x)) if isinstance(x, TensorShape) else x
 
 
 class Shown:

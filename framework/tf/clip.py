@@ -20,16 +20,21 @@ def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | 
         return t.with_values(clip_by_value(t.values, clip_value_min, clip_value_max))
     t = tensor(t)
     bounds = (clip_value_min, clip_value_max)
-    if all([isinstance(b, (int, float)) for b in bounds]) and bounds[0] <= bounds[1]:
+    if are_plain(t, bounds):
         kind = float if t.dtype.is_floating else int
-        if kind is float or all([isinstance(b, int) for b in bounds]):
-            return ops.clip(t, x_min=kind(bounds[0]), x_max=kind(bounds[1]))
+        return ops.clip(t, x_min=kind(bounds[0]), x_max=kind(bounds[1]))
     # In TensorFlow's order, which decides where low > high: then it is low.
     low, high = [tensor(b, t.dtype) for b in bounds]
     check_shape(t, high)
     below = ops.minimum(t, high)
     check_shape(t, low)
     return ops.maximum(below, low)
+
+
+def are_plain(t: Tensor, bounds: tuple) -> bool:
+    """Whether the bounds are Python numbers in order that t's dtype has: one op limits by them."""
+    kinds = (int, float) if t.dtype.is_floating else int
+    return all([isinstance(b, kinds) for b in bounds]) and bounds[0] <= bounds[1]
 
 
 def check_shape(t: Tensor, bound: Tensor) -> None:
