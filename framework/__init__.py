@@ -9,7 +9,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+# TensorFlow's, whose behaviour this package follows: scripts compare tf.__version__, and this is
+# the module that they call tf. The package's own is RELEASE, which pip shows.
+__version__ = "2.21.0"
+RELEASE = "0.1.0"
 PACKAGES = ("data", "distributed", "engine", "experiment", "keras", "testing", "torch")
 
 
@@ -25,4 +28,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     names = dir(importlib.import_module("framework.tf"))
-    return sorted({*names, *PACKAGES, "__version__"})
+    return sorted({*names, *PACKAGES, "__version__", "RELEASE"})

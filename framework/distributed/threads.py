@@ -23,3 +23,18 @@ def limit(threads: int) -> int:
 
     threadpoolctl.threadpool_limits(threads)
     return threads
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    is_known = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if is_known else os.cpu_count() or 1
+
+
+def give(threads: int) -> None:
+    """Give BLAS `threads` threads at the program's own wish, which wins over the environment."""
+    if threads < 1:
+        raise ValueError(f"threads: got {threads}, wanted a positive number")
+    import threadpoolctl
+
+    threadpoolctl.threadpool_limits(threads)

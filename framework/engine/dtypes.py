@@ -51,6 +51,32 @@ class DType:
         """The largest number of this dtype."""
         return np.finfo(self.dtype).max if self.is_floating else np.iinfo(self.dtype).max
 
+    @property
+    def base_dtype(self) -> DType:
+        """The dtype itself."""
+        return self
+
+    real_dtype = base_dtype
+
+    @property
+    def is_complex(self) -> bool:
+        """False: there are no complex dtypes."""
+        return False
+
+    @property
+    def is_unsigned(self) -> bool:
+        """True for integers without a sign."""
+        return self.dtype.kind == "u"
+
+    @property
+    def limits(self) -> tuple:
+        """(lowest, highest) of images: (0, 1) of floats, (0, largest) of integers."""
+        return (0, 1) if self.is_floating else (max(0, int(self.min)), int(self.max))
+
+    def is_compatible_with(self, other: Any) -> bool:
+        """True if `other` is the same dtype."""
+        return self == as_dtype(other)
+
     def __eq__(self, other: object) -> bool:
         if isinstance(other, DType):
             return self.name == other.name

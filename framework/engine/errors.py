@@ -1,16 +1,140 @@
-"""Errors of the engine. One message form everywhere: what, got, wanted, where."""
+"""Errors of the engine, under TensorFlow's names. One message form everywhere: what, got, wanted,
+where."""
 
 from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
-class InvalidArgumentError(ValueError):
+class OpError(Exception):
+    """Base of the errors of ops and files: OpError(message), or TensorFlow's OpError(node_def, op,
+    message, error_code).
+
+    message, node_def, op, error_code: what was given; error_code is else that of the class.
+    """
+
+    error_code = 2
+
+    def __init__(self, *parts: Any):
+        if len(parts) == 1:
+            parts = (None, None, *parts)
+        if not 3 <= len(parts) <= 4:
+            raise TypeError(
+                f"{type(self).__name__}: got {len(parts)} arguments, wanted message or node_def, "
+                "op, message"
+            )
+        self.node_def, self.op, self.message = parts[:3]
+        if len(parts) == 4:
+            self.error_code = parts[3]
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+class CancelledError(OpError):
+    """The work was cancelled."""
+
+    error_code = 1
+
+
+class UnknownError(OpError):
+    """An error of no other class."""
+
+    error_code = 2
+
+
+class InvalidArgumentError(OpError, ValueError):
     """Values that do not fit together: dtypes that differ, labels out of range, indices out of
-    bounds."""
+    bounds. Also a ValueError, as which Keras knows it."""
+
+    error_code = 3
+
+
+class DeadlineExceededError(OpError):
+    """The work took too long."""
+
+    error_code = 4
+
+
+class NotFoundError(OpError):
+    """A file or thing that was named does not exist."""
+
+    error_code = 5
+
+
+class AlreadyExistsError(OpError):
+    """What was to be made exists already."""
+
+    error_code = 6
+
+
+class PermissionDeniedError(OpError):
+    """The caller may not do this."""
+
+    error_code = 7
+
+
+class ResourceExhaustedError(OpError):
+    """No memory or no space is left."""
+
+    error_code = 8
+
+
+class FailedPreconditionError(OpError):
+    """The system is not in the state that the work needs."""
+
+    error_code = 9
+
+
+class AbortedError(OpError):
+    """The work was broken off."""
+
+    error_code = 10
+
+
+class OutOfRangeError(OpError):
+    """Reading went past the end."""
+
+    error_code = 11
+
+
+class UnimplementedError(OpError):
+    """The work is not implemented."""
+
+    error_code = 12
+
+
+class InternalError(OpError):
+    """The library is at fault."""
+
+    error_code = 13
+
+
+class UnavailableError(OpError):
+    """The service does not answer at present."""
+
+    error_code = 14
+
+
+class DataLossError(OpError):
+    """Data on disk is damaged."""
+
+    error_code = 15
+
+
+class UnauthenticatedError(OpError):
+    """The caller is not known."""
+
+    error_code = 16
+
+
+class OperatorNotAllowedInGraphError(TypeError):
+    """A Python operator was applied to a tensor that has no value while tracing."""
 
 
 class OutOfRangeError(Exception):
@@ -21,7 +145,7 @@ class BroadcastWarning(UserWarning):
     """Two shapes meet by broadcasting where the same shape was most likely meant."""
 
 
-class TraceError(TypeError):
+class TraceError(OperatorNotAllowedInGraphError):
     """A value was asked for while tracing, when only shapes and dtypes are known."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 
@@ -42,6 +42,73 @@ def _pack(structure: Any, leaves: Iterator) -> Any:
             return type(structure)(*parts)
         return tuple(parts) if isinstance(structure, tuple) else parts
     return next(leaves)
+
+
+def assert_same_structure(a: Any, b: Any, check_types: bool = True) -> None:
+    """ValueError unless both have the same form; TypeError if only the kinds of their containers
+    differ (unless check_types is False)."""
+    try:
+        _compare(a, b, check_types)
+    except (ValueError, TypeError) as error:
+        dots_a, dots_b = [_dotted(s) for s in (a, b)]
+        raise type(error)(
+            "The two structures don't have the same nested structure.\n\n"
+            f"First structure: {_told(a)}\n\nSecond structure: {_told(b)}\n\n"
+            f"More specifically: {error}\n"
+            f"Entire first structure:\n{dots_a}\nEntire second structure:\n{dots_b}"
+        ) from None
+
+
+def _told(x: Any) -> str:
+    return f"type={type(x).__name__} str={x}"
+
+
+def _dotted(structure: Any) -> str:
+    """The form alone: [., {'a': .}]"""
+    if not is_nested(structure):
+        return "."
+    return repr(pack_sequence_as(structure, [_Dot()] * len(flatten(structure))))
+
+
+class _Dot:
+    def __repr__(self) -> str:
+        return "."
+
+
+def _compare(a: Any, b: Any, check_types: bool) -> None:
+    if is_nested(a) != is_nested(b):
+        first, second = (a, b) if is_nested(a) else (b, a)
+        raise ValueError(
+            f'Substructure "{_told(first)}" is a sequence, while substructure "{_told(second)}" '
+            "is not"
+        )
+    if not is_nested(a):
+        return
+    if len(a) != len(b):
+        raise ValueError(
+            "The two structures don't have the same number of elements. First structure: "
+            f"{_told(a)}. Second structure: {_told(b)}"
+        )
+    for x, y in _parts_of_both(a, b, check_types):
+        _compare(x, y, check_types)
+
+
+def _parts_of_both(a: Any, b: Any, check_types: bool) -> Iterable[tuple]:
+    are_dicts = isinstance(a, dict) and isinstance(b, dict)
+    if check_types and type(a) is not type(b) and not are_dicts:
+        raise TypeError(
+            "The two namedtuples don't have the same sequence type. First structure "
+            f"{_told(a)} has type {type(a).__name__}, while second structure {_told(b)} has type "
+            f"{type(b).__name__}"
+        )
+    if not are_dicts:
+        return zip(*[s.values() if isinstance(s, dict) else s for s in (a, b)], strict=True)
+    if set(a) != set(b):
+        raise ValueError(
+            "The two dictionaries don't have the same set of keys. First structure has keys "
+            f"{_told(list(a))}, while second structure has keys {_told(list(b))}"
+        )
+    return [(a[key], b[key]) for key in a]
 
 
 def map_structure(function: Callable, *structures: Any) -> Any:

@@ -41,10 +41,16 @@ class GradientTape(Recorder):
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True):
         self._persistent, self._watches_variables = persistent, watch_accessed_variables
         self._is_recording = self._was_entered = self._is_spent = False
-        self.reset()
+        self.forget()
 
     def reset(self) -> None:
-        """Forget everything that was recorded and watched."""
+        """Forget everything that was recorded and watched; ValueError unless it is recording."""
+        if not self._is_recording:
+            raise ValueError("Tape is not recording.")
+        self.forget()
+
+    def forget(self) -> None:
+        """What `reset` does, at any time; not a name of TensorFlow's."""
         self._lines: list[Line] = []
         self._slots: set[int] = set()  # what is watched, or computed from it
         self._variables: dict[int, Any] = {}
@@ -63,7 +69,7 @@ class GradientTape(Recorder):
                 "tape."
             )
         if self._is_spent:  # what was recorded is gone: from here on it is a new tape
-            self.reset()
+            self.forget()
         self._was_entered = True
         self._start()
         return self

@@ -121,6 +121,11 @@ class Tensor:
         return len(self.array.shape)
 
     @property
+    def device(self) -> str:
+        """Where the value is: there is one CPU."""
+        return "/job:localhost/replica:0/task:0/device:CPU:0"
+
+    @property
     def is_abstract(self) -> bool:
         """True if the tensor was made while tracing and has no value."""
         return type(self.array) is Spec

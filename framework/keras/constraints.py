@@ -80,6 +80,9 @@ class MinMaxNorm(Constraint):
         return w * ((limited * self.rate + norms * (1 - self.rate)) / (norms + EPSILON))
 
 
+max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm
+
+
 def get(identifier: Any) -> Any:
     """The constraint of a name, a config or an object; None stays None."""
     return configurable.get("constraint", identifier)

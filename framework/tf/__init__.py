@@ -6,14 +6,29 @@ import importlib
 from typing import Any
 
 from framework import __version__
-from framework.engine import door, dtypes
+from framework.engine import door
 from framework.engine.custom import custom_gradient, grad_pass_through, recompute_grad
-from framework.engine.dtypes import DType, TensorShape
+from framework.engine.dtypes import DTYPES, DType, TensorShape
 from framework.engine.slices import IndexedSlices
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
-from framework.tf import autodiff, config, errors, linalg, math, nest, nn, random
+from framework.tf import (
+    autodiff,
+    bitwise,
+    config,
+    debugging,
+    dtypes,
+    errors,
+    linalg,
+    math,
+    nest,
+    nn,
+    random,
+    test,
+    version,
+)
+from framework.tf.arithmetic import realdiv, saturate_cast, scalar_mul, truncatediv, truncatemod
 from framework.tf.arrays import (
     boolean_mask,
     broadcast_to,
@@ -56,6 +71,30 @@ from framework.tf.create import (
     zeros,
     zeros_like,
 )
+from framework.tf.debugging import Assert, assert_equal, assert_greater, assert_less
+from framework.tf.device import device
+from framework.tf.indices import (
+    bitcast,
+    broadcast_dynamic_shape,
+    broadcast_static_shape,
+    control_dependencies,
+    dynamic_partition,
+    dynamic_stitch,
+    get_logger,
+    get_static_value,
+    gradients,
+    group,
+    histogram_fixed_width,
+    histogram_fixed_width_bins,
+    identity_n,
+    name_scope,
+    no_op,
+    reverse_sequence,
+    shape_n,
+    timestamp,
+    unravel_index,
+)
+from framework.tf.indices import tuple_ as tuple
 from framework.tf.linalg import einsum, matmul, norm, tensordot
 from framework.tf.math import (
     abs,
@@ -68,6 +107,7 @@ from framework.tf.math import (
     asin,
     asinh,
     atan,
+    atan2,
     atanh,
     cos,
     cosh,
@@ -110,6 +150,7 @@ from framework.tf.math import (
     truediv,
 )
 from framework.tf.module import Module
+from framework.tf.output import print
 from framework.tf.scatter import (
     gather,
     gather_nd,
@@ -120,6 +161,7 @@ from framework.tf.scatter import (
     tensor_scatter_nd_sub,
     tensor_scatter_nd_update,
 )
+from framework.tf.shapes import assert_rank
 from framework.tf.sorting import (
     argsort,
     meshgrid,
@@ -132,13 +174,13 @@ from framework.tf.sorting import (
 )
 from framework.tf.types import TensorSpec, UnconnectedGradients, as_dtype
 
-bool = dtypes.DTYPES["bool"]
-int8, int16 = dtypes.DTYPES["int8"], dtypes.DTYPES["int16"]
-int32, int64 = dtypes.DTYPES["int32"], dtypes.DTYPES["int64"]
-uint8, uint16 = dtypes.DTYPES["uint8"], dtypes.DTYPES["uint16"]
-uint32, uint64 = dtypes.DTYPES["uint32"], dtypes.DTYPES["uint64"]
-float16, half = dtypes.DTYPES["float16"], dtypes.DTYPES["float16"]
-float32, float64 = dtypes.DTYPES["float32"], dtypes.DTYPES["float64"]
+bool = DTYPES["bool"]
+int8, int16 = DTYPES["int8"], DTYPES["int16"]
+int32, int64 = DTYPES["int32"], DTYPES["int64"]
+uint8, uint16 = DTYPES["uint8"], DTYPES["uint16"]
+uint32, uint64 = DTYPES["uint32"], DTYPES["uint64"]
+float16, half = DTYPES["float16"], DTYPES["float16"]
+float32, float64, double = DTYPES["float32"], DTYPES["float64"], DTYPES["float64"]
 newaxis = None
 
 LAZY = {
@@ -149,26 +191,45 @@ LAZY = {
     "optimizers": "framework.keras.optimizers",
     "data": "framework.data",
     "distributed": "framework.distributed",
+    "train": "framework.tf.train",
+}
+INITIALIZERS = {
+    "ones_initializer": "Ones",
+    "zeros_initializer": "Zeros",
+    "random_normal_initializer": "RandomNormal",
+    "random_uniform_initializer": "RandomUniform",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name in LAZY:
         return importlib.import_module(LAZY[name])
+    if name in INITIALIZERS:
+        return getattr(importlib.import_module(LAZY["initializers"]), INITIALIZERS[name])
     raise door.missing("framework", name, __dir__())
 
 
 HELPERS = {
     "Any",
+    "DTYPES",
     "HELPERS",
+    "INITIALIZERS",
     "LAZY",
+    "arithmetic",
+    "control_flow",
+    "draws",
+    "generator",
+    "indices",
+    "numerics",
+    "output",
+    "shapes",
+    "stateless",
     "annotations",
     "arrays",
     "call",
     "clip",
     "create",
     "door",
-    "dtypes",
     "importlib",
     "scatter",
     "segment",
@@ -178,4 +239,6 @@ HELPERS = {
 
 
 def __dir__() -> list[str]:
-    return sorted({n for n in globals() if not n.startswith("_")} - HELPERS | set(LAZY))
+    return sorted(
+        {n for n in globals() if not n.startswith("_")} - HELPERS | {*LAZY, *INITIALIZERS}
+    )

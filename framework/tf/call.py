@@ -23,8 +23,13 @@ def tensor(value: Any, dtype: Any = None) -> Tensor:
     if isinstance(value, (list, tuple)) and has_tensor(value):
         return stacked(value, dtype)
     array = as_array(value, dtype)
-    is_shared = array is value or array.base is not None
-    return Tensor(np.array(array) if is_shared else array)
+    return Tensor(np.array(array) if is_shared(array, value) else array)
+
+
+def is_shared(array: np.ndarray, value: Any) -> bool:
+    """Whether the array may be the memory of `value`, or of something that `value` holds."""
+    is_foreign = not isinstance(value, np.ndarray) and hasattr(value, "__array__")
+    return array is value or array.base is not None or is_foreign
 
 
 def stacked(values: list | tuple, dtype: Any) -> Tensor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from framework.engine import door, ops
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.slices import IndexedSlices
@@ -18,18 +20,33 @@ def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | 
         return t.with_values(clip_by_value(t.values, clip_value_min, clip_value_max))
     t = tensor(t)
     bounds = (clip_value_min, clip_value_max)
-    if all([isinstance(b, (int, float)) for b in bounds]):
-        if not t.dtype.is_floating:
-            bounds = tuple([tensor(b, t.dtype).numpy().item() for b in bounds])
-        return ops.clip(t, x_min=bounds[0], x_max=bounds[1])
+    if are_plain(t, bounds):
+        kind = float if t.dtype.is_floating else int
+        return ops.clip(t, x_min=kind(bounds[0]), x_max=kind(bounds[1]))
+    # In TensorFlow's order, which decides where low > high: then it is low.
     low, high = [tensor(b, t.dtype) for b in bounds]
-    clipped = ops.maximum(ops.minimum(t, high), low)
-    if clipped.array.shape != t.array.shape:
+    check_shape(t, high)
+    below = ops.minimum(t, high)
+    check_shape(t, low)
+    return ops.maximum(below, low)
+
+
+def are_plain(t: Tensor, bounds: tuple) -> bool:
+    """Whether the bounds are Python numbers in order that t's dtype has: one op limits by them."""
+    kinds = (int, float) if t.dtype.is_floating else int
+    return all([isinstance(b, kinds) for b in bounds]) and bounds[0] <= bounds[1]
+
+
+def check_shape(t: Tensor, bound: Tensor) -> None:
+    """A bound must broadcast to the tensor, and not make it bigger."""
+    try:
+        shape = np.broadcast_shapes(t.array.shape, bound.array.shape)
+    except ValueError:
         raise InvalidArgumentError(
-            f"clip_by_value: bounds {tuple(low.shape)}, {tuple(high.shape)} would enlarge the "
-            f"tensor {tuple(t.shape)}"
-        )
-    return clipped
+            f"Incompatible shapes: {list(t.shape)} vs. {list(bound.shape)}"
+        ) from None
+    if shape != t.array.shape:
+        raise ValueError(f"Shapes {t.shape!s} and {shape} are incompatible")
 
 
 def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Any:

@@ -266,5 +266,55 @@ def norm(
     return ops.sum(ops.abs(x) ** float(ord), axis=axis, keepdims=keepdims) ** (1.0 / float(ord))
 
 
+def normalize(
+    tensor: Any, ord: Any = "euclidean", axis: Any = None, name: str | None = None
+) -> tuple[Tensor, Tensor]:
+    """(tensor / norm, norm), of `norm` along `axis` with its axes kept."""
+    x = as_tensor(tensor)
+    length = norm(x, ord, axis, keepdims=True)
+    return x / length, length
+
+
+def tensor_diag(diagonal: Any, name: str | None = None) -> Tensor:
+    """Of shape s + s: diagonal[i] at [i, i] for all coordinates i, else 0."""
+    x = tensor(diagonal)
+    return ops.reshape(diag(ops.reshape(x, shape=(-1,))), shape=(*x.shape, *x.shape))
+
+
+def tensor_diag_part(input: Any, name: str | None = None) -> Tensor:
+    """The elements at [i, i] of a tensor of shape s + s, for all coordinates i of s."""
+    x = tensor(input)
+    half = tuple(x.shape[: x.ndim // 2])
+    if x.ndim % 2 or not x.ndim or tuple(x.shape) != half + half:
+        raise InvalidArgumentError(f"tensor_diag_part: got shape {tuple(x.shape)}, wanted s + s")
+    size = int(np.prod(half))
+    return ops.reshape(diag_part(ops.reshape(x, shape=(size, size))), shape=half)
+
+
+def matrix_rank(
+    a: Any, tol: Any = None, validate_args: bool = False, name: str | None = None
+) -> Tensor:
+    """How many singular values are above tol: eps max(m, n) times the largest if not given."""
+    a = tensor(a)
+    s = ops.singular_values(a)
+    if tol is None:
+        eps = float(np.finfo(a.array.dtype).eps) * max(a.shape[-2:])
+        tol = ops.max(s, axis=-1, keepdims=True) * eps
+    return ops.sum(ops.cast(ops.greater(s, tensor(tol, s.dtype)), dtype="int32"), axis=-1)
+
+
+def pinv(a: Any, rcond: Any = None, validate_args: bool = False, name: str | None = None) -> Tensor:
+    """The pseudo-inverse; singular values below rcond times the largest (10 max(m, n) eps if not
+    given) count as 0."""
+    a = tensor(a)
+    if rcond is None:
+        rcond = 10.0 * max(a.shape[-2:]) * float(np.finfo(a.array.dtype).eps)
+    s, u, v = ops.svd(a)
+    limit = ops.max(s, axis=-1, keepdims=True) * tensor(rcond, s.dtype)
+    is_used = ops.greater(s, limit)
+    inverse = ops.where(is_used, 1.0 / ops.where(is_used, s, ops.ones_like(s)), ops.zeros_like(s))
+    return ops.matmul(v * ops.expand_dims(inverse, -2), u, transpose_y=True)
+
+
 door.named(globals(), __name__)
 __getattr__ = door.lacking(__name__, globals())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from framework.engine import door, ops
@@ -106,6 +107,9 @@ argmax = renamed(ops.argmax, POSITION, none={"axis": 0}, dtype="output_type")
 argmin = renamed(ops.argmin, POSITION, none={"axis": 0}, dtype="output_type")
 cumsum = renamed(ops.cumsum, SCAN)
 cumprod = renamed(ops.cumprod, SCAN)
+softmax = renamed(ops.softmax, "logits, axis=None, name=None", none={"axis": -1})
+log_softmax = renamed(ops.log_softmax, "logits, axis=None, name=None", none={"axis": -1})
+softsign = renamed(ops.softsign, "features, name=None")
 
 
 def divide(x: Any, y: Any, name: str | None = None) -> Tensor:
@@ -214,4 +218,19 @@ def reduce_euclidean_norm(
 
 
 door.named(globals(), __name__)
-__getattr__ = door.lacking(__name__, globals())
+MADE = """accumulate_n angle bincount confusion_matrix conj erfcinv imag in_top_k is_non_decreasing
+is_strictly_increasing lbeta ndtri nextafter real reciprocal_no_nan scalar_mul
+zero_fraction""".split()  # of these names themselves, see arithmetic.py
+
+
+def __getattr__(name: str) -> Any:
+    if name in MADE:
+        return getattr(importlib.import_module("framework.tf.arithmetic"), name)
+    if name == "invert_permutation":
+        return importlib.import_module("framework.tf.indices").invert_permutation
+    raise door.missing(__name__, name, __dir__())
+
+
+def __dir__() -> list[str]:
+    own = [n for n, value in globals().items() if callable(value) and not n.startswith("_")]
+    return sorted({*own, *MADE, "invert_permutation"} - {"Any", "renamed", "tensor", "Tensor"})

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from framework.engine import nest
+from framework.engine import awaiting, nest
 from framework.engine.variable import Variable
 
 
@@ -21,6 +21,15 @@ class Module:
         if name is not None and not name.isidentifier():
             raise ValueError(f"{name!r} is not a valid module name: it must be an identifier")
         self._name = name or snake(type(self).__name__)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if awaiting.WAITING:
+            awaiting.settle()
+
+    def checkpointed(self) -> dict[str, Any]:
+        """The attributes: what a Checkpoint looks at."""
+        return vars(self)
 
     @property
     def name(self) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 from framework.engine import door, ops, random
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.tensor import Tensor
+from framework.tf.arithmetic import in_top_k, zero_fraction
 from framework.tf.call import call, matching, renamed, tensor
 from framework.tf.convolution import (
     avg_pool,
@@ -23,7 +27,15 @@ from framework.tf.convolution import (
     separable_conv2d,
     space_to_depth,
 )
-from framework.tf.math import l2_normalize, sigmoid, softplus, tanh
+from framework.tf.math import (
+    l2_normalize,
+    log_softmax,
+    sigmoid,
+    softmax,
+    softplus,
+    softsign,
+    tanh,
+)
 from framework.tf.sorting import top_k
 
 FEATURES = "features, name=None"
@@ -33,9 +45,6 @@ relu6 = renamed(ops.relu6, FEATURES)
 elu = renamed(ops.elu, FEATURES)
 selu = renamed(ops.selu, FEATURES)
 gelu = renamed(ops.gelu, "features, approximate=False, name=None")
-softsign = renamed(ops.softsign, FEATURES)
-softmax = renamed(ops.softmax, "logits, axis=None, name=None", none={"axis": -1})
-log_softmax = renamed(ops.log_softmax, "logits, axis=None, name=None", none={"axis": -1})
 moments = renamed(ops.moments, "x, axes, shift=None, keepdims=False, name=None", axis="axes")
 
 
@@ -173,6 +182,103 @@ def embedding_lookup(
         raise NotImplementedError("embedding_lookup: max_norm is not supported")
     return call(ops.gather, (params, ids), {})
 
+
+def crelu(features: Any, axis: int = -1, name: str | None = None) -> Tensor:
+    """relu(x) and relu(-x) behind each other along `axis`."""
+    x = tensor(features)
+    return ops.concatenate([ops.relu(x), ops.relu(-x)], axis=axis)
+
+
+def log_poisson_loss(
+    targets: Any, log_input: Any, compute_full_loss: bool = False, name: str | None = None
+) -> Tensor:
+    """exp(c) - z c of log_input c and targets z; with compute_full_loss plus Stirling's
+    z log z - z + log(2 pi z) / 2 where z > 1."""
+    c = tensor(log_input)
+    z = tensor(targets, c.dtype)
+    loss = ops.exp(c) - c * z
+    if not compute_full_loss:
+        return loss
+    is_large = ops.logical_or(ops.less(z, 0.0), ops.greater(z, 1.0))
+    safe = ops.where(is_large, z, ops.ones_like(z))
+    stirling = z * ops.log(safe) - z + 0.5 * ops.log(safe * (2.0 * math.pi))
+    return loss + ops.where(is_large, stirling, ops.zeros_like(z))
+
+
+def weighted_moments(
+    x: Any, axes: Any, frequency_weights: Any, keepdims: bool = False, name: str | None = None
+) -> tuple[Tensor, Tensor]:
+    """(mean, variance) along `axes` of elements that count by their weights."""
+    x, axes = tensor(x), door.static(axes)
+    w = ops.add(tensor(frequency_weights, x.dtype), ops.zeros_like(x))
+    total = ops.sum(w, axis=axes, keepdims=True)
+    mean = ops.sum(w * x, axis=axes, keepdims=True) / total
+    distance = ops.squared_difference(x, mean)
+    variance = ops.sum(w * distance, axis=axes, keepdims=True) / total
+    return (mean, variance) if keepdims else (ops.squeeze(mean, axes), ops.squeeze(variance, axes))
+
+
+def sufficient_statistics(
+    x: Any, axes: Any, shift: Any = None, keepdims: bool = False, name: str | None = None
+) -> tuple:
+    """(count, sum, sum of squares, shift) of x - shift along `axes`."""
+    x = tensor(x)
+    axes = (axes,) if isinstance(axes, int) else door.static(axes)
+    count = Tensor(np.array(math.prod([x.shape[a] for a in axes]), x.array.dtype))
+    if shift is not None:
+        shift = tensor(shift, x.dtype)
+        x = x - shift
+    sums = [ops.sum(v, axis=axes, keepdims=keepdims) for v in (x, ops.square(x))]
+    return count, *sums, shift
+
+
+def normalize_moments(
+    counts: Any, mean_ss: Any, variance_ss: Any, shift: Any, name: str | None = None
+) -> tuple[Tensor, Tensor]:
+    """(mean, variance) of what sufficient_statistics gave."""
+    divisor = 1.0 / tensor(counts)
+    shifted = tensor(mean_ss) * divisor
+    mean = shifted if shift is None else shifted + shift
+    return mean, tensor(variance_ss) * divisor - ops.square(shifted)
+
+
+def scale_regularization_loss(regularization_loss: Any) -> Tensor:
+    """The sum of the loss, a share for each replica: there is one."""
+    return ops.sum(tensor(regularization_loss))
+
+
+def compute_average_loss(
+    per_example_loss: Any, sample_weight: Any = None, global_batch_size: Any = None
+) -> Tensor:
+    """sum(per_example_loss sample_weight) / global_batch_size (their number if not given)."""
+    loss = tensor(per_example_loss)
+    if not loss.ndim:
+        raise ValueError(
+            "Invalid value passed for `per_example_loss`. Expected a tensor with at least rank 1."
+        )
+    if sample_weight is not None:
+        loss = loss * tensor(sample_weight, loss.dtype)
+    size = loss.shape[0] if global_batch_size is None else door.static(global_batch_size)
+    return ops.sum(loss) / float(size)
+
+
+def local_response_normalization(
+    input: Any,
+    depth_radius: int = 5,
+    bias: float = 1,
+    alpha: float = 1,
+    beta: float = 0.5,
+    name: str | None = None,
+) -> Tensor:
+    """x / (bias + alpha sum(x^2))^beta, the sum over the depth_radius channels on either side."""
+    x = tensor(input)
+    place = np.arange(x.shape[-1])
+    is_near = np.abs(place[:, None] - place) <= depth_radius
+    total = ops.matmul(ops.square(x), Tensor(is_near.astype(x.array.dtype)))
+    return x / (total * float(alpha) + float(bias)) ** float(beta)
+
+
+lrn = local_response_normalization
 
 door.named(globals(), __name__)
 __getattr__ = door.lacking(__name__, globals())

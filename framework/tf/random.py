@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,17 @@ from framework.engine import door, dtypes, ops
 from framework.engine import random as engine
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
+from framework.tf.draws import between, choices, shape_of
 
 STREAMS: dict[int, engine.SeedGenerator] = {}  # one per seed: the second call of a seed goes on
+
+
+DETERMINISM = {"is_on": False}
+
+
+def require_seeds() -> None:
+    """From now on random ops need a seed, their own or the global one."""
+    DETERMINISM["is_on"] = True
 
 
 def set_seed(seed: int) -> None:
@@ -23,6 +33,11 @@ def set_seed(seed: int) -> None:
 def stream(seed: int | None) -> engine.SeedGenerator | None:
     """The generator of calls that give this seed."""
     if seed is None:
+        if DETERMINISM["is_on"] and engine.STATE["seed"] is None:
+            raise RuntimeError(
+                "Random ops require a seed to be set when determinism is enabled. Please set a "
+                "seed before running the op, e.g. by calling tf.random.set_seed(1)."
+            )
         return None
     if seed not in STREAMS:
         mixed = engine.mixed(engine.STATE["seed"] or 0, int(seed) + 1)
@@ -39,7 +54,7 @@ def normal(
     name: str | None = None,
 ) -> Tensor:
     """Normal numbers; mean and stddev may be tensors, which then have gradients."""
-    z = engine.normal(as_shape(shape), dtype=dtypes.as_dtype(dtype).name, seed=stream(seed))
+    z = engine.normal(shape_of(shape), dtype=dtypes.as_dtype(dtype).name, seed=stream(seed))
     return z * tensor(stddev, z.dtype) + tensor(mean, z.dtype)
 
 
@@ -53,7 +68,7 @@ def truncated_normal(
 ) -> Tensor:
     """Normal numbers, none further than two standard deviations from the mean."""
     z = engine.truncated_normal(
-        as_shape(shape), dtype=dtypes.as_dtype(dtype).name, seed=stream(seed)
+        shape_of(shape), dtype=dtypes.as_dtype(dtype).name, seed=stream(seed)
     )
     return z * tensor(stddev, z.dtype) + tensor(mean, z.dtype)
 
@@ -69,19 +84,22 @@ def uniform(
     """Uniform numbers in [minval, maxval), tensors of which have gradients; integers need a
     maxval.
     """
-    dtype = dtypes.as_dtype(dtype)
-    if maxval is None and dtype.is_integer:
+    if maxval is None and dtypes.as_dtype(dtype).is_integer:
         raise ValueError(
             "Must specify maxval for integer dtype: uniform(shape, minval, maxval, dtype)"
         )
-    wide = "float64" if dtype.is_integer else dtype.name
-    u = engine.uniform(as_shape(shape), dtype=wide, seed=stream(seed))
-    bounds = minval, 1 if maxval is None else maxval
-    low, high = [tensor(v, dtype) for v in bounds]
-    if dtype.is_integer:
-        low, high = ops.cast(low, dtype=wide), ops.cast(high, dtype=wide)
-        return ops.cast(ops.floor(u * (high - low) + low), dtype=dtype.name)
-    return u * (high - low) + low
+    return between(shape, minval, maxval, dtype, lambda: stream(seed), "")
+
+
+def categorical(
+    logits: Any,
+    num_samples: Any,
+    dtype: Any = None,
+    seed: int | None = None,
+    name: str | None = None,
+) -> Tensor:
+    """(rows, num_samples) numbers of classes, drawn with the probabilities softmax(logits)."""
+    return choices(logits, num_samples, dtype, stream(seed))
 
 
 def shuffle(value: Any, seed: int | None = None, name: str | None = None) -> Tensor:
@@ -92,10 +110,24 @@ def shuffle(value: Any, seed: int | None = None, name: str | None = None) -> Ten
     return ops.gather(rows, Tensor(np.argsort(keys.numpy(), kind="stable")))
 
 
-def as_shape(shape: Any) -> tuple:
-    """A shape given as a tensor, a list or one number."""
-    shape = door.static(shape)
-    return (shape,) if isinstance(shape, int) else shape
+LATER = {  # names of modules that need this one
+    **dict.fromkeys(
+        ("Algorithm", "Generator", "get_global_generator", "set_global_generator"),
+        "framework.tf.generator",
+    ),
+    **dict.fromkeys(
+        ("fold_in", "split", "stateless_categorical", "stateless_normal",
+         "stateless_truncated_normal", "stateless_uniform"),
+        "framework.tf.stateless",
+    ),
+}  # fmt: skip
 
 
-__getattr__ = door.lacking(__name__, globals())
+def __getattr__(name: str) -> Any:
+    if name in LATER:
+        return getattr(importlib.import_module(LATER[name]), name)
+    raise door.missing(__name__, name, __dir__())
+
+
+def __dir__() -> list[str]:
+    return sorted({*door.public(globals(), __name__, "require_seeds stream"), *LATER})

@@ -24,6 +24,7 @@ from framework.testing.gradcheck import check_needs, check_op
 # Ops that programs run through their NumPy forward, each with the reason.
 HOST = {
     "all_reduce": "calls the communicator",
+    "check_numerics": "raises",
     **dict.fromkeys(
         "cholesky qr svd singular_values eigh eigvalsh solve triangular_solve inv det slogdet "
         "expm".split(),

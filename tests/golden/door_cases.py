@@ -29,7 +29,7 @@ def table(library):
         own = functions_of(library.autograd, "autograd.")
         return functions_of(library) | {n: own[n] for n in ("autograd.backward", "autograd.grad")}
     found = functions_of(library)
-    for prefix in ("math", "nn", "linalg", "random", "nest"):
+    for prefix in ("math", "nn", "linalg", "random", "nest", "debugging", "bitwise", "test"):
         module = getattr(library, prefix)
         own = functions_of(module, f"{prefix}.")
         found |= {n: f for n, f in own.items() if is_public(f, n.split(".")[1])}
@@ -38,8 +38,9 @@ def table(library):
 
 def is_public(function, name):
     """False for helpers of a door module."""
-    helpers = "renamed tensor call as_tensor stream as_shape is_nested pair matching"
-    helpers += " quotient alike matrix_norm only_adjoint"
+    helpers = "renamed tensor call as_tensor stream is_nested pair matching between choices"
+    helpers += " quotient alike matrix_norm only_adjoint shape_of"
+    helpers += " require_seeds shown compared against_zero prefix on_integers"
     return name not in helpers.split()
 
 

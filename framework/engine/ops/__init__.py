@@ -9,6 +9,7 @@ from framework.engine.ops import (
     activation,
     arrange,
     broadcast,
+    checks,
     collective,
     convolution,
     create,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from framework.engine.awaiting import WAITING, settle
 from framework.engine.random import SeedGenerator
 from framework.keras import configurable
 from framework.keras.calls import CALLS
@@ -85,6 +86,8 @@ class Tracking:
         if isinstance(value, PARTS):
             CHANGES[0] += 1
         object.__setattr__(self, name, value)
+        if WAITING and isinstance(value, PARTS):
+            settle()
 
     def _remember(self, key: str, search: Callable[[], Iterable[Any]]) -> list[Any]:
         """What `search` finds; looked for again when an attribute of a layer or one of the lists

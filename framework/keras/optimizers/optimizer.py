@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from framework.engine import ops
+from framework.engine import awaiting, ops
 from framework.engine.slices import dense
 from framework.engine.spelling import suggest
 from framework.engine.tensor import Tensor
@@ -157,6 +157,8 @@ class Optimizer(Configurable, kind="optimizer"):
                     start = np.full(v.array.shape, self.initial(slot), v.array.dtype)
                     self._states[id(v)].append(self._state(f"{prefix}_{slot}", start))
         self.built = True
+        if awaiting.WAITING:  # of a checkpoint restored before
+            awaiting.settle()
 
     @property
     def variables(self) -> list[Variable]:

@@ -6,10 +6,7 @@ layer's class.
 
 from __future__ import annotations
 
-import errno
 import io
-import os
-import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +17,7 @@ import numpy as np
 from framework import distributed
 from framework.keras.layers.layer import Layer
 from framework.keras.naming import to_snake_case
+from framework.keras.saving import tensors
 from framework.keras.saving.whole import written_whole
 from framework.keras.variable import Variable
 
@@ -166,35 +164,20 @@ def walk_container(container: Any, place: str, seen: set) -> Iterator[tuple[str,
 
 def save_safetensors(path: Path, parts: list, states_of: str) -> None:
     """One tensor per weight, named place/vars/number."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
     arrays = {}
     for place, variables in parts:
         for i, v in enumerate(variables):
             arrays[f"{place}/vars/{i}".lstrip("/")] = np.array(v.array)
-    with written_whole(path) as temporary:
-        temporary.touch()
-        mode = temporary.stat().st_mode  # safetensors gives its own: readable by the owner only
-        try:
-            save_file(arrays, temporary, metadata={"format": "framework", STATES: states_of})
-        except SafetensorError as error:  # a full disk: an OSError like that of every other file
-            found = re.search(r"os error (\d+)", str(error))
-            code = int(found[1]) if found else errno.EIO
-            raise OSError(code, os.strerror(code)) from error
-        temporary.chmod(mode)
+    tensors.write(path, arrays, {"format": "framework", STATES: states_of})
 
 
 def load_safetensors(path: Path) -> tuple[dict[str, list[np.ndarray]], str]:
     """place -> arrays, and the class of the optimizer."""
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(path, "numpy") as file:
-            arrays = {key: np.asarray(file.get_tensor(key)) for key in file.keys()}
-            return grouped(arrays), (file.metadata() or {}).get(STATES, "")
-    except SafetensorError as error:
-        raise ValueError(f"load_weights: {path} is not a whole safetensors file: {error}") from None
+        arrays, metadata = tensors.read(path)
+    except ValueError as error:
+        raise ValueError(f"load_weights: {error}") from None
+    return grouped(arrays), metadata.get(STATES, "")
 
 
 def grouped(arrays: dict[str, np.ndarray]) -> dict[str, list[np.ndarray]]:

@@ -160,7 +160,7 @@ class Trainer:
         if variables and all(g is None for g in gradients):
             why = reasons.explain(tape, loss, variables[0])
             raise ValueError(f"No gradients for any variable of model '{self.name}': {why}")
-        tape.reset()  # lets go of the values it holds, so that the update can write in place
+        tape.forget()  # lets go of the values it holds, so that the update can write in place
         gradients, loss = all_reduce_step(gradients, loss)
         if self.checks_finite:
             ops.check_finite(loss)

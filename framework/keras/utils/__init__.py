@@ -9,10 +9,14 @@ import numpy as np
 
 from framework.engine import random as engine_random
 from framework.keras import naming
+from framework.keras.configurable import custom_object_scope
+from framework.keras.configurable import custom_object_scope as CustomObjectScope
 from framework.keras.saving.objects import (
+    deserialize_keras_object,
     get_registered_name,
     get_registered_object,
     register_keras_serializable,
+    serialize_keras_object,
 )
 
 

@@ -1,0 +1,25 @@
+"""Ops that look at values and let them pass."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from framework.engine.errors import InvalidArgumentError
+from framework.engine.op import Sample, op
+
+GRADIENT = "Not a number (NaN) or infinity (Inf) values detected in gradient. "
+
+
+@op(Sample(((3, 4),)), Sample(((2,),), {"message": "x"}), floats_only=True)
+def check_numerics(x, *, message=""):
+    """x; InvalidArgumentError `message : Tensor had ...` if an element is infinite or NaN. The
+    cotangent is checked as well."""
+    if not np.isfinite(x).all():
+        kinds = [n for n, bad in (("Inf", np.isinf), ("NaN", np.isnan)) if bad(x).any()]
+        raise InvalidArgumentError(f"{message} : Tensor had {' and '.join(kinds)} values")
+    return x.copy()
+
+
+@check_numerics.vjp()
+def _(g, y, x, *, message=""):
+    return (check_numerics(g, message=GRADIENT + message),)
