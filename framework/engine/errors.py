@@ -98,7 +98,7 @@ class AbortedError(OpError):
 
 
 class OutOfRangeError(OpError):
-    """Reading went past the end."""
+    """Reading went past the end: an iterator that was asked for one more element has none."""
 
     error_code = 11
 
@@ -135,10 +135,6 @@ class UnauthenticatedError(OpError):
 
 class OperatorNotAllowedInGraphError(TypeError):
     """A Python operator was applied to a tensor that has no value while tracing."""
-
-
-class OutOfRangeError(Exception):
-    """An iterator that was asked for one more element has none."""
 
 
 class BroadcastWarning(UserWarning):
