@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -75,6 +78,9 @@ class Op:
     needs     which of out and inputs the rule reads the values of; of the others it may use shape
     and dtype
     scalar    elementwise ops: the scalar function, compiled alone or fused into a chain
+    kernel_from  eager calls with an operand of so many elements run the kernel, not the forward
+    check     (*arrays, **attrs) raises what the forward refuses and the kernel does not see: before
+    the kernel in eager calls
     floats_only  the first input must be of floats, as TensorFlow's must
     body      other ops: the kernel, a function on C-contiguous arrays; None: a host op, the VM
     calls forward
@@ -98,6 +104,8 @@ class Op:
         view_start: Callable | None = None,
         is_differentiable: bool = True,
         floats_only: bool = False,
+        kernel_from: int | None = None,
+        check: Callable | None = None,
         register: bool = True,
     ):
         self.name = self.__name__ = fun.__name__.rstrip("_") if register else fun.__name__
@@ -122,6 +130,9 @@ class Op:
         if floats_only:
             self.forward = on_floats(self.name, self.forward)
             self.infer = on_floats(self.name, self.infer)
+        self.kernel_from = kernel_from  # eager calls of so many elements run the kernel
+        self.check = check
+        self.run = self.forward if kernel_from is None else self._run_by_size
         if register:
             OPS[self.name] = self
 
@@ -179,6 +190,11 @@ class Op:
         ]
         return tuple(specs) if self.outs != 1 else specs[0]
 
+    def _run_by_size(self, *arrays: ndarray, **attrs: Any) -> Any:
+        if max([a.size for a in arrays]) < self.kernel_from:
+            return self.forward(*arrays, **attrs)
+        return eager_kernels().run(self, arrays, attrs)
+
     def values(self, inputs: tuple, outs: tuple) -> tuple:
         """What a Line keeps: arrays where the vjp needs them, Specs elsewhere."""
         needs = self.needs
@@ -208,7 +224,7 @@ class Op:
             check_dtypes(self, arrays)
         if self.writes:
             arrays = writable(self, inputs, arrays)
-        result = self.forward(*arrays, **attrs)
+        result = self.run(*arrays, **attrs)
         if self.outs == 1:
             out = Tensor(result if type(result) is ndarray else np.asarray(result))
             if active.tapes:
@@ -256,6 +272,12 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+@functools.cache
+def eager_kernels() -> ModuleType:
+    """compile/eager.py, which knows ops and is above them: loaded when a call is large enough."""
+    return importlib.import_module("framework.engine.compile.eager")
 
 
 def argument_names(function: Callable) -> tuple[tuple, tuple, tuple]:

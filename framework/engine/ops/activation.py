@@ -27,7 +27,12 @@ from framework.engine.tensor import Tensor
 PAIR = Sample(((3, 4), (3, 4)))
 
 
-@elementwise(lambda x: np.maximum(x, 0), Sample(((3, 4),), low=0.5), Sample(((3, 4),), high=-0.5))
+@elementwise(
+    lambda x: np.maximum(x, 0),
+    Sample(((3, 4),), low=0.5),
+    Sample(((3, 4),), high=-0.5),
+    kernel_from=16384,
+)
 def relu(x):
     """max(x, 0), NaN stays NaN; derivative 1 where x > 0, else 0."""
     return alike(0.0, x) if x <= 0.0 else x  # 0.0 would turn integers into floats
@@ -38,7 +43,7 @@ def _(g, y, x):
     return (relu_grad(g, y),)
 
 
-@elementwise(lambda g, y: g * (y > 0), Sample(((3, 4), (3, 4)), low=0.5))
+@elementwise(lambda g, y: g * (y > 0), Sample(((3, 4), (3, 4)), low=0.5), kernel_from=32768)
 def relu_grad(g, y):
     """g where y > 0, else 0 (a product, as in TensorFlow: an infinite g gives NaN);
     its gradient in y is zeros.
@@ -111,7 +116,7 @@ def sigmoid_forward(x):
     return np.maximum(e, x >= 0) / (1 + e)
 
 
-@elementwise(sigmoid_forward, SAME, floats_only=True)
+@elementwise(sigmoid_forward, SAME, floats_only=True, kernel_from=4096)
 def sigmoid(x):
     """1 / (1 + e^-x); derivative y (1 - y)."""
     return 1.0 / (1.0 + math.exp(-x))
@@ -172,7 +177,9 @@ def elu_forward(x, *, alpha=1.0):
     return choose(x > 0, x, np.expm1(np.minimum(x, 0)) * alpha)
 
 
-@elementwise(elu_forward, SAME, Sample(((3, 4),), {"alpha": 0.7}), floats_only=True)
+@elementwise(
+    elu_forward, SAME, Sample(((3, 4),), {"alpha": 0.7}), floats_only=True, kernel_from=4096
+)
 def elu(x, *, alpha=1.0):
     """x where x > 0, else alpha (e^x - 1)  (Clevert et al. 2016, eq. 16)."""
     return x if x > 0.0 else alpha * math.expm1(x)
@@ -228,7 +235,7 @@ def _(u, out, g, y):
     return selu_grad(u, y), where(less(y, zero), multiply(u, g), zero)
 
 
-@elementwise(lambda x: x * sigmoid_forward(x), SAME, floats_only=True)
+@elementwise(lambda x: x * sigmoid_forward(x), SAME, floats_only=True, kernel_from=4096)
 def silu(x):
     """x sigmoid(x); derivative s (1 + x (1 - s)), s = sigmoid(x)."""
     return x / (1.0 + math.exp(-x))
@@ -243,7 +250,12 @@ def _(g, out, x):
 GELU_TANH = math.sqrt(2 / math.pi), 0.044715
 
 
-@elementwise(lambda x: 0.5 * x * (1 + erf.forward(x * math.sqrt(0.5))), SAME, floats_only=True)
+@elementwise(
+    lambda x: 0.5 * x * (1 + erf.forward(x * math.sqrt(0.5))),
+    SAME,
+    floats_only=True,
+    kernel_from=64,
+)
 def gelu_erf(x):
     """x Phi(x), the normal distribution's Phi(x) = (1 + erf(x / sqrt(2))) / 2."""
     return 0.5 * x * (1.0 + math.erf(x * 0.7071067811865476))
@@ -251,9 +263,25 @@ def gelu_erf(x):
 
 @gelu_erf.vjp("x")
 def _(g, out, x):
+    return (gelu_erf_grad(g, x),)
+
+
+def gelu_erf_grad_forward(g, x):
+    density = np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+    return g * ((erf.forward(x * math.sqrt(0.5)) + 1) * 0.5 + x * density)
+
+
+@elementwise(gelu_erf_grad_forward, PAIR, floats_only=True, kernel_from=64)
+def gelu_erf_grad(g, x):
+    """g (Phi(x) + x phi(x)): gradient of gelu_erf."""
+    density = 0.3989422804014327 * math.exp(-0.5 * x * x)
+    return g * (0.5 * (1.0 + math.erf(x * 0.7071067811865476)) + x * density)
+
+
+@gelu_erf_grad.vjp("g x")
+def _(u, out, g, x):
     density = exp(square(x) * -0.5) * (1 / math.sqrt(2 * math.pi))
-    slope = (erf(x * math.sqrt(0.5)) + 1.0) * 0.5 + x * density
-    return (multiply(g, slope),)
+    return gelu_erf_grad(u, x), multiply(multiply(u, g), density * (2.0 - square(x)))
 
 
 @elementwise(
@@ -294,6 +322,7 @@ def hard_silu(x: Tensor) -> Tensor:
     lambda x, u, *, rate: x * np.multiply(u >= rate, x.dtype.type(1 / (1 - rate))),
     Sample(((3, 4), (3, 4)), {"rate": 0.4}, low=0.0, high=1.0),
     Sample(((3, 4), (4,)), {"rate": 0.4}, low=0.0, high=1.0),
+    kernel_from=32768,
 )
 def dropout(x, u, *, rate):
     """x / (1 - rate) where the uniform number u >= rate, else 0  (Srivastava et al. 2014)."""

@@ -269,7 +269,7 @@ def erf_forward(x):
     return np.where(np.isnan(z), z, y).astype(x.dtype).reshape(np.shape(x))
 
 
-@elementwise(erf_forward, SAME, floats_only=True)
+@elementwise(erf_forward, SAME, floats_only=True, kernel_from=64)
 def erf(x):
     """Error function; derivative 2 / sqrt(pi) e^(-x^2)."""
     return math.erf(x)

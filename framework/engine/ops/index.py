@@ -101,6 +101,7 @@ def gather_grad_forward(g, indices, whole, axis):
     Sample(((5, 3), (5,)), {"whole": (4, 3)}, dtypes=(None, np.int64), top=4),
     Sample(((2, 2, 3, 3), (2, 3)), {"whole": (2, 4, 3), "axis": 1}, dtypes=(None, np.int32), top=4),
     infer=lambda g, i, *, whole, axis=0: Spec(tuple(whole), g.dtype),
+    kernel_from=1024,
 )
 def gather_grad(g, indices, *, whole, axis=0):
     """Zeros of shape `whole`, to which the parts of g are added at `indices` along `axis`:

@@ -142,6 +142,7 @@ def infer_where(condition, x, y):
     Sample(((3, 4), (), ()), dtypes=(bool,)),
     infer=infer_where,
     same_dtype=False,
+    kernel_from=32768,
 )
 def where(condition, x, y):
     """x where condition holds, else y; each gets the gradient where it was chosen."""

@@ -51,7 +51,7 @@ def infer_same(*specs, axis=-1):
     return Spec(specs[0].shape, specs[0].dtype)
 
 
-@op(*ROWS, COLUMNS, infer=infer_same, floats_only=True)
+@op(*ROWS, COLUMNS, infer=infer_same, floats_only=True, kernel_from=1024)
 def softmax(x, *, axis=-1):
     """e^x / sum(e^x) along `axis`, without overflow."""
     return softmax_forward(x, axis) if x.size else x
@@ -74,7 +74,12 @@ def _(g, y, x, *, axis=-1):
     return (softmax_grad(g, y, axis=axis),)
 
 
-@op(*[Sample(s.shapes * 2, s.attrs) for s in (*ROWS, COLUMNS)], infer=infer_same, same_dtype=True)
+@op(
+    *[Sample(s.shapes * 2, s.attrs) for s in (*ROWS, COLUMNS)],
+    infer=infer_same,
+    same_dtype=True,
+    kernel_from=4096,
+)
 def softmax_grad(g, y, *, axis=-1):
     """y (g - sum(g y)): the gradient of y = softmax(x)."""
     inner = g * y
@@ -100,7 +105,7 @@ def _(u, out, g, y, *, axis=-1):
     return softmax_grad(u, y, axis=axis), dy
 
 
-@op(*ROWS, COLUMNS, infer=infer_same, floats_only=True)
+@op(*ROWS, COLUMNS, infer=infer_same, floats_only=True, kernel_from=1024)
 def log_softmax(x, *, axis=-1):
     """x - log(sum(e^x)) along `axis`, without overflow."""
     if not x.size:
@@ -170,6 +175,7 @@ def as_probabilities(labels, logits):
     outs=2,
     same_dtype=True,
     floats_only=True,
+    kernel_from=1024,
 )
 def softmax_cross_entropy(labels, logits):
     """(loss, p): loss[i] = -sum_j labels[i, j] log p[i, j], p = softmax(logits), last axis."""
@@ -211,6 +217,7 @@ def _(g, out, labels, logits, *, wants):
     Sample(((3,), (3, 4), (3, 4)), low=0.0),
     infer=lambda g, p, labels: Spec(p.shape, p.dtype),
     same_dtype=True,
+    kernel_from=4096,
 )
 def softmax_cross_entropy_grad(g, p, labels):
     """g[i] (p[i, j] - labels[i, j]): the gradient of softmax_cross_entropy in its logits, where

@@ -33,7 +33,7 @@ def infer_layer_normalization(x, gamma, beta, *, epsilon=1e-3):
     return Spec(x.shape, x.dtype)
 
 
-@op(*SHAPES, infer=infer_layer_normalization, same_dtype=True, floats_only=True)
+@op(*SHAPES, infer=infer_layer_normalization, same_dtype=True, floats_only=True, kernel_from=256)
 def layer_normalization(x, gamma, beta, *, epsilon=1e-3):
     """gamma (x - mean) / sqrt(variance + epsilon) + beta over the last axis  (Ba et al. 2016, eq.
     4).
@@ -86,6 +86,7 @@ def _(g, out, x, gamma, beta, *, epsilon=1e-3):
     ),
     outs=3,
     same_dtype=True,
+    kernel_from=256,
 )
 def layer_normalization_grad(g, x, gamma, *, epsilon=1e-3):
     """(dx, dgamma, dbeta) of layer_normalization, with h = (x - mean) r, r = 1 / sqrt(variance +

@@ -58,7 +58,18 @@ def infer_sparse(labels, logits):
     return Spec(labels.shape, logits.dtype), Spec(logits.shape, logits.dtype)
 
 
-@op(*LOGITS, infer=infer_sparse, outs=2)
+def check_labels(labels, logits):
+    """InvalidArgumentError in TensorFlow's words unless all labels lie in [0, classes)."""
+    classes = logits.shape[-1]
+    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
+        bad = labels.min() if labels.min() < 0 else labels.max()
+        raise InvalidArgumentError(
+            f"Received a label value of {bad} which is outside the valid range of [0, {classes})."
+            f"  Label values: {' '.join(map(str, labels.ravel()[:20]))}"
+        )
+
+
+@op(*LOGITS, infer=infer_sparse, outs=2, kernel_from=128, check=check_labels)
 def sparse_softmax_cross_entropy(labels, logits):
     """(loss, p): loss[i] = -log p[i, labels[i]], p = softmax(logits) over the last axis; labels are
     integers.
@@ -67,21 +78,11 @@ def sparse_softmax_cross_entropy(labels, logits):
     raise, it gives a NaN loss for its row (as TensorFlow does on devices that cannot).
     """
     check_sparse(labels, logits)
-    check_labels(labels, logits.shape[-1])
+    check_labels(labels, logits)
     p = probabilities(logits)
     shifted = logits - logits.max(axis=-1, keepdims=True)
     normal = np.log(np.exp(shifted).sum(axis=-1))
     return (normal - at_labels(shifted, labels)).astype(logits.dtype), p
-
-
-def check_labels(labels, classes):
-    """InvalidArgumentError in TensorFlow's words unless all labels lie in [0, classes)."""
-    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
-        bad = labels.min() if labels.min() < 0 else labels.max()
-        raise InvalidArgumentError(
-            f"Received a label value of {bad} which is outside the valid range of [0, {classes})."
-            f"  Label values: {' '.join(map(str, labels.ravel()[:20]))}"
-        )
 
 
 @sparse_softmax_cross_entropy.kernel(views=see_sparse)
@@ -115,6 +116,7 @@ def _(g, out, labels, logits):
 @op(
     Sample(((4,), (4, 5), (4,)), dtypes=(None, None, np.int64), low=0.0),
     infer=lambda g, p, labels: p,
+    kernel_from=128,
 )
 def sparse_softmax_cross_entropy_grad(g, p, labels):
     """g[i] (p[i] - onehot(labels[i])): gradient of sparse_softmax_cross_entropy in its logits."""

@@ -166,7 +166,7 @@ def by_element(function: Callable) -> Callable:
     return lambda x: np.asarray(each(x.astype(np.float64))).astype(x.dtype)
 
 
-@elementwise(by_element(math.erfc), SAME, floats_only=True)
+@elementwise(by_element(math.erfc), SAME, floats_only=True, kernel_from=64)
 def erfc(x):
     """1 - erf(x), exact for large x; derivative -2 / sqrt(pi) e^(-x^2)."""
     return math.erfc(x)

@@ -86,6 +86,7 @@ def _(p, m, g, rate, momentum, nesterov):
     ),
     writes=(0, 1, 2),
     **NOTHING,
+    kernel_from=8192,
 )
 def adam_update(p, m, v, g, rate, step, *, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
     """Adam (Kingma and Ba 2015, section 2, epsilon as in Keras): `step` counts the updates done

@@ -1,0 +1,97 @@
+"""Kernels in eager calls: for ops whose own kernel is much faster than what NumPy offers.
+
+An op says from how many elements on (`kernel_from`); below, and where there is no kernel for these
+dtypes and shapes, the NumPy forward runs. A kernel is compiled once per installation (cache.py).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from framework.engine.compile import cache
+from framework.engine.compile.entry import HEADER, Address, entry_of
+from framework.engine.program import Line, Program
+from framework.engine.tensor import Spec
+
+MANY = 4096  # calls of other shapes and attrs are forgotten beyond
+ERROR = 3  # what a kernel writes into control[1] where the forward would raise; see vm.py
+CALLS: dict[tuple, Call | None] = {}
+
+
+class Call:
+    """One op on operands of certain shapes and dtypes: its kernel, and the words of its block."""
+
+    def __init__(self, function: Callable, outs: list[Spec], words: list):
+        self.function, self.outs = function, outs
+        self.words = [0, HEADER + len(words)]
+        self.places: list[tuple[int, int, int]] = []  # (place of a word, operand, offset)
+        self.control = -1  # place of the word that names the control array
+        for word in words:
+            at = len(self.words)
+            if isinstance(word, Address):
+                self.places.append((at, word.slot, word.offset))
+            elif isinstance(word, str):
+                self.control = at
+            self.words.append(plain_word(word))
+
+    def __call__(self, arrays: tuple) -> Any:
+        """The outputs, as the op's forward gives them; None if the kernel met an error."""
+        operands = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in arrays]
+        made = [np.empty(spec.shape, spec.dtype) for spec in self.outs]
+        starts = [a.__array_interface__["data"][0] for a in (*operands, *made)]
+        block = array("q", self.words)
+        for at, operand, offset in self.places:
+            block[at] = starts[operand] + offset
+        if self.control < 0:
+            self.function(block.buffer_info()[0])
+        else:
+            control = array("q", (0, 0, 0, 0))
+            block[self.control] = control.buffer_info()[0]
+            self.function(block.buffer_info()[0])
+            if control[1] == ERROR:
+                return None
+        return made[0] if len(made) == 1 else tuple(made)
+
+
+def plain_word(word: Any) -> int:
+    """A word as the VM stores it; what is filled in at each call is 0."""
+    if isinstance(word, (Address, str)):
+        return 0
+    return int(np.float64(word).view(np.int64)) if isinstance(word, float) else int(word)
+
+
+def run(op: Any, arrays: tuple, attrs: dict) -> Any:
+    """op.forward(*arrays, **attrs), by the op's kernel where it has one."""
+    key = (op, repr(attrs) if attrs else "", *[(a.shape, a.dtype) for a in arrays])
+    if key not in CALLS:
+        if len(CALLS) >= MANY:
+            CALLS.clear()
+        CALLS[key] = prepared(op, arrays, attrs)
+    call = CALLS[key]
+    if call is not None and op.check is not None:
+        op.check(*arrays, **attrs)
+    result = None if call is None else call(arrays)
+    if result is None:  # no kernel, or one that met an error, which the forward explains
+        return op.forward(*arrays, **attrs)
+    return result
+
+
+def prepared(op: Any, arrays: tuple, attrs: dict) -> Call | None:
+    """The Call for operands like these; None if the op has no kernel for them."""
+    specs = [Spec(a.shape, a.dtype) for a in arrays]
+    inferred = op.infer(*specs, **attrs) if op.outs else ()
+    outs = list(inferred) if isinstance(inferred, tuple) else [inferred]
+    count = len(specs)
+    slots, made = tuple(range(count)), tuple(range(count, count + len(outs)))
+    program = Program(specs=dict(enumerate([*specs, *outs])))
+    entry = entry_of(program, Line(op, slots, attrs, made, tuple([*specs, *outs])))
+    if entry is None or any([s.size == 0 for s in (*specs, *outs)]):
+        return None
+    (address,) = cache.addresses([entry])
+    function = ctypes.CFUNCTYPE(None, ctypes.c_int64)(address)
+    return Call(function, outs, entry.words)
