@@ -14,9 +14,7 @@ from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
 from framework.tf import (
-    autodiff,
     bitwise,
-    config,
     debugging,
     dtypes,
     errors,
@@ -55,7 +53,6 @@ from framework.tf.arrays import (
 )
 from framework.tf.call import constant, convert_to_tensor
 from framework.tf.clip import clip_by_global_norm, clip_by_norm, clip_by_value
-from framework.tf.control_flow import cond, function, map_fn, switch_case, while_loop
 from framework.tf.create import (
     executing_eagerly,
     eye,
@@ -192,7 +189,10 @@ LAZY = {
     "data": "framework.data",
     "distributed": "framework.distributed",
     "train": "framework.tf.train",
+    "autodiff": "framework.tf.autodiff",
+    "config": "framework.tf.config",
 }
+CONTROL_FLOW = "cond", "function", "map_fn", "switch_case", "while_loop"
 INITIALIZERS = {
     "ones_initializer": "Ones",
     "zeros_initializer": "Zeros",
@@ -204,6 +204,8 @@ INITIALIZERS = {
 def __getattr__(name: str) -> Any:
     if name in LAZY:
         return importlib.import_module(LAZY[name])
+    if name in CONTROL_FLOW:  # needs the compiler's modules
+        return getattr(importlib.import_module("framework.tf.control_flow"), name)
     if name in INITIALIZERS:
         return getattr(importlib.import_module(LAZY["initializers"]), INITIALIZERS[name])
     raise door.missing("framework", name, __dir__())
@@ -211,6 +213,7 @@ def __getattr__(name: str) -> Any:
 
 HELPERS = {
     "Any",
+    "CONTROL_FLOW",
     "DTYPES",
     "HELPERS",
     "INITIALIZERS",
@@ -240,5 +243,6 @@ HELPERS = {
 
 def __dir__() -> list[str]:
     return sorted(
-        {n for n in globals() if not n.startswith("_")} - HELPERS | {*LAZY, *INITIALIZERS}
+        {n for n in globals() if not n.startswith("_")} - HELPERS
+        | {*LAZY, *INITIALIZERS, *CONTROL_FLOW}
     )
