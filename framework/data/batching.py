@@ -19,8 +19,8 @@ from framework.data.element import (
 )
 from framework.data.stage import INFINITE, UNKNOWN, Follower, Stage
 from framework.engine import nest
-from framework.engine.dtypes import TensorShape
 from framework.engine.errors import InvalidArgumentError
+from framework.engine.shapes import TensorShape
 from framework.engine.tensor import Tensor
 from framework.engine.tensor_spec import TensorSpec
 

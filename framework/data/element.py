@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from framework.engine import nest
-from framework.engine.dtypes import TensorShape
 from framework.engine.errors import InvalidArgumentError
+from framework.engine.shapes import TensorShape
 from framework.engine.tensor import Spec, Tensor, as_array
 from framework.engine.tensor_spec import TensorSpec
 

@@ -1,4 +1,4 @@
-"""DType and TensorShape: NumPy's dtypes and shapes under TensorFlow's names."""
+"""DType: NumPy's dtypes under TensorFlow's names."""
 
 from __future__ import annotations
 
@@ -37,26 +37,14 @@ class DType:
         return self.dtype.kind == "b"
 
     @property
-    def size(self) -> int:
-        """Bytes per element."""
-        return self.dtype.itemsize
+    def is_unsigned(self) -> bool:
+        """True for unsigned integers."""
+        return self.dtype.kind == "u"
 
     @property
-    def min(self) -> Any:
-        """The smallest number of this dtype."""
-        return np.finfo(self.dtype).min if self.is_floating else np.iinfo(self.dtype).min
-
-    @property
-    def max(self) -> Any:
-        """The largest number of this dtype."""
-        return np.finfo(self.dtype).max if self.is_floating else np.iinfo(self.dtype).max
-
-    @property
-    def base_dtype(self) -> DType:
-        """The dtype itself."""
-        return self
-
-    real_dtype = base_dtype
+    def is_numeric(self) -> bool:
+        """True for numbers, not for bool."""
+        return self.dtype.kind != "b"
 
     @property
     def is_complex(self) -> bool:
@@ -64,18 +52,57 @@ class DType:
         return False
 
     @property
-    def is_unsigned(self) -> bool:
-        """True for integers without a sign."""
-        return self.dtype.kind == "u"
+    def is_quantized(self) -> bool:
+        """False: there are no quantized dtypes."""
+        return False
 
     @property
-    def limits(self) -> tuple:
-        """(lowest, highest) of images: (0, 1) of floats, (0, largest) of integers."""
-        return (0, 1) if self.is_floating else (max(0, int(self.min)), int(self.max))
+    def is_numpy_compatible(self) -> bool:
+        """True: every dtype is one of NumPy's."""
+        return True
+
+    @property
+    def base_dtype(self) -> DType:
+        """The dtype itself: there are no references."""
+        return self
+
+    real_dtype = base_dtype
+
+    @property
+    def as_datatype_enum(self) -> int:
+        """TensorFlow's number of this dtype in its files (types.proto)."""
+        return NUMBERS[self.name]
+
+    @property
+    def limits(self) -> tuple[Any, Any]:
+        """(0, largest) of integers, (0, 1) of floats and (False, True) of bool: the intensities
+        that an image of this dtype may have.
+        """
+        kind = self.dtype.kind
+        return (0, int(self.max)) if kind in "iu" else (0, 1) if kind == "f" else (False, True)
 
     def is_compatible_with(self, other: Any) -> bool:
-        """True if `other` is the same dtype."""
-        return self == as_dtype(other)
+        """True if `other` is this dtype."""
+        return as_dtype(other).name == self.name
+
+    @property
+    def size(self) -> int:
+        """Bytes per element."""
+        return self.dtype.itemsize
+
+    @property
+    def min(self) -> Any:
+        """The smallest number of this dtype; TypeError for bool."""
+        if self.is_bool:
+            raise TypeError(f"Cannot find minimum value of {self} with type {self}.")
+        return np.finfo(self.dtype).min if self.is_floating else np.iinfo(self.dtype).min
+
+    @property
+    def max(self) -> Any:
+        """The largest number of this dtype; TypeError for bool."""
+        if self.is_bool:
+            raise TypeError(f"Cannot find maximum value of {self} with type {self}.")
+        return np.finfo(self.dtype).max if self.is_floating else np.iinfo(self.dtype).max
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, DType):
@@ -101,68 +128,24 @@ class DType:
 NAMES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()
 DTYPES = {name: DType(name) for name in NAMES}
 OF_NUMPY = {d.dtype: d for d in DTYPES.values()}
+# DataType of tensorflow/core/framework/types.proto
+NUMBERS = {
+    "float32": 1, "float64": 2, "int32": 3, "uint8": 4, "int16": 5, "int8": 6, "int64": 9,
+    "bool": 10, "uint16": 17, "float16": 19, "uint32": 22, "uint64": 23,
+}  # fmt: skip
+ALIASES = {number: DTYPES[name] for name, number in NUMBERS.items()}
+ALIASES |= {float: DTYPES["float32"], "float": DTYPES["float32"], int: DTYPES["int32"]}
 
 
 def as_dtype(value: Any) -> DType:
     """The DType of a name, a NumPy dtype or type, a Python type (float is float32) or a DType."""
     if isinstance(value, DType):
         return value
-    if value is float:
-        return DTYPES["float32"]
-    if value is int:
-        return DTYPES["int32"]
+    if type(value) in (int, type, str) and value in ALIASES:
+        return ALIASES[value]
     try:
         if value is None:
             raise TypeError
         return OF_NUMPY[np.dtype(value)]
     except (KeyError, TypeError):
         raise TypeError(f"dtype: got {value!r}, wanted one of {', '.join(NAMES)}") from None
-
-
-class TensorShape(tuple):
-    """A shape: a tuple of ints (None: unknown) with TensorFlow's words."""
-
-    __slots__ = ()
-
-    @property
-    def rank(self) -> int:
-        """The number of axes."""
-        return len(self)
-
-    ndims = rank
-
-    def as_list(self) -> list:
-        """The dimensions as a list."""
-        return list(self)
-
-    def num_elements(self) -> int | None:
-        """The number of elements, None if a dimension is unknown."""
-        return None if None in self else int(np.prod(self, dtype=np.int64))
-
-    def is_fully_defined(self) -> bool:
-        """True if no dimension is None."""
-        return None not in self
-
-    def is_compatible_with(self, other: Any) -> bool:
-        """True if one shape could stand for the other: equal rank, equal or unknown dimensions."""
-        other = tuple(other)
-        pairs = zip(self, other, strict=False)
-        return len(self) == len(other) and all(a == b or None in (a, b) for a, b in pairs)
-
-    def __getitem__(self, key):
-        part = tuple.__getitem__(self, key)
-        return TensorShape(part) if isinstance(key, slice) else part
-
-    def __eq__(self, other: object) -> bool:
-        return tuple.__eq__(self, tuple(other)) if isinstance(other, (tuple, list)) else False
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = tuple.__hash__
-
-    def __repr__(self) -> str:
-        return f"TensorShape({list(self)})"
-
-    def __str__(self) -> str:
-        return tuple.__repr__(self)

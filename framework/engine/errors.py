@@ -137,6 +137,20 @@ class OperatorNotAllowedInGraphError(TypeError):
     """A Python operator was applied to a tensor that has no value while tracing."""
 
 
+class MixedDtypesError(InvalidArgumentError, TypeError):
+    """Values of one dtype where another is wanted: TensorFlow raises InvalidArgumentError from some
+    functions and TypeError from others; scripts may catch either.
+    """
+
+
+class ConversionError(MixedDtypesError):
+    """A Python value that is no number of the dtype that is wanted."""
+
+
+# What type(error).__name__ says, in logs and reports, is TensorFlow's name of the error.
+MixedDtypesError.__name__, ConversionError.__name__ = "InvalidArgumentError", "TypeError"
+
+
 class BroadcastWarning(UserWarning):
     """Two shapes meet by broadcasting where the same shape was most likely meant."""
 

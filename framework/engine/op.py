@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine.active import ACTIVE
-from framework.engine.errors import InvalidArgumentError
+from framework.engine.errors import InvalidArgumentError, MixedDtypesError, TraceError
 from framework.engine.tensor import Spec, Tensor, as_tensor
 
 OPS: dict[str, Op] = {}
@@ -224,13 +224,14 @@ class Op:
             check_dtypes(self, arrays)
         if self.writes:
             arrays = writable(self, inputs, arrays)
-        result = self.run(*arrays, **attrs)
+        try:
+            result = self.run(*arrays, **attrs)
+        except (ValueError, TypeError) as error:  # a try costs nothing until something is raised
+            raise refusal(self, arrays, error) from None
         if self.outs == 1:
             out = Tensor(result if type(result) is ndarray else np.asarray(result))
-            if active.tapes:
-                outs = (out,)
-                for tape in active.tapes:
-                    tape.record(self, inputs, attrs, outs)
+            for tape in active.tapes:
+                tape.record(self, inputs, attrs, (out,))
             return out
         if not self.outs:
             return tell(active.tapes, self, inputs)
@@ -337,10 +338,10 @@ def check_dtypes(op: Op, arrays: list) -> None:
     first = arrays[0].dtype
     for i, a in enumerate(arrays):
         if a.dtype is not first and a.dtype != first:
-            raise InvalidArgumentError(
-                f"{op.name}: cannot compute with inputs of different dtypes: input 0 is "
-                f"{first.name}, "
-                f"input {i} is {a.dtype.name}; cast one of them"
+            raise MixedDtypesError(
+                f"cannot compute {op.name} as input #{i}(zero-based) was expected to be a "
+                f"{first.name} tensor but is a {a.dtype.name} tensor: inputs of different dtypes; "
+                "cast one of them"
             )
 
 
@@ -350,6 +351,31 @@ def tell(tapes: tuple, op: Op, inputs: tuple) -> None:
         for i, x in enumerate(inputs):
             if i not in op.writes:
                 tape.left(x, op)
+
+
+def refusal(op: Op, arrays: list, error: Exception) -> Exception:
+    """The error to raise where a forward refused its inputs: what NumPy says in a ValueError is
+    InvalidArgumentError, as in TensorFlow.
+    """
+    if isinstance(error, (InvalidArgumentError, TraceError)) or op.writes:
+        return error
+    if op.scalar is not None and not broadcast_together(arrays):
+        shapes = " vs. ".join([f"[{','.join(map(str, a.shape))}]" for a in arrays])
+        return InvalidArgumentError(f"{op.name}: Incompatible shapes: {shapes}")
+    if isinstance(error, TypeError):
+        is_numpys = "ufunc" in str(error) or all([a.dtype.kind == "b" for a in arrays])
+        return MixedDtypesError(f"{op.name}: {error}") if is_numpys else error
+    text = str(error)
+    return InvalidArgumentError(text if text.startswith(op.name) else f"{op.name}: {text}")
+
+
+def broadcast_together(arrays: list) -> bool:
+    """True if the shapes meet by broadcasting."""
+    try:
+        np.broadcast_shapes(*[a.shape for a in arrays])
+    except ValueError:
+        return False
+    return True
 
 
 def writable(op: Op, inputs: tuple, arrays: list) -> list:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine import nest
-from framework.engine.dtypes import TensorShape
+from framework.engine.shapes import TensorShape
 from framework.engine.tensor import Tensor
 
 DIGITS = {4: (6, 9), 8: (15, 17)}  # bytes of a float: digits that may do, digits that always do

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from framework.engine.dtypes import DType, TensorShape
+from framework.engine.dtypes import DType
 from framework.engine.op import OPS
+from framework.engine.shapes import TensorShape
 from framework.engine.tensor import Tensor, as_tensor
 
 

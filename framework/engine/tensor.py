@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from framework.engine import dlpack
 from framework.engine.active import ACTIVE
-from framework.engine.dtypes import NAMES, OF_NUMPY, DType, TensorShape, as_dtype
-from framework.engine.errors import TraceError
+from framework.engine.dtypes import NAMES, OF_NUMPY, DType, as_dtype
+from framework.engine.errors import ConversionError, TraceError
+from framework.engine.shapes import TensorShape
 
 SLOTS = itertools.count(1)  # every tensor has its own number: Lines name values by it
 
@@ -108,7 +110,7 @@ class Tensor:
     @property
     def shape(self) -> TensorShape:
         """The dimensions."""
-        return TensorShape(self.array.shape)
+        return tuple.__new__(TensorShape, self.array.shape)
 
     @property
     def dtype(self) -> DType:
@@ -142,11 +144,16 @@ class Tensor:
     def set_shape(self, shape: Any) -> None:
         """Check that the shape is compatible with `shape`."""
         if not self.shape.is_compatible_with(shape):
-            raise ValueError(f"set_shape: tensor has {tuple(self.shape)}, wanted {tuple(shape)}")
+            raise ValueError(
+                f"Tensor's shape {self.shape} is not compatible with supplied shape "
+                f"{TensorShape(shape)}."
+            )
 
     def ref(self) -> Reference:
         """A hashable stand-in for this tensor (tensors are not hashable: == is elementwise)."""
         return Reference(self)
+
+    experimental_ref = ref  # its first name
 
     def _value(self) -> np.ndarray:
         """The array, to be read only; TraceError if there is none. Tapes are told: what is
@@ -165,6 +172,22 @@ class Tensor:
         view = array.view()
         view.flags.writeable = False
         return view
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple | None = None,
+        dl_device: tuple | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A DLPack capsule of a copy; with copy=False of the memory itself, marked read-only."""
+        dlpack.check_device(stream, dl_device)
+        return dlpack.of_immutable(self._value(), max_version, copy)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """The CPU."""
+        return dlpack.CPU
 
     def __len__(self) -> int:
         if not self.array.shape:
@@ -190,6 +213,8 @@ class Tensor:
         return str(self) if self.is_abstract else format(self.numpy(), spec)
 
     def __hash__(self) -> int:
+        if self.is_variable:
+            raise TypeError("Variable is unhashable. Instead, use variable.ref() as the key.")
         raise TypeError("Tensor is unhashable. Instead, use tensor.ref() as the key.")
 
     def __iter__(self):
@@ -203,6 +228,9 @@ class Tensor:
             "or keep the values in a Variable and assign to that"
         )
 
+    def __delitem__(self, key):
+        raise TypeError(f"'{type(self).__name__}' object doesn't support item deletion")
+
     def __str__(self) -> str:
         text = "<traced>" if self.is_abstract else str(self.array)
         text = f"\n{text}" if "\n" in text else text
@@ -212,8 +240,11 @@ class Tensor:
         head = f"<tf.Tensor: shape={tuple(self.array.shape)}, dtype={self.array.dtype}"
         return f"{head}>" if self.is_abstract else f"{head}, numpy={value_text(self.array)}>"
 
-    def __deepcopy__(self, memo) -> Tensor:
+    def __copy__(self) -> Tensor:
         return self  # immutable
+
+    def __deepcopy__(self, memo) -> Tensor:
+        return self
 
     def __reduce__(self):
         return Tensor, (np.array(self._value()),)
@@ -241,7 +272,11 @@ class Reference:
         return self._tensor.id
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Reference) and self._tensor.id == other._tensor.id
+        if other is None:
+            return False
+        if not isinstance(other, Reference):
+            raise TypeError("Cannot compare wrapped object with unwrapped object")
+        return self._tensor.id == other._tensor.id
 
     def __repr__(self) -> str:
         return f"<Reference wrapping {self._tensor!r}>"
@@ -263,7 +298,10 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray:
     if wanted is None or array.dtype == wanted:
         return array
     with np.errstate(over="ignore"):
-        return array.astype(wanted)
+        made = array.astype(wanted)
+    if not typed and wanted == np.float32 and np.isinf(made).any() and not np.isinf(array).any():
+        raise ValueError(f"{value!r} is out of range for float32; give the dtype: dtype='float64'")
+    return made
 
 
 def regular_array(value: Any, wanted: np.dtype | None) -> np.ndarray:
@@ -275,7 +313,7 @@ def regular_array(value: Any, wanted: np.dtype | None) -> np.ndarray:
             f"cannot make a tensor of a list whose parts differ in shape: {error}"
         ) from None
     if array.dtype.kind in "OUSVMm":
-        kind = TypeError if wanted is not None and isinstance(value, str) else ValueError
+        kind = ConversionError if isinstance(value, str) else ValueError
         raise kind(
             f"cannot make a tensor of {type(value).__name__} {value!r}: "
             "not a number or a regular array"
@@ -300,7 +338,7 @@ def check_kinds(array: np.ndarray, first: Any, wanted: np.dtype | None) -> None:
     """Raise if Python values would change their kind: 1.5 to an int, 1 to a bool, True to 1.0."""
     kind = array.dtype.kind
     if wanted is not None and (kind + wanted.kind in ("fi", "fu", "ib", "ub", "fb")) and array.size:
-        raise TypeError(f"Cannot convert {first!r} to a tensor of dtype {wanted}")
+        raise ConversionError(f"Cannot convert {first!r} to a tensor of dtype {wanted}")
     if type(first) is bool and kind != "b":
         raise ValueError("cannot make a tensor of a list that mixes bools and numbers")
 
@@ -312,6 +350,8 @@ def default_dtype(array: np.ndarray, first: Any) -> np.dtype:
         return first.dtype
     if isinstance(first, Tensor):
         return first.array.dtype
+    if array.dtype.kind == "u":  # NumPy's choice for what is larger than int64
+        raise ValueError(f"integer {array} is out of range for int64; give the dtype: 'uint64'")
     if (
         array.dtype.kind == "i"
         and array.size

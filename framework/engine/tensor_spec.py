@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from framework.engine.dtypes import TensorShape, as_dtype
+from framework.engine.dtypes import as_dtype
+from framework.engine.shapes import TensorShape
 from framework.engine.tensor import Spec, Tensor, as_tensor
 
 

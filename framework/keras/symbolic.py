@@ -12,8 +12,9 @@ import numpy as np
 
 from framework.engine import nest
 from framework.engine.active import ACTIVE
-from framework.engine.dtypes import TensorShape, as_dtype
+from framework.engine.dtypes import as_dtype
 from framework.engine.program import Program
+from framework.engine.shapes import TensorShape
 from framework.engine.tensor import Spec, Tensor
 
 SIZES = (

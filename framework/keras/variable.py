@@ -47,6 +47,12 @@ class Variable(variable.Variable):
         self.regularizer: Any = None
         self.constraint: Any = None
 
+    def _by_operator(self, other: Any) -> Any:
+        """v += x makes a tensor of v, as in Keras; tf.Variable refuses it."""
+        return NotImplemented
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = _by_operator
+
     @property
     def value(self) -> Variable:
         """The variable itself: it is a tensor."""

@@ -8,16 +8,18 @@ from typing import Any
 from framework import __version__
 from framework.engine import door
 from framework.engine.custom import custom_gradient, grad_pass_through, recompute_grad
-from framework.engine.dtypes import DTYPES, DType, TensorShape
+from framework.engine.dtypes import DTYPES, DType
+from framework.engine.shapes import TensorShape
 from framework.engine.slices import IndexedSlices
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
-from framework.engine.variable import Variable
+from framework.engine.variable import Variable, VariableAggregation, VariableSynchronization
 from framework.tf import (
     bitwise,
     debugging,
     dtypes,
     errors,
+    experimental,
     linalg,
     math,
     nest,

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from framework.engine import door, ops
-from framework.engine.dtypes import TensorShape
-from framework.engine.errors import InvalidArgumentError
+from framework.engine.errors import InvalidArgumentError, MixedDtypesError
 from framework.engine.op import OPS
+from framework.engine.shapes import TensorShape
 from framework.engine.tensor import Tensor
-from framework.tf.call import call, renamed, tensor
+from framework.tf.call import bools, call, renamed, tensor
 from framework.tf.call import tensor as as_tensor
 
 cast = renamed(ops.cast, "x, dtype, name=None")
@@ -24,7 +24,6 @@ transpose = renamed(ops.transpose, "a, perm=None, conjugate=False, name='transpo
 concat = renamed(OPS["concatenate"], "values, axis, name='concat'")
 expand_dims = renamed(ops.expand_dims, "input, axis, name=None")
 squeeze = renamed(ops.squeeze, "input, axis=None, name=None")
-tile = renamed(ops.tile, "input, multiples, name=None", repeats="multiples")
 reverse = renamed(ops.flip, "tensor, axis, name=None")
 
 
@@ -51,11 +50,31 @@ def pad(
     return ops.mirrored(x, counts, skips_edge=kind == "REFLECT")
 
 
+def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
+    """The input repeated multiples[i] times along axis i; InvalidArgumentError unless there is one
+    number per axis.
+    """
+    x, repeats = tensor(input), door.static(multiples)
+    if np.shape(repeats) != (x.ndim,):
+        raise InvalidArgumentError(
+            f"tile: Expected multiples argument to be a vector of length {x.ndim} but got {repeats}"
+        )
+    return ops.tile(x, repeats)
+
+
 def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
     """Tensors of one shape behind each other along a new axis."""
-    like = next((v.dtype for v in values if isinstance(v, Tensor)), None)
-    first = tensor(values[0], None if isinstance(values[0], Tensor) else like)
-    return ops.stack([first, *[tensor(v, first.dtype) for v in values[1:]]], axis=axis)
+    tensors = [v for v in values if isinstance(v, Tensor)]
+    if not tensors:  # Python numbers: of one dtype that holds them all
+        return ops.stack(ops.unstack(tensor(values), axis=0), axis=axis)
+    like = tensors[0].dtype
+    for i, v in enumerate(tensors):
+        if v.dtype != like:
+            raise MixedDtypesError(
+                f"cannot compute Pack as input #{i}(zero-based) was expected to be a {like.name} "
+                f"tensor but is a {v.dtype.name} tensor"
+            )
+    return ops.stack([tensor(v, like) for v in values], axis=axis)
 
 
 def unstack(
@@ -169,8 +188,8 @@ def one_hot(
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:
     """x where the condition holds, else y; without x and y the indices of the true elements."""
     condition = tensor(condition)
-    if condition.dtype != "bool":
-        condition = condition != 0
+    if condition.dtype != "bool" and (x is not None or y is not None):
+        condition = bools("where", condition)
     if x is None and y is None:
         return Tensor(np.argwhere(condition.__array__()))
     if x is None or y is None:

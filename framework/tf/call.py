@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from framework.engine import door, ops
 from framework.engine.dtypes import as_dtype
+from framework.engine.errors import InvalidArgumentError, MixedDtypesError
+from framework.engine.shapes import TensorShape
 from framework.engine.tensor import Tensor, as_array, as_tensor
 
 ONE_BY_ONE = (ops.add, ops.matmul)
@@ -20,8 +23,11 @@ def tensor(value: Any, dtype: Any = None) -> Tensor:
     copied: their owner may write to them, a Tensor never changes."""
     if isinstance(value, Tensor) or hasattr(value, "__tf_tensor__"):
         return as_tensor(value, dtype)
-    if isinstance(value, (list, tuple)) and has_tensor(value):
-        return stacked(value, dtype)
+    if isinstance(value, (list, tuple)):
+        if isinstance(value, TensorShape):
+            return shape_tensor(value, dtype)
+        if has_tensor(value):
+            return stacked(value, dtype)
     array = as_array(value, dtype)
     return Tensor(np.array(array) if is_shared(array, value) else array)
 
@@ -30,6 +36,19 @@ def is_shared(array: np.ndarray, value: Any) -> bool:
     """Whether the array may be the memory of `value`, or of something that `value` holds."""
     is_foreign = not isinstance(value, np.ndarray) and hasattr(value, "__array__")
     return array is value or array.base is not None or is_foreign
+
+
+def shape_tensor(shape: TensorShape, dtype: Any) -> Tensor:
+    """A shape as a tensor of int32, or of int64."""
+    if not shape.is_fully_defined():
+        raise ValueError(f"Cannot convert a partially known TensorShape {shape} to a Tensor.")
+    wanted = as_dtype(dtype or "int32")
+    if wanted.name not in ("int32", "int64"):
+        raise TypeError(
+            f"Cannot convert TensorShape {shape} to dtype {wanted}. Allowed dtypes are tf.int32 "
+            "and tf.int64."
+        )
+    return Tensor(np.array(tuple(shape), wanted.dtype))
 
 
 def stacked(values: list | tuple, dtype: Any) -> Tensor:
@@ -74,7 +93,50 @@ def matching(op: Callable, inputs: tuple) -> tuple:
     return (first, *[x if isinstance(x, Tensor) else tensor(x, like) for x in inputs[1:]])
 
 
+def call_bools(op: Callable, inputs: tuple, attrs: dict) -> Any:
+    """`call` for functions of truth values: numbers are refused, not taken for them."""
+    return call(op, tuple([bools(op.__name__, x) for x in inputs]), attrs)
+
+
+def bools(name: str, value: Any) -> Tensor:
+    """`value` as a tensor of bools; MixedDtypesError for numbers."""
+    x = tensor(value)
+    if x.array.dtype != bool and x.array.size:
+        raise MixedDtypesError(
+            f"{name}: Cannot convert {value!r} to EagerTensor of dtype bool: expected to be a bool "
+            f"tensor but is a {x.array.dtype.name} tensor"
+        )
+    return x
+
+
+def call_numbers(op: Callable, inputs: tuple, attrs: dict) -> Any:
+    """`call` for functions of numbers: NumPy would take bools for them, and give bools."""
+    x = tensor(inputs[0])
+    if x.array.dtype == bool:
+        raise InvalidArgumentError(f"{op.__name__}: got dtype bool, wanted numbers; cast it")
+    return call(op, (x, *inputs[1:]), attrs)
+
+
+def dtype_among(inputs: tuple) -> Any:
+    """The dtype of the first tensor, which those that are no tensors take; None if there is none"""
+    return next((x.array.dtype for x in inputs if isinstance(x, Tensor)), None)
+
+
 renamed = door.Door(call).renamed
+of_bools = door.Door(call_bools).renamed
+of_numbers = door.Door(call_numbers).renamed
+
+
+def shaped(array: np.ndarray, shape: Any, value: Any) -> np.ndarray:
+    """The array in this shape, a single value repeated; TypeError where the counts differ."""
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if array.size != 1 and array.size != math.prod(shape):
+        raise TypeError(
+            f"Eager execution of tf.constant with unsupported shape. Tensor {array} (converted "
+            f"from {value}) has {array.size} elements, but got `shape` {shape} with "
+            f"{math.prod(shape)} elements)."
+        )
+    return np.full(shape, array) if array.size == 1 else array.reshape(shape)
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = "Const") -> Tensor:
@@ -91,9 +153,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = "Cons
         value = stacked(value, dtype)
         return value if shape is None else ops.reshape(value, shape=door.static(shape))
     array = np.array(as_array(value, dtype))  # the caller may write to his array
-    if shape is not None:
-        shape = door.static(shape)
-        array = np.full(shape, array) if array.size == 1 else array.reshape(shape)
+    array = array if shape is None else shaped(array, door.static(shape), value)
     return Tensor(array)
 
 

@@ -20,6 +20,9 @@ def filled(shape: Any, value: float, dtype: Any) -> Tensor:
     """A constant of one value."""
     shape = door.static(shape)
     shape = (shape,) if isinstance(shape, int) else shape
+    for n in shape:
+        if type(n) is int and n < 0:
+            raise InvalidArgumentError(f"Dimension {n} must be >= 0, got shape {tuple(shape)}")
     return Tensor(np.full(shape, value, as_dtype(dtype).dtype))
 
 
@@ -80,9 +83,19 @@ def range(
     wanted = np.result_type(*parts) if dtype is None else as_dtype(dtype).dtype
     if dtype is None and wanted == np.float64 and all([p.dtype.itemsize < 8 for p in parts]):
         wanted = np.dtype(np.float32)  # NumPy would widen int32 and float32
-    if parts[2] == 0:
-        raise InvalidArgumentError("range: delta must not be 0")
+    check_order(*parts)
     return Tensor(np.arange(*parts).astype(wanted))
+
+
+def check_order(start: Any, limit: Any, delta: Any) -> None:
+    """InvalidArgumentError if steps of delta are 0 or lead away from the limit."""
+    if delta == 0:
+        raise InvalidArgumentError("range: delta must not be 0")
+    if (delta > 0) == (start > limit) and start != limit:
+        order, sign = ("<=", ">") if delta > 0 else (">=", "<")
+        raise InvalidArgumentError(
+            f"Requires start {order} limit when delta {sign} 0: {start}/{limit}"
+        )
 
 
 def linspace(start: Any, stop: Any, num: int, name: str | None = None, axis: int = 0) -> Tensor:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from framework.engine import door, nest, ops
-from framework.engine.dtypes import TensorShape, as_dtype
+from framework.engine.dtypes import as_dtype
 from framework.engine.errors import InvalidArgumentError
+from framework.engine.shapes import TensorShape
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
 from framework.tf.create import shape

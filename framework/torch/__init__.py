@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework.engine import door
-from framework.torch import autograd, dtypes, methods
+from framework.torch import autograd, dtypes, methods, utils
 from framework.torch.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from framework.torch.create import (
     arange,
@@ -23,8 +23,11 @@ from framework.torch.create import (
     zeros,
     zeros_like,
 )
+from framework.torch.device import device
+from framework.torch.dlpack import from_dlpack
 from framework.torch.dtypes import Size, dtype
 from framework.torch.functions import *
+from framework.torch.products import bmm, cat, concat, dot, matmul, mm, mv, stack
 from framework.torch.tensor import Tensor, tensor
 
 bool = dtypes.DTYPES["bool"]
@@ -34,8 +37,11 @@ int64 = long = dtypes.DTYPES["int64"]
 float16 = half = dtypes.DTYPES["float16"]
 float32 = float = dtypes.DTYPES["float32"]
 float64 = double = dtypes.DTYPES["float64"]
-HELPERS = {"HELPERS", "annotations", "call", "create", "door", "dtypes", "functions", "indexing",
-           "inplace", "memory", "methods", "printing", "singular", "views"}  # fmt: skip
+HELPERS = {
+    "HELPERS", "annotations", "call", "construction", "create", "dlpack", "door", "dtypes",
+    "functions", "indexing", "inplace", "memory", "methods", "printing", "products", "refusals",
+    "singular", "views",
+}  # fmt: skip
 
 
 def __getattr__(name: str):

@@ -184,12 +184,15 @@ def grad(
     """
     if is_grads_batched:
         raise NotImplementedError("grad: is_grads_batched is not supported")
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            "allow_unused=False."
+        )
     roots, sources = as_list(outputs), as_list(inputs)
-    for x in sources:
-        if source_of(x) is None:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
-    retain = create_graph if retain_graph is None else retain_graph
     cotangents = start(roots, as_list(grad_outputs))
+    check_sources(sources)
+    retain = create_graph if retain_graph is None else retain_graph
     found, known = gradients(roots, cotangents, {x.id for x in sources}, retain, create_graph)
     unused = [i for i, x in enumerate(sources) if x.id not in found]
     if unused and not (allow_unused or materialize_grads):
@@ -197,6 +200,15 @@ def grad(
     zero = zero_like if materialize_grads else lambda x: None
     picked = [(x, found.get(x.id)) for x in sources]
     return tuple([zero(x) if g is None else wrapped(g, known, create_graph) for x, g in picked])
+
+
+def check_sources(sources: list[Tensor]) -> None:
+    """Raise unless there are tensors to differentiate by, and all take part."""
+    if not sources:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
+    for x in sources:
+        if source_of(x) is None:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
 
 
 def zero_like(x: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from framework.engine.ops.constants import operand
 from framework.engine.tensor import Spec
 from framework.torch import dtypes
 from framework.torch.memory import shows
+from framework.torch.refusals import explained
 from framework.torch.tensor import Tensor
 from framework.torch.views import VIEWS, see
 
@@ -44,8 +45,11 @@ def call(function: Callable, inputs: tuple, attrs: dict) -> Any:
     flat = [x for x in inputs if isinstance(x, engine.Tensor)]
     sources = [source_of(x) for x in flat] if MODE.is_enabled else []  # before the ids are read
     known = {x.id: source for x, source in zip(flat, sources)}
-    with HistoryRecorder(known):
-        result = function(*inputs, **attrs)
+    try:
+        with HistoryRecorder(known):
+            result = function(*inputs, **attrs)
+    except (ValueError, IndexError, TypeError) as error:
+        raise explained(function, inputs, attrs, error) from None
     name = history_name(function.__name__, attrs)
     if function in VIEWS:
         made = adopted(result, (), known.get(result.id), name)
@@ -62,7 +66,10 @@ def simple(op: Op, inputs: tuple, attrs: dict) -> Tensor:
             if type(x) is Tensor and (x._history is not None or x.requires_grad):
                 parents = tuple([source_of(x) for x in inputs])
                 break
-    out, history = op(*inputs, **attrs), None
+    try:
+        out, history = op(*inputs, **attrs), None
+    except (ValueError, IndexError, TypeError) as error:
+        raise explained(op, inputs, attrs, error) from None
     if parents is not None and out.array.dtype.kind == "f":
         history = remember(op, inputs, attrs, (out,), parents)
     if op.name == "concatenate":  # row by row in PyTorch, whatever the order of the inputs
@@ -103,9 +110,10 @@ KNOWN_NAMES: dict[tuple, str] = {}
 def promoted(function: Any, inputs: tuple) -> tuple:
     """The inputs as tensors, of one dtype where the op wants that."""
     if not getattr(function, "same_dtype", False):
-        return tuple([x if isinstance(x, engine.Tensor) else as_tensor(x) for x in inputs])
+        return as_tensors(function, inputs)
     if len(inputs) == 2 and type(inputs[0]) is Tensor and keeps_dtype(*inputs):
         return inputs[0], operand(inputs[1], inputs[0].array.dtype)
+    inputs = tuple([of_numpy(x) for x in inputs])
     arrays = [x.array for x in inputs if isinstance(x, engine.Tensor)]
     if len(arrays) == len(inputs) and all([a.dtype == arrays[0].dtype for a in arrays]):
         return inputs
@@ -114,10 +122,27 @@ def promoted(function: Any, inputs: tuple) -> tuple:
     return tuple([to(x, dtype) for x in inputs])
 
 
+def of_numpy(value: Any) -> Any:
+    """An array as a tensor, a NumPy scalar as a Python number, anything else as it is."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return Tensor(value) if isinstance(value, np.ndarray) else value
+
+
 def keeps_dtype(x: Tensor, number: Any) -> bool:
     """True if a Python number takes the dtype of the tensor that it meets."""
     kind = x.array.dtype.kind
     return (kind == "f" and type(number) in (int, float)) or (kind in "iu" and type(number) is int)
+
+
+def as_tensors(function: Any, inputs: tuple) -> tuple:
+    """The inputs as tensors, of whatever dtypes; a function of one input wants a tensor."""
+    if not isinstance(inputs[0], engine.Tensor) and len(inputs) == 1:
+        raise TypeError(
+            f"{function.__name__}(): argument 'input' (position 1) must be Tensor, not "
+            f"{type(inputs[0]).__name__}"
+        )
+    return tuple([x if isinstance(x, engine.Tensor) else as_tensor(x) for x in inputs])
 
 
 def as_tensor(value: Any) -> engine.Tensor:

@@ -14,7 +14,11 @@ from framework.torch.tensor import Tensor, as_array, tensor
 
 def sizes(size: tuple) -> tuple:
     """A shape given as one tuple or as several numbers."""
-    return tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else tuple(size)
+    size = tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else tuple(size)
+    for n in size:
+        if isinstance(n, int) and n < 0:
+            raise RuntimeError(f"Dimension size must be non-negative, got {list(size)}")
+    return size
 
 
 def leaf(array: np.ndarray, dtype: Any, requires_grad: bool) -> Tensor:
@@ -72,6 +76,10 @@ def arange(
 ) -> Tensor:
     """start, start + step ... below end; arange(n) starts at 0. Integers give int64."""
     start, end = (0, start) if end is None else (start, end)
+    if not step:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     if dtype is None and all([isinstance(v, int) for v in (start, end, step)]):
         dtype = "int64"
     return leaf(np.arange(start, end, step), dtype, requires_grad)
@@ -110,6 +118,8 @@ def as_tensor(data: Any, dtype: Any = None) -> Tensor:
 
 def from_numpy(ndarray: np.ndarray) -> Tensor:
     """A tensor over the memory of the array."""
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     return Tensor(ndarray)
 
 

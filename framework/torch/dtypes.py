@@ -21,6 +21,11 @@ class dtype(DType):
         return self.is_floating
 
     @property
+    def is_signed(self) -> bool:
+        """True for numbers below 0: all but unsigned integers and bool."""
+        return self.dtype.kind in "if"
+
+    @property
     def itemsize(self) -> int:
         """Bytes per element."""
         return self.size
@@ -52,6 +57,25 @@ class Size(tuple):
     """A shape: torch.Size([2, 3])."""
 
     __slots__ = ()
+
+    def __new__(cls, sizes: Any = ()):
+        for i, n in enumerate(made := tuple(sizes)):
+            if not hasattr(n, "__index__"):
+                raise TypeError(
+                    f"torch.Size() takes an iterable of 'int' (item {i} is '{type(n).__name__}')"
+                )
+        return tuple.__new__(cls, made)
+
+    def __add__(self, other: Any) -> Size:
+        return Size(tuple.__add__(self, tuple(other)))
+
+    def __radd__(self, other: tuple) -> Size:
+        return Size(tuple.__add__(tuple(other), self))
+
+    def __mul__(self, n: int) -> Size:
+        return Size(tuple.__mul__(self, n))
+
+    __rmul__ = __mul__
 
     def numel(self) -> int:
         """The number of elements."""

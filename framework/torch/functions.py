@@ -13,6 +13,8 @@ from framework.engine.op import OPS
 from framework.engine.tensor import Tensor as EngineTensor
 from framework.torch import dtypes
 from framework.torch.call import as_float, call, floating, promoted, renamed, to
+from framework.torch.products import bmm, cat, concat, dot, matmul, mm, mv, stack
+from framework.torch.refusals import check_dim
 from framework.torch.singular import flat, nan_mean, power, root
 from framework.torch.tensor import Tensor
 
@@ -71,7 +73,6 @@ transpose = renamed(ops.swapaxes, "input, dim0, dim1", axis1="dim0", axis2="dim1
 unsqueeze = renamed(ops.expand_dims, "input, dim", axis="dim")
 flip = renamed(ops.flip, "input, dims", axis="dims")
 broadcast_to = renamed(ops.broadcast_to, "input, size", shape="size")
-cat = concat = renamed(OPS["concatenate"], "tensors, dim=0, *, out=None", axis="dim")
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1, out: None = None) -> Tensor:
@@ -81,6 +82,12 @@ def add(input: Any, other: Any, *, alpha: Any = 1, out: None = None) -> Tensor:
 
 def sub(input: Any, other: Any, *, alpha: Any = 1, out: None = None) -> Tensor:
     """input - alpha other"""
+    for x, y in ((input, other), (other, input)):
+        if isinstance(x, EngineTensor) and x.array.dtype == bool and isinstance(y, (int, float)):
+            raise RuntimeError(
+                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
+                "trying to invert a mask, use the `~` or `logical_not()` operator instead."
+            )
     return call(ops.subtract, (input, other if alpha == 1 else mul(other, alpha)), {})
 
 
@@ -101,6 +108,11 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """input where the condition holds, else other; alone: the indices of true elements."""
     if input is None and other is None:
         return tuple([Tensor(i) for i in np.nonzero(condition.array)])
+    if condition.array.dtype != bool:
+        name = condition.array.dtype.name.replace("int64", "Long").title()
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {name}"
+        )
     input, other = promoted(ops.add, (input, other))
     return call(ops.where, (condition, input, other), {})
 
@@ -108,15 +120,29 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) -> Tensor:
     """input limited to [min, max], either of which may be None; slope 1 at the bounds."""
     if isinstance(min, EngineTensor) or isinstance(max, EngineTensor):
-        low = input if min is None else where(input < min, min, input)
-        return low if max is None else where(low > max, max, low)
+        return clamp_by_tensors(input, min, max)
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    kind = np.finfo if input.array.dtype.kind == "f" else np.iinfo
-    ends = kind(input.array.dtype)
-    low, high = (-np.inf, np.inf) if kind is np.finfo else (int(ends.min), int(ends.max))
-    attrs = {"x_min": low if min is None else min, "x_max": high if max is None else max}
-    return call(ops.clip, (input,), attrs)
+    if isinstance(min, float) or isinstance(max, float):
+        input = as_float(input)  # integers meet a float: float32, as in arithmetic
+    low, high = bounds(input.array.dtype, min, max)
+    return call(ops.clip, (input,), {"x_min": low, "x_max": high})
+
+
+def clamp_by_tensors(input: Tensor, low: Any, high: Any) -> Tensor:
+    """clamp where the limits are tensors, or one of them is."""
+    raised = input if low is None else where(input < low, low, input)
+    return raised if high is None else where(raised > high, high, raised)
+
+
+def bounds(dtype: np.dtype, low: Any, high: Any) -> tuple[Any, Any]:
+    """The limits as numbers, None being the end of the dtype; of limits that cross, the upper."""
+    if dtype.kind == "f":
+        ends = -np.inf, np.inf
+    else:
+        ends = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    low, high = ends[0] if low is None else low, ends[1] if high is None else high
+    return (high, high) if low > high else (low, high)
 
 
 clip = clamp
@@ -154,17 +180,40 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     return call(ops.mean, (input,), {"axis": over(input, dim), "keepdims": keepdim})
 
 
-def var(input: Tensor, dim: Any = None, *, correction: int = 1, keepdim: bool = False) -> Tensor:
-    """The variance over `dim` (None: all), with n - correction in the denominator."""
+def var(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: int | None = None,
+) -> Tensor:
+    """The variance over `dim` (None: all), with n - correction in the denominator.
+
+    unbiased: an older word for correction: 1 if True, 0 if False.
+    """
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    correction = int(unbiased) if correction is None else correction
     axes = door.static(range_of(input, dim))
     n = int(np.prod([input.array.shape[a] for a in axes]))
     factor = n / (n - correction) if n > correction else np.inf if n > 1 else np.nan
-    return mul(call(ops.variance, (input,), {"axis": axes, "keepdims": keepdim}), factor)
+    result = mul(call(ops.variance, (input,), {"axis": axes, "keepdims": keepdim}), factor)
+    if result._history is not None:
+        result._history.name = "VarBackward0"
+    return result
 
 
-def std(input: Tensor, dim: Any = None, *, correction: int = 1, keepdim: bool = False) -> Tensor:
+def std(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: int | None = None,
+) -> Tensor:
     """The square root of the variance."""
-    spread = var(input, dim, correction=correction, keepdim=keepdim)
+    spread = var(input, dim, unbiased, keepdim, correction=correction)
     result = call(root, (spread,), {})
     if result._history is not None:
         result._history.name = "StdBackward0"
@@ -185,7 +234,7 @@ Smallest = namedtuple("min", ["values", "indices"])
 def show(pair: Any) -> str:
     """As PyTorch prints the result of max and min."""
     name = type(pair).__name__
-    return f"torch.return_types.{name}(\nvalues={pair.values},\nindices={pair.indices})"
+    return f"torch.return_types.{name}(\nvalues={pair.values!r},\nindices={pair.indices!r})"
 
 
 Largest.__repr__ = Smallest.__repr__ = show
@@ -221,6 +270,10 @@ def extreme(input: Tensor, dim: Any, keepdim: bool, reduce: Any, find: Any, pair
         if input.requires_grad and np.isnan(input.array).any():
             return call(nan_mean, (input,), {})
         return call(reduce, (input,), {"axis": None})
+    check_dim(dim, input.array.ndim)
+    if not input.array.ndim:  # of one element, without an axis
+        indices = call(find, (input,), {"axis": None})
+        return (Largest if reduce is ops.max else Smallest)(clone(input), indices)
     check_filled(reduce.name, input, dim, IndexError)
     indices = call(find, (input,), {"axis": dim, "keepdims": True})
     values = call(ops.take_along_axis, (input, indices), {"axis": dim})
@@ -233,12 +286,14 @@ def extreme(input: Tensor, dim: Any, keepdim: bool, reduce: Any, find: Any, pair
 
 def argmax(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """The index of the largest element."""
+    check_dim(dim, input.array.ndim)
     check_filled("argmax", input, dim, IndexError)
     return call(ops.argmax, (input,), {"axis": over(input, dim), "keepdims": keepdim})
 
 
 def argmin(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """The index of the smallest element."""
+    check_dim(dim, input.array.ndim)
     check_filled("argmin", input, dim, IndexError)
     return call(ops.argmin, (input,), {"axis": over(input, dim), "keepdims": keepdim})
 
@@ -272,43 +327,13 @@ def log_softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     return call(ops.log_softmax, (input,), {"axis": dim})
 
 
-def matmul(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
-    """The matrix product; a vector is a row on the left and a column on the right."""
-    left, right = input.array.ndim, other.array.ndim
-    if not left or not right:
-        raise RuntimeError(
-            f"both arguments to matmul need to be at least 1D, but they are {left}D and {right}D"
-        )
-    if input.array.dtype != other.array.dtype:
-        raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {input.dtype} != {other.dtype}"
-        )
-    if left == right == 1:
-        return call(dot_product, (input, other), {})
-    return call(product, (input, other), {})
-
-
-def dot_product(x: Tensor, y: Tensor) -> EngineTensor:
-    """sum(x y)"""
-    return ops.sum(ops.multiply(x, y))
-
-
-def product(x: Tensor, y: Tensor) -> EngineTensor:
-    """x y, with vectors seen as matrices."""
-    if y.array.ndim == 1:
-        return ops.squeeze(ops.matmul(x, ops.expand_dims(y, -1)), -1)
-    if x.array.ndim == 1:
-        return ops.squeeze(ops.matmul(ops.expand_dims(x, 0), y), -2)
-    return ops.matmul(x, y)
-
-
-mm = bmm = dot = mv = matmul
-
-
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Without axes of length 1 (None: all of them; `dim`: this one, if it has length 1)."""
     if dim is not None:
         dims = dim if isinstance(dim, tuple) else (dim,)
+        for d in dims:
+            check_dim(d, input.array.ndim)
+        dims = dims if input.array.ndim else ()
         dim = tuple([d for d in dims if input.array.shape[d] == 1])
     return call(ops.squeeze, (input,), {"axis": dim})
 
@@ -320,16 +345,6 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if first == last and input.array.ndim:
         return input
     return reshape(input, (*shape[:first], -1, *shape[last + 1 :]))
-
-
-def stack(tensors: Any, dim: int = 0, *, out: None = None) -> Tensor:
-    """Tensors of one shape behind each other along a new axis."""
-    return call(stacked, tuple(promoted(OPS["concatenate"], tuple(tensors))), {"axis": dim})
-
-
-def stacked(*xs: Tensor, axis: int) -> EngineTensor:
-    """ops.stack of tensors one by one."""
-    return ops.stack(list(xs), axis=axis)
 
 
 def clone(input: Tensor) -> Tensor:
@@ -353,5 +368,5 @@ door.named(globals(), __name__)
 __all__ = door.public(
     globals(),
     __name__,
-    "Largest Smallest show over range_of check_filled extreme dot_product product stacked",
+    "Largest Smallest show bounds clamp_by_tensors over range_of check_filled extreme",
 )

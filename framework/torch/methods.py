@@ -36,6 +36,57 @@ IN_PLACE = ("add", "sub", "mul", "div", "pow")
 IN_PLACE_UNARY = ("exp", "log", "sqrt", "neg", "abs", "relu", "sigmoid", "tanh", "clamp")
 
 
+def bits(logical: Any, bitwise: Any) -> Callable:
+    """x & y and its like: logical of bools, bit by bit of integers."""
+
+    def method(x: Tensor, y: Any) -> Tensor:
+        both = [v for v in (x, y) if isinstance(v, engine.Tensor)]
+        for v in both:
+            if v.array.dtype.kind == "f":
+                raise NotImplementedError(f"\"{bitwise.name}_cpu\" not implemented for '{kind(v)}'")
+        of_bools = all([v.array.dtype == bool for v in both]) and (
+            len(both) == 2 or type(y) is bool
+        )
+        return call(logical if of_bools else bitwise, (x, y), {})
+
+    return method
+
+
+def inverted(x: Tensor) -> Tensor:
+    """~x: not x of bools, every bit turned of integers; TypeError for floats."""
+    if x.array.dtype.kind == "f":
+        raise TypeError(
+            "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
+        )
+    return call(ops.logical_not if x.array.dtype == bool else ops.bitwise_not, (x,), {})
+
+
+def shifted_left(x: Tensor, y: Any) -> Tensor:
+    """x << y: x times 2 to the power of y."""
+    return functions.mul(x, functions.pow(2, y) if isinstance(y, Tensor) else 2**y)
+
+
+def shifted_right(x: Tensor, y: Any) -> Tensor:
+    """x >> y: x divided by 2 to the power of y, rounded down."""
+    return floor_divide(x, functions.pow(2, y) if isinstance(y, Tensor) else 2**y)
+
+
+def compared(function: Callable, otherwise: bool) -> Callable:
+    """== or !=: what is no number equals nothing."""
+
+    def method(x: Tensor, y: Any) -> Any:
+        if y is None or isinstance(y, str):
+            return otherwise
+        return function(x, y)
+
+    return method
+
+
+def no_items(x: Tensor, key: Any) -> None:
+    """del x[key]"""
+    raise TypeError("Tensor does not support deleting items")
+
+
 def reflected(function: Callable) -> Callable:
     """y . x"""
     return lambda x, y: function(y, x)
@@ -136,6 +187,19 @@ def backward(
     autograd.backward(x, gradient, retain_graph, create_graph, inputs=inputs)
 
 
+def bind_bits() -> None:
+    """Give Tensor & | ^ ~ << >>."""
+    for name in ("and", "or", "xor"):
+        method = bits(getattr(ops, f"logical_{name}"), getattr(ops, f"bitwise_{name}"))
+        setattr(Tensor, f"__{name}__", method)
+        setattr(Tensor, f"__r{name}__", reflected(method))
+        setattr(Tensor, f"__i{name}__", in_place(method))
+    Tensor.__invert__, Tensor.__delitem__ = inverted, no_items
+    for name, method in (("lshift", shifted_left), ("rshift", shifted_right)):
+        setattr(Tensor, f"__{name}__", method)
+        setattr(Tensor, f"__i{name}__", in_place(method))
+
+
 def bind() -> None:
     """Give Tensor its operators and methods."""
     for name in METHODS:
@@ -146,6 +210,8 @@ def bind() -> None:
     Tensor.__floordiv__, Tensor.__rfloordiv__ = floor_divide, reflected(floor_divide)
     for name in COMPARE:
         setattr(Tensor, f"__{name}__", getattr(functions, name))
+    Tensor.__eq__, Tensor.__ne__ = compared(functions.eq, False), compared(functions.ne, True)
+    Tensor.__ifloordiv__, Tensor.__imod__ = in_place(floor_divide), in_place(functions.remainder)
     for name in (*IN_PLACE, *IN_PLACE_UNARY):
         setattr(Tensor, f"{name}_", in_place(getattr(functions, name)))
     for name in IN_PLACE:
@@ -166,3 +232,4 @@ def bind() -> None:
 
 
 bind()
+bind_bits()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from typing import Any
 
 import numpy as np
 
-from framework.engine import accumulate
+from framework.engine import accumulate, dlpack
 from framework.engine import tensor as engine
+from framework.engine.ops.ufuncs import REFLECTED, is_operator, plain
 from framework.torch import dtypes
+from framework.torch.construction import array_of as as_array
+from framework.torch.device import CPU
+from framework.torch.device import device as Device
 from framework.torch.printing import representation
 
 NEEDS_DETACH = (
@@ -30,7 +35,7 @@ class Tensor(engine.Tensor):
     (views.py, Note [Views]), or None.
     """
 
-    __slots__ = ("_grad", "_history", "_requires_grad", "_view", "version")
+    __slots__ = ("__dict__", "_grad", "_history", "_requires_grad", "_view", "version")
 
     def __init__(self, array: np.ndarray, id: int | None = None, requires_grad: bool = False):
         engine.Tensor.__init__(self, array, id)
@@ -42,7 +47,7 @@ class Tensor(engine.Tensor):
     @property
     def shape(self) -> dtypes.Size:
         """The dimensions."""
-        return dtypes.Size(self.array.shape)
+        return tuple.__new__(dtypes.Size, self.array.shape)
 
     def size(self, dim: int | None = None) -> Any:
         """The dimensions, or one of them."""
@@ -60,6 +65,30 @@ class Tensor(engine.Tensor):
     def numel(self) -> int:
         """The number of elements."""
         return self.array.size
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes per element."""
+        return self.array.itemsize
+
+    def stride(self, dim: int | None = None) -> Any:
+        """How many elements lie between neighbours along each axis, or along one."""
+        steps = tuple([n // self.array.itemsize for n in self.array.strides])
+        return steps if dim is None else steps[dim]
+
+    def storage_offset(self) -> int:
+        """How many elements of the memory lie before the first of this tensor."""
+        base = self.array if self._view is None else self._view.base.array
+        starts = [a.__array_interface__["data"][0] for a in (self.array, base)]
+        return (starts[0] - starts[1]) // self.array.itemsize
+
+    @property
+    def device(self) -> Device:
+        """Where it is: the CPU."""
+        return CPU
+
+    is_cuda = is_sparse = False  # all tensors are dense and on the CPU
 
     def is_floating_point(self) -> bool:
         """True for float16, float32 and float64."""
@@ -141,6 +170,11 @@ class Tensor(engine.Tensor):
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError(
+                "assigned grad expected to be a Tensor or None but got grad of type "
+                f"{type(value).__name__}"
+            )
         if value is self:
             raise RuntimeError("can't assign Variable as its own grad")
         if value is not None and value.shape != self.shape:
@@ -218,20 +252,56 @@ class Tensor(engine.Tensor):
             raise RuntimeError(NEEDS_DETACH)
         return self.array if dtype is None else self.array.astype(dtype)
 
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple | None = None,
+        dl_device: tuple | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A DLPack capsule of the tensor's memory; BufferError if it requires a gradient."""
+        dlpack.check_device(stream, dl_device)
+        if self.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        array = self.array
+        if not array.flags.writeable and max_version is None:
+            copy = True  # an old capsule cannot say that it must not be written
+        return dlpack.capsule(np.array(array) if copy else array, max_version)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's function on the values, as tensors; `array + tensor` is the tensor's operator.
+
+        RuntimeError where a gradient would be lost, as in PyTorch.
+        """
+        if is_operator(ufunc, method, inputs, options):
+            return getattr(inputs[1], REFLECTED[ufunc])(inputs[0])
+        found = getattr(ufunc, method)(*map(plain, inputs), **options)
+        if "out" in options or method not in ("__call__", "reduce"):
+            return found
+        parts = [Tensor(np.asarray(a)) for a in (found if ufunc.nout > 1 else (found,))]
+        return tuple(parts) if ufunc.nout > 1 else parts[0]
+
     def __bool__(self) -> bool:
         if self.array.size != 1:
             what = "more than one value" if self.array.size else "no values"
             raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
         return bool(self.array.item())
 
+    def _scalar(self) -> Any:
+        """The only element, for float() and its like."""
+        if self.array.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return self.array.item()
+
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._scalar())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._scalar())
 
     def __index__(self) -> int:
-        if self.array.dtype.kind not in "iu" or self.array.size != 1:
+        if self.array.dtype.kind not in "iub" or self.array.size != 1:
             raise TypeError("only integer tensors of a single element can be converted to an index")
         return int(self.array.item())
 
@@ -251,13 +321,22 @@ class Tensor(engine.Tensor):
         return iter(rows)
 
     def __contains__(self, value: Any) -> bool:
+        if not isinstance(value, (engine.Tensor, int, float)):
+            raise RuntimeError(
+                "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+                f"{type(value)}."
+            )
         return bool((self.array == getattr(value, "array", value)).any())
 
     def __hash__(self) -> int:
         return id(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if not self.array.ndim else format(str(self), spec)
+        if not self.array.ndim:
+            return format(self.item(), spec)
+        if spec:
+            raise TypeError("unsupported format string passed to Tensor.__format__")
+        return str(self)
 
     def __repr__(self) -> str:
         suffixes = []
@@ -290,10 +369,17 @@ class Tensor(engine.Tensor):
         copied = Tensor(np.array(self.array), requires_grad=self._requires_grad)
         copied._grad = None if self._grad is None else self._grad.__deepcopy__(memo)
         memo[id(self)] = copied
+        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return copied
+
+    def __copy__(self) -> Tensor:
+        copied = Tensor(self.array, requires_grad=self.requires_grad)  # the same memory, a leaf
+        copied.version = self.version
+        copied.__dict__.update(self.__dict__)
         return copied
 
     def __reduce__(self):
-        return Tensor, (np.array(self.array), None, self._requires_grad)
+        return Tensor, (np.array(self.array), None, self.requires_grad), self.__dict__ or None
 
 
 def tensor(
@@ -303,20 +389,7 @@ def tensor(
     if isinstance(data, engine.Tensor):
         data = data.array
     made = Tensor(as_array(data, dtype))
+    if requires_grad and made.array.dtype.kind != "f":
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     made.requires_grad = requires_grad
     return made
-
-
-def as_array(data: Any, dtype: Any = None) -> np.ndarray:
-    """A fresh NumPy array by PyTorch's rules."""
-    first = engine.first_leaf(data)
-    if isinstance(first, engine.Tensor) and first is not data:
-        data = [as_array(x.array if isinstance(x, engine.Tensor) else x) for x in data]
-    array = np.array(data)
-    if array.dtype.kind in "OUSVMm":
-        raise TypeError(f"cannot make a tensor of {type(data).__name__} {data!r}")
-    if dtype is None:
-        is_typed = isinstance(first, (np.ndarray, np.generic, engine.Tensor))
-        is_float = array.dtype.kind == "f" and not is_typed
-        return array.astype(np.float32) if is_float else array
-    return array.astype(dtypes.of(dtype).dtype)

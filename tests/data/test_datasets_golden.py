@@ -25,7 +25,7 @@ OTHER_ERRORS = {
     "D.range(3).map(lambda x: tf.zeros((2, 3)) + tf.zeros((2, 4)))": ("ValueError", "(2, 4)"),
     "D.range(6).with_options(3)": ("TypeError", "got 3, wanted a tf.data.Options"),
     "D.from_generator(words, output_signature=tf.int32)": ("TypeError", "which is not."),
-    "D.range(3).reduce(0, lambda s, x: s + x)": ("InvalidArgumentError", "is int32"),
+    "D.range(3).reduce(0, lambda s, x: s + x)": ("InvalidArgumentError", "to be a int32 tensor"),
     "D.range(3) + D.range(3)": ("TypeError", "unsupported operand type(s) for +: 'Dataset'"),
 }
 

@@ -34,6 +34,7 @@ from framework.engine.ops import (
     sorting,
     sparse_cross_entropy,
     special,
+    ufuncs,
     update,
 )
 
@@ -91,6 +92,7 @@ from framework.engine.ops.sorting import roll, sort, top_k, unique, value_of  # 
 from framework.engine.tensor import as_tensor  # noqa: E402
 
 operators.bind(OPS)
+ufuncs.bind()
 
 # log(0) and 1 / 0 are values like others here; NumPy names the calling module, so the user's own
 # warnings stay

@@ -40,7 +40,7 @@ def axes_of(ndim: int, axis: int | tuple | None) -> tuple:
     axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
     for a in axes:
         if not -ndim <= a < ndim:
-            raise ValueError(f"axis {a} is out of bounds for a tensor with {ndim} axes")
+            raise InvalidArgumentError(f"axis {a} is out of bounds for a tensor with {ndim} axes")
     return tuple(sorted({a % ndim for a in axes}))
 
 

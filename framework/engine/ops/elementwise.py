@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, elementwise
 from framework.engine.ops.broadcast import unbroadcast, zeros_like
 from framework.engine.ops.constants import number
@@ -35,6 +36,17 @@ PAIRS = (
 NONZERO = Sample(((3, 4), (4,)), low=0.5), Sample(((3,), (3,)), low=0.5)
 PAIR = Sample(((3, 4), (3, 4)), low=0.5)
 SAME, POSITIVE = Sample(((3, 4),)), Sample(((3, 4),), low=0.5)
+
+
+def of_nonzero(function):
+    """A division by whole numbers that refuses the divisor 0; NumPy would give 0."""
+
+    def divide(x, y):
+        if y.dtype.kind in "iu" and not np.all(y):
+            raise InvalidArgumentError("Integer division by zero")
+        return function(x, y)
+
+    return divide
 
 
 @elementwise(np.add, *PAIRS)
@@ -94,7 +106,7 @@ def _(g, out, x, y, *, wants):
     )
 
 
-@elementwise(np.floor_divide, *NONZERO, is_differentiable=False)
+@elementwise(of_nonzero(np.floor_divide), *NONZERO, is_differentiable=False)
 def floor_divide(x, y):
     """(x - mod(x, y)) / y, which of floats need not be the rounded x / y rounded down; no
     gradient.
@@ -108,7 +120,10 @@ def floor_quotient(x, y):
     return math.floor(x / y)
 
 
-@elementwise(lambda x, y, *, is_exact=False: np.mod(x, y), *NONZERO)
+remainder = of_nonzero(np.mod)
+
+
+@elementwise(lambda x, y, *, is_exact=False: remainder(x, y), *NONZERO)
 def mod(x, y, *, is_exact=False):
     """x - floor(x / y) y: the sign of y; gradients g and -g n, n the floor_quotient, or the
     floor_divide if is_exact.

@@ -293,7 +293,9 @@ def boolean_mask(x: Tensor, mask: Any) -> Tensor:
     """
     x = as_tensor(x)
     array = np.asarray(mask.__array__() if isinstance(mask, Tensor) else mask)
-    if array.shape != tuple(x.array.shape[: array.ndim]) or not array.ndim:
+    if not array.ndim:
+        raise ValueError("mask cannot be scalar.")
+    if array.shape != tuple(x.array.shape[: array.ndim]):
         raise ValueError(
             f"boolean_mask: mask {array.shape} does not fit a tensor {tuple(x.array.shape)}"
         )
@@ -302,8 +304,8 @@ def boolean_mask(x: Tensor, mask: Any) -> Tensor:
 
 
 WRONG_KEY = (
-    "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar tensors are "
-    "valid indices"
+    "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar "
+    "tf.int32/tf.int64 tensors are valid indices"
 )
 
 
@@ -313,7 +315,7 @@ def as_bound(value: Any) -> int | None:
         return None
     try:
         return value.__index__()
-    except AttributeError:
+    except (AttributeError, TypeError):
         raise TypeError(f"{WRONG_KEY}, got {value!r}") from None
 
 
@@ -323,9 +325,10 @@ def parts_of(key: Any, ndim: int) -> list:
     given = sum([part is not None and part is not Ellipsis for part in parts])
     dots = [i for i, part in enumerate(parts) if part is Ellipsis]
     if len(dots) > 1:
-        raise ValueError("Multiple ellipses in slice spec not allowed")
+        raise InvalidArgumentError("Multiple ellipses in slice spec not allowed")
     if given > ndim:
-        raise IndexError(f"too many indices: the tensor has {ndim} axes, the key names {given}")
+        beyond = f"Index out of range using input dim {ndim}; input has only {ndim} dims"
+        raise InvalidArgumentError({0: "Attempting to slice scalar input."}.get(ndim, beyond))
     missing = [slice(None)] * (ndim - given)
     at = dots[0] if dots else len(parts)
     return [*parts[:at], *missing, *parts[at + 1 :]]
@@ -333,6 +336,8 @@ def parts_of(key: Any, ndim: int) -> list:
 
 def is_mask(key: Any) -> bool:
     """True for boolean arrays and tensors."""
+    if isinstance(key, (bool, np.bool_)):
+        return True
     if isinstance(key, list):
         return bool(key) and all([isinstance(k, bool) for k in key])
     dtype = getattr(key, "dtype", None)
@@ -354,8 +359,10 @@ def getitem_of(x: Tensor, key: Any) -> Tensor:
             continue
         n = next(lengths)
         if isinstance(part, slice):
-            first, stop, step = part.start, part.stop, part.step
-            run = slice(as_bound(first), as_bound(stop), as_bound(step)).indices(n)
+            bounds = [as_bound(b) for b in (part.start, part.stop, part.step)]
+            if bounds[2] == 0:
+                raise InvalidArgumentError(f"strides[{len(begin)}] must be non-zero")
+            run = slice(*bounds).indices(n)
             count = len(range(*run))
             begin.append(run[0] if count else 0)
             sizes.append(count)
@@ -373,7 +380,8 @@ def getitem_of(x: Tensor, key: Any) -> Tensor:
             i = as_bound(part)
             if not -n <= i < n:
                 raise InvalidArgumentError(
-                    f"slice index {i} of dimension {len(begin)} out of bounds: its length is {n}"
+                    f"slice index {i if i >= 0 else i + n} of dimension {len(begin)} out of "
+                    f"bounds: got index {i}, the length is {n}"
                 )
             begin.append(i % n)
             sizes.append(1)

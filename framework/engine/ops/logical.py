@@ -77,6 +77,33 @@ def logical_not(x):
     return not x
 
 
+INTEGERS = Sample(((3, 4), (4,)), dtypes=(np.int32, np.int32), top=9)
+
+
+@elementwise(np.bitwise_and, INTEGERS, is_differentiable=False)
+def bitwise_and(x, y):
+    """The bits that are set in x and in y, of integers."""
+    return x & y
+
+
+@elementwise(np.bitwise_or, INTEGERS, is_differentiable=False)
+def bitwise_or(x, y):
+    """The bits that are set in x or in y, of integers."""
+    return x | y
+
+
+@elementwise(np.bitwise_xor, INTEGERS, is_differentiable=False)
+def bitwise_xor(x, y):
+    """The bits that are set in x or in y, not in both, of integers."""
+    return x ^ y
+
+
+@elementwise(np.invert, Sample(((3, 4),), dtypes=(np.int32,), top=9), is_differentiable=False)
+def bitwise_not(x):
+    """Every bit of the integer x turned: -x - 1 of signed ones."""
+    return ~x
+
+
 @elementwise(np.isnan, Sample(((3, 4),)), **TESTED)
 def isnan(x):
     """True where x is NaN."""

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from framework.engine.op import Op
+from framework.engine.errors import InvalidArgumentError
+from framework.engine.op import Op, broadcast_together
 from framework.engine.ops.constants import operand
 from framework.engine.ops.index import getitem_of
 from framework.engine.ops.rows import HOWS
@@ -23,7 +24,12 @@ BINARY = {
 }  # fmt: skip
 COMPARE = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
 LOGICAL = {"and": "logical_and", "or": "logical_or", "xor": "logical_xor"}
-UNARY = {"neg": "negative", "abs": "abs", "invert": "logical_not"}
+BITWISE = {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}
+UNARY = {"neg": "negative", "abs": "abs"}
+IN_PLACE = {
+    "add": "+=", "sub": "-=", "mul": "*=", "truediv": "/=", "pow": "**=",
+}  # fmt: skip
+BOOL = np.dtype(bool)
 
 
 def binary(op: Callable) -> tuple[Callable, Callable]:
@@ -43,11 +49,69 @@ def floor_division(of_floats: Op, of_integers: Op) -> Callable:
     return lambda x, y: (of_floats if x.array.dtype.kind == "f" else of_integers)(x, y)
 
 
+def addition(op: Op) -> tuple[Callable, Callable]:
+    """x + y and its reflected form: bools are refused, whose sum NumPy takes for `or`."""
+
+    def add(x, y):
+        if x.array.dtype is BOOL:
+            raise InvalidArgumentError("add: got dtype bool, wanted numbers; cast the tensor")
+        return op(x, y if isinstance(y, Tensor) else operand(y, x.array.dtype))
+
+    return add, binary(op)[1]
+
+
+def by_kind(logical: Op, bitwise: Op) -> tuple[Callable, Callable]:
+    """x & y and its like: logical of bools, bit by bit of integers."""
+    of_bools, of_integers = binary(logical), binary(bitwise)
+
+    def chosen(place):
+        def method(x, y):
+            return (of_bools if x.array.dtype == BOOL else of_integers)[place](x, y)
+
+        return method
+
+    return chosen(0), chosen(1)
+
+
+def inverted(logical: Op, bitwise: Op) -> Callable:
+    """~x: not x of bools, every bit turned of integers."""
+    return lambda x: (logical if x.array.dtype == BOOL else bitwise)(x)
+
+
+def refuses_in_place(sign: str, name: str) -> Callable:
+    """v += x would put a Tensor where the Variable was, unnoticed: TensorFlow's error."""
+    method = {"+=": "assign_add", "-=": "assign_sub"}.get(sign, "assign")
+    value = "value" if sign in ("+=", "-=") else f"variable {sign[:-1]} value"
+
+    def refuse(variable, value_):
+        raise RuntimeError(
+            f"`variable {sign} value` with `tf.Variable`s is not supported. Use "
+            f"`variable.{method}({value})` to modify the variable, or `out = variable "
+            f"{sign[:-1]} value` if you need to get a new output Tensor."
+        )
+
+    refuse.__name__ = name
+    return refuse
+
+
+def rounded(op: Op) -> Callable:
+    """round(x): half to even, as a tensor."""
+
+    def __round__(x, ndigits=None):
+        if ndigits:
+            raise TypeError(f"round: a tensor is rounded to whole numbers, got ndigits={ndigits}")
+        return op(x)
+
+    return __round__
+
+
 def true_division(divide: Op, cast: Op) -> tuple[Callable, Callable]:
     """x / y; integers are divided as floats: float32 for up to 16 bits, else float64."""
 
     def as_float(x):
         if x.array.dtype.kind not in "iu":
+            if x.array.dtype == BOOL:
+                raise TypeError("Invalid dtype tf.bool in __truediv__: wanted numbers; cast it")
             return x
         return cast(x, dtype="float32" if x.array.dtype.itemsize < 4 else "float64")
 
@@ -77,20 +141,11 @@ def compare_equal(op: Op, otherwise: bool) -> Callable:
         try:
             return op(x, y)
         except ValueError:
-            if x.array.dtype == y.array.dtype and not fit(x.array.shape, y.array.shape):
+            if x.array.dtype == y.array.dtype and not broadcast_together([x.array, y.array]):
                 return Tensor(np.asarray(otherwise))
             raise
 
     return forward
-
-
-def fit(*shapes: tuple) -> bool:
-    """True if the shapes broadcast together."""
-    try:
-        np.broadcast_shapes(*shapes)
-    except ValueError:
-        return False
-    return True
 
 
 def assigner(op: Op) -> Callable:
@@ -100,11 +155,13 @@ def assigner(op: Op) -> Callable:
         dtype, shape = variable.array.dtype, variable.array.shape
         value = as_tensor(value, dtype)
         if value.array.shape != shape:
-            raise ValueError(
+            raise InvalidArgumentError(
                 f"Cannot assign value to variable '{variable.name}': Shape mismatch. The variable "
                 f"shape {tuple(shape)}, and the assigned value shape {tuple(value.array.shape)} "
-                f"are incompatible."
+                f"are incompatible: shapes must be equal."
             )
+        if dtype == BOOL and op.name != "assign":
+            raise InvalidArgumentError(f"{op.name}: got dtype bool, wanted a Variable of numbers")
         op(variable, value)
         return variable if read_value else None
 
@@ -145,8 +202,10 @@ def sparse_read_of(gather: Op) -> Callable:
 
 def bind(ops: dict[str, Op]) -> None:
     """Give Tensor its operators and Variable its methods that are ops."""
-    for name, op in {**BINARY, **LOGICAL}.items():
-        forward, reflected = binary(ops[op])
+    pairs = {name: binary(ops[op]) for name, op in BINARY.items()}
+    pairs |= {name: by_kind(ops[op], ops[BITWISE[name]]) for name, op in LOGICAL.items()}
+    pairs["add"] = addition(ops["add"])
+    for name, (forward, reflected) in pairs.items():
         setattr(Tensor, f"__{name}__", forward)
         setattr(Tensor, f"__r{name}__", reflected)
     floordiv = floor_division(ops["floor_quotient"], ops["floor_divide"])
@@ -160,7 +219,16 @@ def bind(ops: dict[str, Op]) -> None:
     )
     for name, op in UNARY.items():
         setattr(Tensor, f"__{name}__", lambda x, op=ops[op]: op(x))
+    Tensor.__invert__ = inverted(ops["logical_not"], ops["bitwise_not"])
+    setattr(Tensor, "__round__", rounded(ops["round"]))  # noqa: B010
     setattr(Tensor, "__getitem__", getitem_of)  # noqa: B010
+    bind_variable(ops)
+
+
+def bind_variable(ops: dict[str, Op]) -> None:
+    """Give Variable its methods that are ops, and the operators that it refuses."""
+    for name, sign in IN_PLACE.items():
+        setattr(Variable, f"__i{name}__", refuses_in_place(sign, f"__i{name}__"))
     for name in ("assign", "assign_add", "assign_sub"):
         setattr(Variable, name, assigner(ops[name]))
     setattr(Variable, "sparse_read", sparse_read_of(ops["gather"]))  # noqa: B010

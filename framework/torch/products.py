@@ -1,0 +1,93 @@
+"""Matrix products, and tensors joined to one: functions of the torch namespace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from framework.engine import ops
+from framework.engine.op import OPS
+from framework.engine.tensor import Tensor as EngineTensor
+from framework.torch.call import call, promoted
+from framework.torch.refusals import check_joined
+from framework.torch.tensor import Tensor
+
+
+def matmul(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
+    """The matrix product; a vector is a row on the left and a column on the right."""
+    left, right = input.array.ndim, other.array.ndim
+    if not left or not right:
+        raise RuntimeError(
+            f"both arguments to matmul need to be at least 1D, but they are {left}D and {right}D"
+        )
+    if input.array.dtype != other.array.dtype:
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {input.dtype} != {other.dtype}"
+        )
+    if left == right == 1:
+        return call(dot_product, (input, other), {})
+    return call(product, (input, other), {})
+
+
+def dot_product(x: Tensor, y: Tensor) -> EngineTensor:
+    """sum(x y)"""
+    return ops.sum(ops.multiply(x, y))
+
+
+def product(x: Tensor, y: Tensor) -> EngineTensor:
+    """x y, with vectors seen as matrices."""
+    if y.array.ndim == 1:
+        return ops.squeeze(ops.matmul(x, ops.expand_dims(y, -1)), -1)
+    if x.array.ndim == 1:
+        return ops.squeeze(ops.matmul(ops.expand_dims(x, 0), y), -2)
+    return ops.matmul(x, y)
+
+
+bmm = mv = matmul
+
+
+def mm(input: Tensor, mat2: Tensor, *, out: None = None) -> Tensor:
+    """The product of two matrices; RuntimeError for anything else."""
+    for name, x in (("self", input), ("mat2", mat2)):
+        if x.array.ndim != 2:
+            raise RuntimeError(f"{name} must be a matrix")
+    return matmul(input, mat2)
+
+
+def dot(input: Tensor, tensor: Tensor, *, out: None = None) -> Tensor:
+    """The sum of the products of two vectors of one length; RuntimeError for anything else."""
+    dims = input.array.ndim, tensor.array.ndim
+    if dims != (1, 1):
+        raise RuntimeError(f"1D tensors expected, but got {dims[0]}D and {dims[1]}D tensors")
+    sizes = input.array.size, tensor.array.size
+    if sizes[0] != sizes[1]:
+        raise RuntimeError(
+            f"inconsistent tensor size, expected tensor [{sizes[0]}] and src [{sizes[1]}] to have "
+            f"the same number of elements, but got {sizes[0]} and {sizes[1]} elements respectively"
+        )
+    return matmul(input, tensor)
+
+
+def stack(tensors: Any, dim: int = 0, *, out: None = None) -> Tensor:
+    """Tensors of one shape behind each other along a new axis."""
+    check_joined("stack", tensors, dim)
+    return call(stacked, tuple(promoted(OPS["concatenate"], tuple(tensors))), {"axis": dim})
+
+
+def cat(tensors: Any, dim: int = 0, *, out: None = None) -> Tensor:
+    """Tensors behind each other along `dim`, in which alone their shapes may differ; tensors of
+    shape (0,) are left out.
+    """
+    check_joined("cat", tensors, dim)
+    filled = [x for x in tensors if x.array.shape != (0,)]
+    if filled and len(filled) < len(tensors) and filled[0].array.ndim > 1:
+        tensors = promoted(OPS["concatenate"], tuple(tensors))
+        tensors = [x for x in tensors if x.array.shape != (0,)]
+    return call(OPS["concatenate"], tuple(tensors), {"axis": dim})
+
+
+concat = cat
+
+
+def stacked(*xs: Tensor, axis: int) -> EngineTensor:
+    """ops.stack of tensors one by one."""
+    return ops.stack(list(xs), axis=axis)
