@@ -10,7 +10,7 @@ import numpy as np
 
 from framework.engine import door, ops
 from framework.engine.dtypes import as_dtype
-from framework.engine.op import check_floats
+from framework.engine.operands import check_floats
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
 from framework.tf.debugging import assert_less, is_numeric_tensor

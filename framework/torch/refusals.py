@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from framework.engine import tensor as engine
-from framework.engine.op import broadcast_together
+from framework.engine.operands import broadcast_together
 
 ADDS_AXIS = {"expand_dims", "stacked"}
 NO_BOOLS = {

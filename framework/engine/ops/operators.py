@@ -10,7 +10,8 @@ from collections.abc import Callable
 import numpy as np
 
 from framework.engine.errors import InvalidArgumentError
-from framework.engine.op import Op, broadcast_together
+from framework.engine.op import Op
+from framework.engine.operands import broadcast_together
 from framework.engine.ops.constants import operand
 from framework.engine.ops.index import getitem_of
 from framework.engine.ops.rows import HOWS

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from framework.engine.op import Sample, check_floats, op
+from framework.engine.op import Sample, op
+from framework.engine.operands import check_floats
 from framework.engine.ops.broadcast import (
     REDUCTIONS,
     as_runs,

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from framework.engine.errors import InvalidArgumentError
-from framework.engine.op import Sample, check_floats, op
+from framework.engine.op import Sample, op
+from framework.engine.operands import check_floats
 from framework.engine.ops.arrange import concatenate
 from framework.engine.ops.broadcast import reshape, unbroadcast, zeros_like
 from framework.engine.ops.diagonal import adjoint, band_part

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from framework.engine.errors import InvalidArgumentError
-from framework.engine.op import Sample, check_floats, op
+from framework.engine.op import Sample, op
+from framework.engine.operands import check_floats
 from framework.engine.ops.broadcast import broadcast_to, reshape, sum_
 from framework.engine.ops.elementwise import multiply
 from framework.engine.tensor import Spec
