@@ -20,7 +20,10 @@ from framework.engine.tensor import Spec
 
 MANY = 4096  # calls of other shapes and attrs are forgotten beyond
 ERROR = 3  # what a kernel writes into control[1] where the forward would raise; see vm.py
+# A PyArrayObject begins with PyObject_HEAD and the pointer to the elements (ndarraytypes.h).
+DATA = object.__basicsize__
 CALLS: dict[tuple, Call | None] = {}
+MISSING: Any = object()
 
 
 class Call:
@@ -43,7 +46,7 @@ class Call:
         """The outputs, as the op's forward gives them; None if the kernel met an error."""
         operands = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in arrays]
         made = [np.empty(spec.shape, spec.dtype) for spec in self.outs]
-        starts = [a.__array_interface__["data"][0] for a in (*operands, *made)]
+        starts = [address_of(a) for a in (*operands, *made)]
         block = array("q", self.words)
         for at, operand, offset in self.places:
             block[at] = starts[operand] + offset
@@ -58,6 +61,11 @@ class Call:
         return made[0] if len(made) == 1 else tuple(made)
 
 
+def address_of(x: np.ndarray) -> int:
+    """Where the elements of an array start: x.ctypes.data, at a fifth of the time."""
+    return ctypes.c_int64.from_address(id(x) + DATA).value
+
+
 def plain_word(word: Any) -> int:
     """A word as the VM stores it; what is filled in at each call is 0."""
     if isinstance(word, (Address, str)):
@@ -67,12 +75,12 @@ def plain_word(word: Any) -> int:
 
 def run(op: Any, arrays: tuple, attrs: dict) -> Any:
     """op.forward(*arrays, **attrs), by the op's kernel where it has one."""
-    key = (op, repr(attrs) if attrs else "", *[(a.shape, a.dtype) for a in arrays])
-    if key not in CALLS:
+    key = (op, *attrs.items(), *[(a.shape, a.dtype) for a in arrays])
+    call = CALLS.get(key, MISSING)
+    if call is MISSING:
         if len(CALLS) >= MANY:
             CALLS.clear()
-        CALLS[key] = prepared(op, arrays, attrs)
-    call = CALLS[key]
+        call = CALLS[key] = prepared(op, arrays, attrs)
     if call is not None and op.check is not None:
         op.check(*arrays, **attrs)
     result = None if call is None else call(arrays)
