@@ -132,6 +132,9 @@ def bytes_of_row(program: Program) -> int:
 
 def rows_at_once(program: Program, size: int, budget: int) -> int:
     """How many of `size` rows fit into a budget of bytes; at least one."""
+    whole = sum([program.specs[slot].nbytes for line in program.lines for slot in line.outs])
+    if whole * size <= budget:  # even if nothing were freed
+        return size
     return max(1, min(size, budget // max(bytes_of_row(program), 1)))
 
 
