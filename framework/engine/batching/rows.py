@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -93,8 +94,18 @@ def part_of(x: Tensor, k: int) -> Tensor:
 
 
 def elementwise(op: Op, rows: Rows, **attrs: Any) -> Any:
-    """Ops on each element by itself: the rows broadcast as they do alone."""
-    return op(*rows.aligned(), **attrs)
+    """Ops on each element by itself: the rows broadcast as they do alone.
+
+    Where all samples of an op have equal shapes (tanh_grad), its gradient rule holds for those
+    only: what is the same in all rows is repeated first.
+    """
+    return op(*(rows.aligned() if broadcasts(op) else rows.spread_all()), **attrs)
+
+
+@functools.cache
+def broadcasts(op: Op) -> bool:
+    """Whether an op and its gradient rule take inputs of different shapes, as its samples show."""
+    return any([len(set(sample.shapes)) > 1 for sample in op.samples])
 
 
 def row_by_row(op: Op, rows: Rows, **attrs: Any) -> Any:

@@ -37,16 +37,6 @@ def by_one_matrix(op: Op, x: Tensor, y: Tensor, transpose_y: bool) -> Tensor:
     return ops.reshape(made, shape=(*lead, made.array.shape[-1]))
 
 
-@batching(
-    *(ops.relu_grad, ops.relu6_grad, ops.leaky_relu_grad, ops.elu_grad),
-    *(ops.selu_grad, ops.sigmoid_grad, ops.tanh_grad, ops.sqrt_grad, ops.rsqrt_grad),
-    *(ops.reciprocal_grad, ops.chosen_grad),
-)
-def _(op: Op, rows: Rows, **attrs: Any) -> Tensor:
-    """Elementwise, with a gradient rule for equal shapes only."""
-    return op(*rows.spread_all(), **attrs)
-
-
 @batching(ops.dropout)
 def _(op: Op, rows: Rows, *, rate: float) -> Tensor:
     """x decides the shape, u broadcasts."""
@@ -105,7 +95,8 @@ def _(op: Op, rows: Rows, **attrs: Any) -> Any:
 
 @batching(
     *(ops.cholesky, ops.qr, ops.svd, ops.singular_values, ops.eigh, ops.eigvalsh, ops.inv),
-    *(ops.det, ops.slogdet, ops.triangular_solve, ops.check_finite, ops.all_reduce),
+    *(ops.det, ops.slogdet, ops.triangular_solve, ops.all_reduce),
+    *(ops.check_finite, ops.check_numerics),
 )
 def _(op: Op, rows: Rows, **attrs: Any) -> Any:
     """The op has leading axes itself, which broadcast."""
