@@ -10,7 +10,6 @@ from framework.engine import nest, ops, reasons
 from framework.engine.active import ACTIVE, Recorder
 from framework.engine.backward import filled_like, pullback
 from framework.engine.errors import caller
-from framework.engine.jacobian import Units, batch_jacobian_of, jacobian_of, pulled_back, zeros
 from framework.engine.program import Line
 from framework.engine.reasons import MANY_CUTS, Cut, warn_of_broadcast
 from framework.engine.slices import IndexedSlices
@@ -200,6 +199,9 @@ class GradientTape(Recorder):
         experimental_use_pfor: the pullbacks of all elements of the target run together, at most
         parallel_iterations of them at once (None: as many as take 64 MB); False: one by one.
         """
+        # Loaded when asked for: most programs never do.
+        from framework.engine.jacobian import Units, jacobian_of, pulled_back, zeros
+
         unconnected = self._check_call(unconnected_gradients)
         target, flat = check_target(target), [check_source(s) for s in nest.flatten(sources)]
         units = Units(target, False, experimental_use_pfor, parallel_iterations)
@@ -228,6 +230,9 @@ class GradientTape(Recorder):
         source.shape[1:]; target[i] must depend on source[i] alone. Zeros where unconnected. The
         last two arguments as in `jacobian`.
         """
+        # Loaded when asked for: most programs never do.
+        from framework.engine.jacobian import Units, batch_jacobian_of, pulled_back
+
         self._check_call(unconnected_gradients)
         target, source = check_target(target), check_source(source)
         shapes = tuple(target.shape), tuple(source.shape)
