@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from framework.engine.active import ACTIVE
 from framework.engine.tensor import Spec, Tensor
 
 
@@ -124,6 +127,37 @@ class Program:
                 f"{outs or 'write':28} = {line.op.name}({', '.join(map(show, line.inputs))}{attrs})"
             )
         return "\n".join([*rows, f"return {', '.join(map(show, self.outputs))}"])
+
+
+@contextlib.contextmanager
+def tracing(program: Program) -> Iterator[None]:
+    """Within this block op calls become lines of `program`; tapes, and a trace, from outside
+    are off."""
+    outer, tapes = ACTIVE.trace, ACTIVE.tapes
+    ACTIVE.trace, ACTIVE.tapes = program, ()
+    try:
+        yield
+    finally:
+        ACTIVE.trace, ACTIVE.tapes = outer, tapes
+
+
+def inner_program(inputs: list[Tensor]) -> Program:
+    """A Program with these abstract inputs, whose lines may also read the slots of the trace that
+    is active now, if there is one."""
+    outer = ACTIVE.trace or Program()
+    program = Program(
+        [x.id for x in inputs],
+        specs=outer.specs | {x.id: x.array for x in inputs},
+        constants=dict(outer.constants),
+        variables=dict(outer.variables),
+    )
+    program.made = outer.made
+    return program
+
+
+def has_rules(program: Program) -> bool:
+    """Whether a line is no computation but the rule of a custom gradient."""
+    return any([line.op.forward is None for line in program.lines])
 
 
 def spec_text(spec: Spec) -> str:

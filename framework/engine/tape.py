@@ -6,18 +6,10 @@ import contextlib
 import logging
 from typing import Any
 
-import numpy as np
-
 from framework.engine import nest, ops, reasons
 from framework.engine.active import ACTIVE, Recorder
 from framework.engine.backward import filled_like, pullback
 from framework.engine.errors import caller
-from framework.engine.jacobian import (
-    batch_jacobian_of,
-    batch_jacobian_rows,
-    jacobian_of,
-    jacobian_rows,
-)
 from framework.engine.program import Line
 from framework.engine.reasons import MANY_CUTS, Cut, warn_of_broadcast
 from framework.engine.slices import IndexedSlices
@@ -204,15 +196,20 @@ class GradientTape(Recorder):
     ) -> Any:
         """d target / d sources, of shape target.shape + source.shape for each source.
 
-        parallel_iterations and experimental_use_pfor are TensorFlow's advice on how to compute it;
-        here it is one pullback for each element of the target.
+        experimental_use_pfor: the pullbacks of all elements of the target run together, at most
+        parallel_iterations of them at once (None: as many as take 64 MB); False: one by one.
         """
+        # Loaded when asked for: most programs never do.
+        from framework.engine.jacobian import Units, jacobian_of, pulled_back, zeros
+
         unconnected = self._check_call(unconnected_gradients)
         target, flat = check_target(target), [check_source(s) for s in nest.flatten(sources)]
+        units = Units(target, False, experimental_use_pfor, parallel_iterations)
         with self._paused():
-            watched = {s.id for s in flat if s.id in self._slots}
-            rows = jacobian_rows(self._lines, target, watched) if target.dtype.is_floating else []
-            found = [jacobian_of(rows, target, s) for s in flat]
+            watched = {s.id for s in flat if s.id in self._slots and s.dtype.is_floating}
+            is_known = target.array.dtype.kind == "f"
+            rows = pulled_back(self._lines, units, watched) if is_known else {}
+            found = [jacobian_of(rows, units, s) for s in flat]
             if unconnected == "zero":
                 shape = tuple(target.shape)
                 found = [
@@ -230,8 +227,12 @@ class GradientTape(Recorder):
         experimental_use_pfor: bool = True,
     ) -> Tensor:
         """[d target[i] / d source[i]] for the samples i of a batch, (batch, ...) +
-        source.shape[1:]; target[i] must depend on source[i] alone. Zeros where unconnected.
+        source.shape[1:]; target[i] must depend on source[i] alone. Zeros where unconnected. The
+        last two arguments as in `jacobian`.
         """
+        # Loaded when asked for: most programs never do.
+        from framework.engine.jacobian import Units, batch_jacobian_of, pulled_back
+
         self._check_call(unconnected_gradients)
         target, source = check_target(target), check_source(source)
         shapes = tuple(target.shape), tuple(source.shape)
@@ -243,12 +244,11 @@ class GradientTape(Recorder):
                 f"Need first dimension of target shape ({shapes[0]}) and source shape "
                 f"({shapes[1]}) to match."
             )
+        units = Units(target, True, experimental_use_pfor, parallel_iterations)
         with self._paused():
             watched = {source.id} & self._slots
-            rows = batch_jacobian_rows(self._lines, target, watched)
-            found = batch_jacobian_of(rows, target, source)
-            if found is None:
-                found = zeros((*shapes[0], *shapes[1][1:]), source)
+            rows = pulled_back(self._lines, units, watched)
+            found = batch_jacobian_of(rows, units, source)
         self._spend()
         return found
 
@@ -311,11 +311,6 @@ class GradientTape(Recorder):
         known = self._why if self._is_spent else {}
         said = [known.get(s.id) or reasons.explain_all(self, targets, s) for s in flat]
         return nest.pack_sequence_as(sources, said)
-
-
-def zeros(shape: tuple, like: Tensor) -> Tensor:
-    """Zeros of the dtype of `like`."""
-    return ops.broadcast_to(Tensor(np.zeros((), like.array.dtype)), shape=shape)
 
 
 def values_of(target: Any) -> Any:

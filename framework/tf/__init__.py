@@ -194,7 +194,7 @@ LAZY = {
     "autodiff": "framework.tf.autodiff",
     "config": "framework.tf.config",
 }
-CONTROL_FLOW = "cond", "function", "map_fn", "switch_case", "while_loop"
+CONTROL_FLOW = "cond", "function", "map_fn", "switch_case", "vectorized_map", "while_loop"
 INITIALIZERS = {
     "ones_initializer": "Ones",
     "zeros_initializer": "Zeros",

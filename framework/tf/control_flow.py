@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine import eagerly, nest, ops
+from framework.engine.batching import Elements, map_rows
 from framework.engine.compile.function import Function
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.tensor import Tensor
@@ -231,3 +232,31 @@ def common_length(flat: list[Tensor], name: str) -> int:
     if len(lengths) > 1:
         raise ValueError(f"{name}: the elements have lengths {sorted(lengths)}, wanted one")
     return lengths.pop()
+
+
+def vectorized_map(
+    fn: Callable, elems: Any, fallback_to_while_loop: bool = True, warn: bool = True
+) -> Any:
+    """fn applied to the parts elems[i] along the first axis, for all i at once: its ops run once,
+    on all parts together. Results stand behind each other, in the structure that fn returns.
+
+    elems: a tensor or a structure of them; those whose first axis has length 1 are the same in
+    every call. fn must do the same for each part: where it asks for a value (Python's `if`) it is
+    called for each part instead, as is an op that cannot run for all parts together; with a warning
+    if `warn`, with fallback_to_while_loop=False ValueError. Random numbers differ from part to
+    part; a Variable can be assigned only what is the same for all parts, and once for all.
+    """
+    flat = [tensor(x) for x in nest.flatten(elems)]
+    flat = [ops.identity(x) if x.is_variable else x for x in flat]
+    if not flat:
+        raise ValueError(f"vectorized_map: elems {elems!r} contain no tensor")
+    if any([not x.ndim for x in flat]):
+        raise IndexError("vectorized_map: elems must have at least one axis, got a scalar")
+    size = max([int(x.shape[0]) for x in flat])
+    for x in flat:
+        if x.shape[0] not in (1, size):
+            raise InvalidArgumentError(
+                f"vectorized_map: the first axes of elems have lengths "
+                f"{[int(y.shape[0]) for y in flat]}, wanted {size} or 1"
+            )
+    return map_rows(fn, Elements(elems, flat, size), fallback_to_while_loop, warn)

@@ -16,7 +16,10 @@ PACKAGE = ROOT / "framework"
 
 # Low to high; a comma joins those that may not see each other.
 LAYERS = "engine data,distributed keras experiment tf,torch"
-ENGINE = "dtypes,errors tensor program op variable ops random,backward tape,accumulate compile"
+ENGINE = (
+    "dtypes,errors tensor program op variable ops random,backward,batching jacobian "
+    "tape,accumulate compile"
+)
 # Loaded lazily, each inside the one place that needs it. Value: the files that may name it.
 LAZY = {
     "mpi4py": ["distributed/comm.py"],

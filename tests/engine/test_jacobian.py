@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import framework as tf
+from framework.engine import jacobian
 
 X = np.arange(6, dtype="f8").reshape(3, 2) / 3
 W = np.arange(4, dtype="f8").reshape(2, 2)
@@ -91,3 +92,81 @@ def test_shapes_that_are_no_batch(shape, words):
 def test_a_target_without_elements():
     tape, y, x = recorded(np.zeros((0, 2)))
     assert tape.jacobian(y, x).shape == (0, 2, 0, 2)
+
+
+def test_together_equals_one_by_one():
+    tape, y, x = recorded(X, persistent=True)
+    loop = tape.jacobian(y, x, experimental_use_pfor=False)
+    for most in (None, 2, 4, 100):
+        np.testing.assert_allclose(tape.jacobian(y, x, parallel_iterations=most), loop, rtol=1e-12)
+
+
+def test_a_budget_bounds_how_many_units_run_at_once(monkeypatch):
+    tape, y, x = recorded(X, persistent=True)
+    wanted, seen = tape.jacobian(y, x), []
+    part = jacobian.Units.part
+    monkeypatch.setattr(jacobian, "BUDGET", 500)
+    monkeypatch.setattr(
+        jacobian.Units, "part", lambda self, a, b: seen.append(b - a) or part(self, a, b)
+    )
+    np.testing.assert_allclose(tape.jacobian(y, x), wanted, rtol=1e-12)
+    assert sum(seen) == 6 and max(seen) < 6
+
+
+def test_the_pullback_runs_once_and_not_for_each_element(monkeypatch):
+    tape, y, x = recorded(X, persistent=True)
+    calls = []
+    pullback = jacobian.pullback
+    monkeypatch.setattr(jacobian, "pullback", lambda *a: calls.append(1) or pullback(*a))
+    tape.jacobian(y, x)
+    assert len(calls) == 1
+    tape.batch_jacobian(y, x, experimental_use_pfor=False)
+    assert len(calls) == 3
+
+
+def test_a_rule_that_looks_at_values_runs_one_by_one():
+    @tf.custom_gradient
+    def f(x):
+        return x * x, lambda g: g * 100.0 if float(tf.reduce_sum(g)) > 0 else g
+
+    x = tf.constant([1.0, 2.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = f(x)
+    np.testing.assert_allclose(tape.jacobian(y, x), 100.0 * np.eye(2))
+
+
+def test_second_order_through_recompute_grad():
+    x, w = tf.constant(X), tf.Variable(W)
+    f = tf.recompute_grad(lambda x: tf.tanh(x @ w))
+    found = []
+    for g in (f, lambda x: tf.tanh(x @ w)):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = g(x)
+            j = tape.batch_jacobian(y, x)
+        found.append(outer.gradient(j, [x, w]))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
+
+
+def test_an_outer_tape_knows_what_the_inner_one_recorded():
+    """Constants of the traced pullback keep their slots."""
+    x = tf.constant(X)
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = x**3
+        j = tape.batch_jacobian(y, x)
+    np.testing.assert_allclose(outer.gradient(j, x), 6 * X)
+
+
+def test_variables_that_are_assigned_afterwards():
+    v = tf.Variable([1.0, 2.0])
+    with tf.GradientTape() as tape:
+        y = v * v
+    v.assign([10.0, 20.0])
+    np.testing.assert_allclose(tape.jacobian(y, v), np.diag([2.0, 4.0]))

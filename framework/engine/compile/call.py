@@ -13,9 +13,8 @@ import numpy as np
 from framework.engine import ops
 from framework.engine.active import ACTIVE
 from framework.engine.backward import filled_like, pullback
-from framework.engine.compile.trace import tracing
 from framework.engine.compile.vm import Executable
-from framework.engine.program import Line, Program
+from framework.engine.program import Line, Program, has_rules, tracing
 from framework.engine.slices import dense
 from framework.engine.tensor import Spec, Tensor
 
@@ -174,16 +173,6 @@ def read_by_rule(line: Line) -> list[int]:
     if "inputs" in needs:
         return [*slots, *line.inputs]
     return [*slots, *[slot for i, slot in enumerate(line.inputs) if i in needs]]
-
-
-def is_rule_only(line: Line) -> bool:
-    """True for a line that is no computation: the rule of a custom gradient."""
-    return line.op.forward is None
-
-
-def has_rules(program: Program) -> bool:
-    """Whether a custom gradient is among the lines."""
-    return any([is_rule_only(line) for line in program.lines])
 
 
 def replay(program: Program, inputs: list[Tensor]) -> list[Tensor]:

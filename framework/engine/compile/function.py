@@ -12,11 +12,10 @@ from typing import Any
 
 from framework.engine import eagerly, ops
 from framework.engine.active import ACTIVE
-from framework.engine.compile.call import PATIENCE, Compiled, has_rules, replay
+from framework.engine.compile.call import PATIENCE, Compiled, replay
 from framework.engine.compile.signature import difference, filled, packed, split, template
-from framework.engine.compile.trace import tracing
 from framework.engine.errors import TraceError, place_of
-from framework.engine.program import Program
+from framework.engine.program import Program, has_rules, tracing
 from framework.engine.tensor import Spec, Tensor
 
 LOG = logging.getLogger("framework")

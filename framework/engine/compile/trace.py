@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from framework.engine import nest, ops
-from framework.engine.active import ACTIVE
-from framework.engine.program import Program
+from framework.engine.program import Program, tracing
 from framework.engine.tensor import Spec, Tensor, as_tensor
 
 
@@ -36,15 +34,3 @@ def trace_structure(function: Callable, *likes: Any) -> tuple[Program, Any]:
         leaves = [ops.identity(as_tensor(x)) for x in nest.flatten(outputs) if x is not None]
     program.outputs = tuple([x.id for x in leaves])
     return program, outputs
-
-
-@contextlib.contextmanager
-def tracing(program: Program) -> Iterator[None]:
-    """Within this block op calls become lines of `program`; tapes, and a trace, from outside
-    are off."""
-    outer, tapes = ACTIVE.trace, ACTIVE.tapes
-    ACTIVE.trace, ACTIVE.tapes = program, ()
-    try:
-        yield
-    finally:
-        ACTIVE.trace, ACTIVE.tapes = outer, tapes
