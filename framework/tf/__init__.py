@@ -71,7 +71,6 @@ from framework.tf.create import (
     zeros_like,
 )
 from framework.tf.debugging import Assert, assert_equal, assert_greater, assert_less
-from framework.tf.device import device
 from framework.tf.indices import (
     bitcast,
     broadcast_dynamic_shape,
@@ -194,7 +193,11 @@ LAZY = {
     "autodiff": "framework.tf.autodiff",
     "config": "framework.tf.config",
 }
-CONTROL_FLOW = "cond", "function", "map_fn", "switch_case", "vectorized_map", "while_loop"
+CONTROL_FLOW = "cond function map_fn switch_case vectorized_map while_loop"
+LATER = {  # names of modules that load more than a script of ops needs
+    **dict.fromkeys(CONTROL_FLOW.split(), "framework.tf.control_flow"),
+    "device": "framework.tf.device",
+}
 INITIALIZERS = {
     "ones_initializer": "Ones",
     "zeros_initializer": "Zeros",
@@ -206,8 +209,8 @@ INITIALIZERS = {
 def __getattr__(name: str) -> Any:
     if name in LAZY:
         return importlib.import_module(LAZY[name])
-    if name in CONTROL_FLOW:  # needs the compiler's modules
-        return getattr(importlib.import_module("framework.tf.control_flow"), name)
+    if name in LATER:
+        return getattr(importlib.import_module(LATER[name]), name)
     if name in INITIALIZERS:
         return getattr(importlib.import_module(LAZY["initializers"]), INITIALIZERS[name])
     raise door.missing("framework", name, __dir__())
@@ -219,6 +222,7 @@ HELPERS = {
     "DTYPES",
     "HELPERS",
     "INITIALIZERS",
+    "LATER",
     "LAZY",
     "arithmetic",
     "control_flow",
@@ -245,6 +249,5 @@ HELPERS = {
 
 def __dir__() -> list[str]:
     return sorted(
-        {n for n in globals() if not n.startswith("_")} - HELPERS
-        | {*LAZY, *INITIALIZERS, *CONTROL_FLOW}
+        {n for n in globals() if not n.startswith("_")} - HELPERS | {*LAZY, *INITIALIZERS, *LATER}
     )
