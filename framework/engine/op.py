@@ -199,9 +199,10 @@ class Op:
         return tuple(specs) if self.outs != 1 else specs[0]
 
     def _run_by_size(self, *arrays: ndarray, **attrs: Any) -> Any:
-        if max([a.size for a in arrays]) < self.kernel_from:
-            return self.forward(*arrays, **attrs)
-        return eager_kernels().run(self, arrays, attrs)
+        for x in arrays:
+            if x.size >= self.kernel_from:
+                return eager_kernels().run(self, arrays, attrs)
+        return self.forward(*arrays, **attrs)
 
     def values(self, inputs: tuple, outs: tuple) -> tuple:
         """What a Line keeps: arrays where the vjp needs them, Specs elsewhere."""

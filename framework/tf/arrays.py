@@ -188,7 +188,7 @@ def one_hot(
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:
     """x where the condition holds, else y; without x and y the indices of the true elements."""
     condition = tensor(condition)
-    if condition.dtype != "bool" and (x is not None or y is not None):
+    if condition.array.dtype.kind != "b" and (x is not None or y is not None):
         condition = bools("where", condition)
     if x is None and y is None:
         return Tensor(np.argwhere(condition.__array__()))
@@ -197,7 +197,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
     first = x if isinstance(x, Tensor) else y if isinstance(y, Tensor) else None
     x = x if isinstance(x, Tensor) else tensor(x, None if first is None else first.dtype)
     y = y if isinstance(y, Tensor) else tensor(y, x.dtype)
-    if x.dtype != y.dtype:
+    if x.array.dtype != y.array.dtype:
         raise InvalidArgumentError(
             f"where: x is {x.dtype.name} and y is {y.dtype.name}; cast one of them"
         )
