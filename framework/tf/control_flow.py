@@ -1,8 +1,7 @@
 """tf.function, and the control flow that may depend on tensors.
 
-Branches and loops are Python's here: run eagerly, each taken step is recorded by tapes like any
-other. While a function is traced they work where the value that decides is known (a Python value, a
-constant); a traced one makes the function run as plain Python, which tf.function says once.
+Run eagerly, branches and loops are Python's: each taken step is recorded by tapes like any other.
+While a function is traced, what depends on a traced value becomes an op (compile/control.py).
 """
 
 from __future__ import annotations
@@ -14,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from framework.engine import eagerly, nest, ops
+from framework.engine.active import ACTIVE
 from framework.engine.batching import Elements, map_rows
+from framework.engine.compile.control import choose_branch, run_loop
 from framework.engine.compile.function import Function
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.tensor import Tensor
@@ -67,7 +68,23 @@ def cond(
     for word, branch in (("true_fn", true_fn), ("false_fn", false_fn)):
         if not callable(branch):
             raise TypeError(f"'{word}' must be callable.")
+    if isinstance(pred, Tensor) and pred.is_abstract:
+        index = ops.cast(ops.logical_not(truth_of(pred)), dtype="int32")
+        return choose_branch(
+            index, [true_fn, false_fn], "true_fn and false_fn arguments to tf.cond"
+        )
     return true_fn() if is_true(pred) else false_fn()  # type: ignore[misc]
+
+
+BRANCHES = "true_fn and false_fn arguments to tf.cond"
+
+
+def truth_of(x: Tensor) -> Tensor:
+    """One value as a bool."""
+    if x.array.size != 1:
+        raise ValueError(f"tf.cond: the predicate must be a scalar, got shape {tuple(x.shape)}")
+    x = ops.reshape(x, shape=())
+    return x if x.dtype.is_bool else ops.not_equal(x, ops.zeros_like(x))
 
 
 def is_true(pred: Any) -> bool:
@@ -92,6 +109,9 @@ def switch_case(
     if branch_index.array.dtype.kind not in "iu":
         raise TypeError(f"'branch_index' must be integers, got {branch_index.dtype.name}")
     branches = branches_of(branch_fns)
+    if branch_index.is_abstract:
+        last = [default] if default is not None else []
+        return choose_branch(branch_index, [*branches, *last], "the branches of switch_case")
     index = int(branch_index)
     if 0 <= index < len(branches):
         return branches[index]()
@@ -140,19 +160,42 @@ def while_loop(
     if not isinstance(loop_vars, (list, tuple)) or not len(loop_vars):
         raise ValueError("'loop_vars' must be a list or tuple with at least one element")
     limit = None if maximum_iterations is None else int(maximum_iterations)
+    if ACTIVE.trace is not None:
+        loop_vars = traced_loop(cond, body, loop_vars, limit)
+        return loop_vars if back_prop else nest.map_structure(ops.stop_gradient, loop_vars)
     wanted, done = nest.form_of(loop_vars), 0
     while (limit is None or done < limit) and is_true(cond(*loop_vars)):
-        found = body(*loop_vars)
-        if len(loop_vars) == 1 and not isinstance(found, (list, tuple)):
-            found = type(loop_vars)([found])
-        if nest.form_of(found) != wanted:
-            raise ValueError(
-                "while_loop: The two structures don't have the same nested structure: loop_vars "
-                f"are {loop_vars}, the body gave {found}"
-            )
-        loop_vars, done = found, done + 1
+        loop_vars, done = next_vars(body, loop_vars, wanted), done + 1
     loop_vars = nest.map_structure(tensor, loop_vars)
     return loop_vars if back_prop else nest.map_structure(ops.stop_gradient, loop_vars)
+
+
+def next_vars(body: Callable, loop_vars: Any, wanted: Any) -> Any:
+    """body(*loop_vars), which must have the structure of the loop_vars."""
+    found = body(*loop_vars)
+    if len(loop_vars) == 1 and not isinstance(found, (list, tuple)):
+        found = type(loop_vars)([found])
+    if nest.form_of(found) != wanted:
+        raise ValueError(
+            "while_loop: The two structures don't have the same nested structure: loop_vars "
+            f"are {loop_vars}, the body gave {found}"
+        )
+    return found
+
+
+def traced_loop(cond: Callable, body: Callable, loop_vars: Any, limit: int | None) -> Any:
+    """while_loop while a function is traced."""
+    wanted = nest.form_of(loop_vars)
+
+    def ask(*flat: Tensor) -> Tensor:
+        return truth_of(tensor(cond(*nest.pack_sequence_as(loop_vars, list(flat)))))
+
+    def work(*flat: Tensor) -> list:
+        found = next_vars(body, nest.pack_sequence_as(loop_vars, list(flat)), wanted)
+        return [tensor(x) for x in nest.flatten(found)]
+
+    flat = [tensor(x) for x in nest.flatten(loop_vars)]
+    return nest.pack_sequence_as(loop_vars, run_loop(ask, work, flat, limit))
 
 
 def map_fn(

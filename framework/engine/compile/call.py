@@ -33,7 +33,7 @@ class Compiled:
     name = "function"
     takes_wants = True
     forward = None  # a Line of it is there to be differentiated, not to be run again
-    writes, scalar = (), None
+    writes, scalar, is_loop = (), None, False
 
     def __init__(self, program: Program, patience: int = PATIENCE):
         self.program = program
@@ -49,10 +49,16 @@ class Compiled:
             return replay(self.program, inputs)
         seen = (*inputs, *self.variables)
         is_watched = any([tape.watches(seen) for tape in ACTIVE.tapes])
+        if is_watched and any([line.op.is_loop for line in self.program.lines]):
+            return replay(self.program, inputs)  # round by round: derivatives of every order
         outs = tuple([Tensor(a) for a in self._run([x.array for x in inputs], is_watched)])
         for tape in ACTIVE.tapes:
             tape.record(self, seen, {}, outs)
         return list(outs[: len(self.program.outputs)])
+
+    def run(self, arrays: list) -> list[np.ndarray]:
+        """The program's outputs for arrays; no tape is told."""
+        return self._run(arrays, False)
 
     def _run(self, arrays: list, with_residuals: bool) -> list[np.ndarray]:
         if self._patience[with_residuals] > 0:

@@ -1,0 +1,261 @@
+"""Branches and loops that depend on traced values: ops whose attrs are Programs.
+
+A branch, a condition and a body are traced into Programs of their own (Piece). What they read from
+around them, Variables too, becomes inputs of the op, so that gradients find their way. They must
+be pure: one that assigns raises TraceError, and the function around it runs as plain Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from framework.engine import ops
+from framework.engine.active import ACTIVE
+from framework.engine.compile.call import Compiled, replay, traced_pullback
+from framework.engine.compile.signature import packed, template
+from framework.engine.errors import TraceError
+from framework.engine.op import Op
+from framework.engine.program import Program, has_rules, inner_program, tracing
+from framework.engine.slices import dense
+from framework.engine.tensor import Spec, Tensor
+
+
+class Piece:
+    """A traced function: its Program, the slots that it reads from outside, the form of its
+    result."""
+
+    def __init__(self, function: Callable, arguments: list[Tensor], what: str):
+        program = inner_program(arguments)
+        leaves: list[Tensor] = []
+        with tracing(program):
+            self.form = template(function(*arguments), leaves, ops.identity)
+        program.outputs = tuple([x.id for x in leaves])
+        if has_rules(program) or any([line.op.writes for line in program.lines]):
+            raise TraceError(f"{what} assigns a Variable or has a custom gradient")
+        self.program = program
+        self.specs = [program.specs[slot] for slot in program.outputs]
+        made = {o for line in program.lines for o in line.outs} | set(program.inputs)
+        read = dict.fromkeys([s for line in program.lines for s in line.inputs if s not in made])
+        self.outside = [s for s in read if not is_fixed(program, s)]
+
+    def closed(self, outside: dict[int, Tensor]) -> Program:
+        """The Program as a function of its arguments and of the tensors in `outside` alone."""
+        program = self.program
+        for slot, x in outside.items():
+            program.specs.setdefault(slot, Spec(tuple(x.array.shape), x.array.dtype))
+        used = {slot for line in program.lines for slot in line.inputs} | set(program.outputs)
+        constants = {s: c for s, c in program.constants.items() if s in used and s not in outside}
+        inputs = (*program.inputs, *outside)
+        return Program(inputs, program.lines, program.outputs, program.specs, constants)
+
+    def reads(self) -> dict[int, Tensor]:
+        """The outer tensors that it reads, by slot; Variables as themselves."""
+        program = self.program
+        return {
+            s: program.variables[s]
+            if s in program.variables
+            else Tensor(program.constants.get(s, program.specs[s]), s)
+            for s in self.outside
+        }
+
+
+def is_fixed(program: Program, slot: int) -> bool:
+    """True for a constant without a gradient: it stays inside."""
+    return slot in program.constants and program.specs[slot].dtype.kind != "f"
+
+
+def same(specs: list[Spec], others: list[Spec]) -> bool:
+    """Whether the shapes and dtypes are equal, one by one."""
+    return [(s.shape, s.dtype) for s in specs] == [(s.shape, s.dtype) for s in others]
+
+
+class Branches(Op):
+    """outs = programs[index](*inputs), the last one for an index that is none."""
+
+    def __init__(self, programs: list[Program]):
+        self.programs = programs
+        calls = [Compiled(program) for program in programs]
+        specs = tuple([programs[0].specs[slot] for slot in programs[0].outputs])
+
+        def branches(index, *values):
+            chosen = int(index) if 0 <= int(index) < len(calls) else -1
+            found = calls[chosen].run(list(values))
+            return found[0] if len(specs) == 1 else tuple(found)
+
+        def infer(index, *others):
+            return specs[0] if len(specs) == 1 else specs
+
+        super().__init__(branches, branches, outs=len(specs), infer=infer, register=False)
+        self.rule, self.needs, self.takes_wants = self.backward, ("inputs",), True
+
+    def backward(self, g: Any, out: Any, index: Tensor, *inputs: Tensor, wants: list) -> list:
+        """The vjp: the branch that was taken, differentiated; computes its forward again."""
+        parts = g if isinstance(g, tuple) else (g,)
+        given = [part is not None for part in parts]
+        if not any(wants[1:]):
+            return [None] * len(wants)
+        made = Branches([vjp_program(p, given, wants[1:]) for p in self.programs])(
+            index, *[p for p in parts if p is not None], *inputs
+        )
+        found = iter(made if isinstance(made, tuple) else (made,))
+        return [None, *[next(found) if wanted else None for wanted in wants[1:]]]
+
+
+def vjp_program(program: Program, given: list, wants: list) -> Program:
+    """(cotangents of the given outputs, inputs) -> gradients of the wanted inputs, zeros where
+    there is none."""
+    targets = [slot for slot, is_given in zip(program.outputs, given, strict=True) if is_given]
+    sources = [slot for slot, wanted in zip(program.inputs, wants, strict=True) if wanted]
+    back, found = traced_pullback(program, targets, sources)
+    gradients, outputs = iter(back.outputs), []
+    for slot in sources:
+        if slot in found:
+            outputs.append(next(gradients))
+        else:
+            spec = program.specs[slot]
+            zeros = Tensor(np.zeros(spec.shape, spec.dtype))
+            back.constants[zeros.id], back.specs[zeros.id] = zeros.array, spec
+            outputs.append(zeros.id)
+    inputs = (*back.inputs, *program.inputs)
+    lines = [*program.lines, *back.lines]
+    return Program(inputs, lines, tuple(outputs), back.specs, back.constants)
+
+
+def choose_branch(index: Tensor, functions: list[Callable], what: str) -> Any:
+    """functions[index](), for a traced index; the last one where there is no such function."""
+    pieces = [Piece(function, [], what) for function in functions]
+    first = pieces[0]
+    for piece in pieces[1:]:
+        check_alike(first, piece, what)
+    outside = {slot: x for piece in pieces for slot, x in piece.reads().items()}
+    if not first.specs:
+        return packed(first.form, [])
+    op = Branches([piece.closed(outside) for piece in pieces])
+    made = op(index, *outside.values())
+    return packed(first.form, list(made) if isinstance(made, tuple) else [made])
+
+
+def check_alike(first: Piece, other: Piece, what: str) -> None:
+    """TypeError for results of different structures or dtypes; TraceError for different shapes,
+    which plain Python does not mind."""
+    kinds = [(repr(p.form), [s.dtype.name for s in p.specs]) for p in (first, other)]
+    if kinds[0] != kinds[1]:
+        raise TypeError(
+            f"{what} must have the same number, type, and overall structure of return values: got "
+            f"dtypes {kinds[0][1]} and {kinds[1][1]}"
+        )
+    if not same(first.specs, other.specs):
+        raise TraceError(f"{what} give tensors of different shapes")
+
+
+class Loop(Op):
+    """outs = variables; as long as condition(*outs, *others): outs = body(*outs, *others)."""
+
+    is_loop = True
+
+    def __init__(self, condition: Program, body: Program, limit: int | None):
+        self.asked, self.round, self.limit = condition, body, limit
+        self.count = len(body.outputs)
+        self._calls = Compiled(condition), Compiled(body)
+        specs = tuple([body.specs[slot] for slot in body.outputs])
+
+        def while_loop(*values):
+            found = self.history(list(values))[-1]
+            return found[0] if len(specs) == 1 else tuple(found)
+
+        def infer(*inputs):
+            return specs[0] if len(specs) == 1 else specs
+
+        super().__init__(while_loop, while_loop, outs=self.count, infer=infer, register=False)
+        self.rule, self.needs, self.takes_wants = self.backward, ("inputs",), True
+
+    def history(self, values: list, keeps_all: bool = False) -> list[list]:
+        """The loop variables before each round and after the last one, or only the last."""
+        condition, body = self._calls
+        current, others = values[: self.count], values[self.count :]
+        rounds, done = [current], 0
+        while (self.limit is None or done < self.limit) and bool(
+            condition.run([*current, *others])[0]
+        ):
+            current, done = body.run([*current, *others]), done + 1
+            rounds = [*rounds, current] if keeps_all else [current]
+        return rounds
+
+    def __call__(self, *inputs: Any, **attrs: Any) -> Any:
+        """Under a tape that is no part of a trace, round by round: derivatives of every order."""
+        if ACTIVE.trace is not None or not ACTIVE.tapes:
+            return super().__call__(*inputs, **attrs)
+        current, others = list(inputs[: self.count]), inputs[self.count :]
+        done = 0
+        while (self.limit is None or done < self.limit) and bool(
+            replay(self.asked, [*current, *others])[0]
+        ):
+            current, done = replay(self.round, [*current, *others]), done + 1
+        return current[0] if self.count == 1 else tuple(current)
+
+    def backward(self, g: Any, out: Any, *inputs: Tensor, wants: list) -> list:
+        """The vjp: runs the loop again, keeps its rounds, and goes back through them."""
+        parts = g if isinstance(g, tuple) else (g,)
+        outs = out if isinstance(out, tuple) else (out,)
+        floats = [i for i, x in enumerate(outs) if x.array.dtype.kind == "f"]
+        seeds = [ops.zeros_like(outs[i]) if parts[i] is None else dense(parts[i]) for i in floats]
+        made = LoopGrad(self, floats, wants)(*seeds, *inputs)
+        found = iter(made if isinstance(made, tuple) else (made,))
+        return [next(found) if wanted else None for wanted in wants]
+
+
+class LoopGrad(Op):
+    """(cotangents of a Loop's float outputs, its inputs) -> gradients of the wanted inputs."""
+
+    def __init__(self, loop: Loop, floats: list[int], wants: list):
+        body, count = loop.round, loop.count
+        kinds = [body.specs[slot].dtype.kind == "f" for slot in body.inputs]
+        given = [i in floats for i in range(count)]
+        step = Compiled(vjp_program(body, given, kinds))
+        specs = tuple(
+            [body.specs[s] for s, wanted in zip(body.inputs, wants, strict=True) if wanted]
+        )
+
+        def while_loop_grad(*values):
+            g, inputs = list(values[: len(floats)]), list(values[len(floats) :])
+            others = inputs[count:]
+            sums: list = [np.zeros_like(x) for x, k in zip(others, kinds[count:]) if k]
+            for current in reversed(loop.history(inputs, keeps_all=True)[:-1]):
+                found = step.run([*g, *current, *others])
+                g = found[: len(floats)]
+                sums = [a + b for a, b in zip(sums, found[len(floats) :], strict=True)]
+            both = iter([*g, *sums])
+            every = [next(both) if is_float else None for is_float in kinds]
+            result = [x for x, wanted in zip(every, wants, strict=True) if wanted]
+            return result[0] if len(specs) == 1 else tuple(result)
+
+        def infer(*inputs):
+            return specs[0] if len(specs) == 1 else specs
+
+        super().__init__(
+            while_loop_grad, while_loop_grad, outs=len(specs), infer=infer, register=False
+        )
+        self.rule, self.needs = self.backward, ("inputs",)
+
+    def backward(self, g: Any, out: Any, *inputs: Tensor) -> list:
+        """No rule: the function around it runs as plain Python, where every order is there."""
+        raise TraceError("a second derivative goes through a traced while_loop")
+
+
+def run_loop(
+    condition: Callable, body: Callable, variables: list[Tensor], limit: int | None
+) -> list:
+    """The loop variables (tensors) after the last round, for a condition that is traced."""
+    inputs = [Tensor(Spec(tuple(x.array.shape), x.array.dtype)) for x in variables]
+    ask = Piece(condition, inputs, "the condition of while_loop")
+    again = [Tensor(x.array) for x in inputs]
+    work = Piece(body, again, "the body of while_loop")
+    if not same(work.specs, [x.array for x in inputs]):
+        raise TraceError("the body of while_loop changes the shape or dtype of a loop variable")
+    outside = ask.reads() | work.reads()
+    op = Loop(ask.closed(outside), work.closed(outside), limit)
+    made = op(*variables, *outside.values())
+    return list(made) if isinstance(made, tuple) else [made]
