@@ -40,7 +40,9 @@ def described(x):
         return {str(key): described(x[key]) for key in x}
     if isinstance(x, (list, tuple)) and not hasattr(x, "as_list"):
         kind = type(x).__name__
-        kind = {"ListWrapper": "list", "_TupleWrapper": "tuple", "Variables": "list"}.get(kind, kind)
+        kind = {"ListWrapper": "list", "_TupleWrapper": "tuple", "Variables": "list"}.get(
+            kind, kind
+        )
         return [kind, *[described(part) for part in x]]
     if hasattr(x, "indices") and hasattr(x, "values") and hasattr(x, "dense_shape"):
         return ["slices", described(x.indices), described(x.values)]

@@ -23,7 +23,7 @@ from framework.engine.compile.signature import (
     split,
     template,
 )
-from framework.engine.errors import TraceError, place_of
+from framework.engine.errors import ForeignTensorError, TraceError, place_of
 from framework.engine.ops.constants import CONSTANTS
 from framework.engine.program import Program, has_rules, tracing
 from framework.engine.tensor import SLOTS, Spec, Tensor
@@ -139,6 +139,8 @@ class Function:
             self._tell_of_retrace(key)
             try:
                 trace = self._traced(key, args, tensors)
+            except ForeignTensorError:  # it closes over a tensor of the trace around: part of that
+                trace = Trace(None, None, key)
             except TraceError as error:
                 if not self._autograph:
                     raise
