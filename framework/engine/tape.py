@@ -128,9 +128,10 @@ class GradientTape(Recorder):
         slots, ids = self._slots, [x.id for x in inputs]
         if self._watches_variables:
             for x in inputs:
-                if x.trainable and x.id not in slots and x.array.dtype.kind == "f":
-                    slots.add(x.id)
+                if x.trainable and x.id not in slots:
                     self._variables[x.id] = x
+                    if x.array.dtype.kind == "f":
+                        slots.add(x.id)
         if slots.isdisjoint(ids):
             return
         if op.rule is None:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 import framework as tf
+from framework.engine.active import ACTIVE
 from tests.doors import recorded
 from tests.golden import record_behaviours
 
@@ -37,6 +38,7 @@ def numbers_agree(ours, theirs):
 def test_does_what_tensorflow_does(name, tmp_path):
     code, reason = SCRIPTS[name]
     ours, theirs = record_behaviours.answer(code, tf, tmp_path), RECORDS[name]
+    assert ACTIVE.tapes == () and ACTIVE.trace is None
     if reason is None:
         assert agree(ours, theirs), f"\ntheirs: {theirs}\n  ours: {ours}"
     else:

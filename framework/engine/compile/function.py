@@ -51,7 +51,8 @@ class Function:
     ops at each call. A function that asks a traced tensor for its value (Python's `if` and `while`
     on tensors, float(), .numpy()) is run as plain Python instead, with one warning; with
     autograph=False TraceError is raised. jit_compile=True makes kernels ready at the first call
-    instead of the third. reduce_retracing: nothing to reduce, a trace costs milliseconds.
+    instead of the third. A None in the input_signature admits any length; each has its own trace,
+    since kernels and memory are planned for known shapes, and Python side effects happen in each.
     """
 
     def __init__(
@@ -61,7 +62,10 @@ class Function:
         autograph: bool = True,
         jit_compile: bool | None = None,
     ):
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())  # not the attributes of a Layer
+        if not hasattr(function, "__name__"):  # a partial, an object that can be called
+            inner = getattr(function, "func", type(function))
+            self.__name__ = getattr(inner, "__name__", type(inner).__name__)
         self.python_function = function
         self.input_signature = None if input_signature is None else specs_of(input_signature)
         self._autograph, self._patience = autograph, 0 if jit_compile else PATIENCE
