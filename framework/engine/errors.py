@@ -159,6 +159,10 @@ class TraceError(OperatorNotAllowedInGraphError):
     """A value was asked for while tracing, when only shapes and dtypes are known."""
 
 
+class ForeignTensorError(TraceError):
+    """A tensor of one trace was used in another."""
+
+
 def place_of(error: BaseException) -> str:
     """Where the user's code was when an error came: " (file:line)" of the last frame outside this
     package, or ""."""

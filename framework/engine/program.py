@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine.active import ACTIVE
+from framework.engine.errors import ForeignTensorError
 from framework.engine.tensor import Spec, Tensor
 
 
@@ -60,7 +61,7 @@ class Program:
                 if x.is_variable:
                     self.variables[x.id] = x
                 elif type(x.array) is Spec:
-                    raise RuntimeError(
+                    raise ForeignTensorError(
                         f"{op.name}: an input of shape {x.array.shape} comes from another trace"
                     )
                 else:

@@ -9,7 +9,7 @@ from typing import Any
 from framework.engine import nest, ops, reasons
 from framework.engine.active import ACTIVE, Recorder
 from framework.engine.backward import filled_like, pullback
-from framework.engine.errors import caller
+from framework.engine.errors import InvalidArgumentError, caller
 from framework.engine.program import Line
 from framework.engine.reasons import MANY_CUTS, Cut, warn_of_broadcast
 from framework.engine.slices import IndexedSlices
@@ -108,7 +108,8 @@ class GradientTape(Recorder):
     def stop_recording(self):
         """Within this block nothing is recorded."""
         if not self._is_recording:
-            raise RuntimeError("Trying to stop recording a tape which is not recording.")
+            kind = ValueError if self._was_entered else RuntimeError
+            raise kind("Trying to stop recording a tape which is not recording.")
         self._stop()
         try:
             yield
@@ -127,9 +128,10 @@ class GradientTape(Recorder):
         slots, ids = self._slots, [x.id for x in inputs]
         if self._watches_variables:
             for x in inputs:
-                if x.trainable and x.id not in slots and x.array.dtype.kind == "f":
-                    slots.add(x.id)
+                if x.trainable and x.id not in slots:
                     self._variables[x.id] = x
+                    if x.array.dtype.kind == "f":
+                        slots.add(x.id)
         if slots.isdisjoint(ids):
             return
         if op.rule is None:
@@ -204,6 +206,7 @@ class GradientTape(Recorder):
 
         unconnected = self._check_call(unconnected_gradients)
         target, flat = check_target(target), [check_source(s) for s in nest.flatten(sources)]
+        self._check_loop(experimental_use_pfor)
         units = Units(target, False, experimental_use_pfor, parallel_iterations)
         with self._paused():
             watched = {s.id for s in flat if s.id in self._slots and s.dtype.is_floating}
@@ -235,6 +238,7 @@ class GradientTape(Recorder):
 
         self._check_call(unconnected_gradients)
         target, source = check_target(target), check_source(source)
+        self._check_loop(experimental_use_pfor)
         shapes = tuple(target.shape), tuple(source.shape)
         for shape in shapes:
             if len(shape) < 2:
@@ -251,6 +255,14 @@ class GradientTape(Recorder):
             found = batch_jacobian_of(rows, units, source)
         self._spend()
         return found
+
+    def _check_loop(self, is_together: bool) -> None:
+        """One pullback after the other needs a persistent tape, as in TensorFlow."""
+        if not (is_together or self._persistent or ACTIVE.trace):
+            raise RuntimeError(
+                "GradientTape must be created with persistent=True to compute the jacobian with "
+                "eager execution enabled and with experimental_use_pfor set to False."
+            )
 
     def _spend(self) -> None:
         """A tape that is not persistent has done its work."""
@@ -336,7 +348,8 @@ def check_target(target: Any) -> Tensor:
 def check_source(source: Any) -> Tensor:
     """A source must be a tensor or a variable."""
     if not isinstance(source, Tensor):
-        raise ValueError(
+        kind = TypeError if source is None else ValueError
+        raise kind(
             "Source for gradient() must be a tensor or variable, got "
             f"{type(source).__name__} {source!r}"
         )
@@ -356,12 +369,17 @@ def start(targets: list, output_gradients: list) -> dict[int, Tensor]:
         given = output_gradients[i] if i < len(output_gradients) else None
         if t.array.dtype.kind != "f":
             continue
+        if isinstance(given, Tensor) and given.array.dtype != t.array.dtype:
+            raise InvalidArgumentError(
+                f"output_gradients: number {i} has dtype {given.dtype.name}, its target "
+                f"{t.dtype.name}"
+            )
         g = filled_like(t, 1.0) if given is None else as_tensor(given, t.array.dtype)
         if g.array.shape != t.array.shape:
             try:
                 g = ops.broadcast_to(g, shape=t.array.shape)
             except ValueError:
-                raise ValueError(
+                raise InvalidArgumentError(
                     f"output_gradients: number {i} has shape {tuple(g.shape)}, its target "
                     f"{tuple(t.shape)}"
                 ) from None

@@ -85,6 +85,7 @@ from framework.tf.indices import (
     histogram_fixed_width,
     histogram_fixed_width_bins,
     identity_n,
+    init_scope,
     name_scope,
     no_op,
     reverse_sequence,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine import door, nest, ops
+from framework.engine.active import ACTIVE
 from framework.engine.dtypes import as_dtype
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.shapes import TensorShape
@@ -198,6 +199,17 @@ def control_dependencies(control_inputs: Any) -> Iterator[None]:
         if callable(x) and not isinstance(x, Tensor):
             x()
     yield
+
+
+@contextlib.contextmanager
+def init_scope() -> Iterator[None]:
+    """Context: ops are computed at once, even while a function is traced, and no tape sees them."""
+    trace, tapes = ACTIVE.trace, ACTIVE.tapes
+    ACTIVE.trace, ACTIVE.tapes = None, ()
+    try:
+        yield
+    finally:
+        ACTIVE.trace, ACTIVE.tapes = trace, tapes
 
 
 class name_scope:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from framework.engine import awaiting, nest
 from framework.engine.variable import Variable
+from framework.tf.indices import name_scope
 
 
 class Module:
@@ -35,6 +37,22 @@ class Module:
     def name(self) -> str:
         """The name that was given, else that of the class."""
         return self.__dict__.get("_name", snake(type(self).__name__))
+
+    @property
+    def name_scope(self) -> name_scope:
+        """The context in which this module's names are made."""
+        return name_scope(self.name)
+
+    @classmethod
+    def with_name_scope(cls, method: Callable) -> Callable:
+        """Decorator: the method runs in the module's name scope."""
+
+        @functools.wraps(method)
+        def scoped(self: Module, *args: Any, **kwargs: Any) -> Any:
+            with self.name_scope:
+                return method(self, *args, **kwargs)
+
+        return scoped
 
     @property
     def variables(self) -> tuple:

@@ -180,7 +180,8 @@ def test_sources_must_be_tensors(bad):
     x = Variable(2.0)
     with GradientTape() as tape:
         y = x * x
-    with pytest.raises(ValueError, match="must be a tensor or variable"):
+    kind = TypeError if bad is None else ValueError
+    with pytest.raises(kind, match="must be a tensor or variable"):
         tape.gradient(y, bad)
 
 

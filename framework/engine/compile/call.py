@@ -6,6 +6,7 @@ first one's lines; that one is a Compiled too, so derivatives of every order com
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ PATIENCE = 2
 
 
 class Compiled:
-    """Calls of one Program. `variables`: those of floats that it reads or writes.
+    """Calls of one Program. `variables`: those of floats that it reads or writes; `captured`:
+    constants that were tensors of floats before the trace began, which a tape may watch.
 
     It runs on NumPy at first, then on the VM; with a tape that watches, a version of it runs that
     also returns what the gradient needs ("residuals": slots of the program).
@@ -35,19 +37,22 @@ class Compiled:
     forward = None  # a Line of it is there to be differentiated, not to be run again
     writes, scalar, is_loop = (), None, False
 
-    def __init__(self, program: Program, patience: int = PATIENCE):
+    def __init__(self, program: Program, patience: int = PATIENCE, captured: Iterable[int] = ()):
         self.program = program
+        constants = [Tensor(program.constants[slot], slot) for slot in captured]
+        self.captured = [x for x in constants if x.array.dtype.kind == "f"]
         self.variables = [v for v in program.variables.values() if v.array.dtype.kind == "f"]
         self._patience = {False: patience, True: patience}
         self._executables: dict[bool, Executable] = {}
         self._backward: dict[tuple, Compiled] = {}
         self._residuals: tuple | None = None
+        self._connected: set[int] | None = None
 
     def __call__(self, inputs: list[Tensor]) -> list[Tensor]:
         """The program's outputs for its inputs."""
         if ACTIVE.trace is not None:
             return replay(self.program, inputs)
-        seen = (*inputs, *self.variables)
+        seen = (*inputs, *self.variables, *self.captured)
         is_watched = any([tape.watches(seen) for tape in ACTIVE.tapes])
         if is_watched and any([line.op.is_loop for line in self.program.lines]):
             return replay(self.program, inputs)  # round by round: derivatives of every order
@@ -77,19 +82,20 @@ class Compiled:
     def residuals(self) -> tuple:
         """The slots whose values some gradient rule on the way may read."""
         if self._residuals is None:
-            self._residuals = tuple(residuals_of(self.program))
+            self._residuals = tuple(residuals_of(self.program, [x.id for x in self.captured]))
         return self._residuals
 
     def values(self, inputs: tuple, outs: tuple) -> tuple:
         """What a tape's Line keeps: inputs that rules may read, and the residuals."""
         count = len(self.program.outputs)
-        own = [Spec(v.array.shape, v.array.dtype) for v in self.variables]
+        own = [Spec(v.array.shape, v.array.dtype) for v in (*self.variables, *self.captured)]
         kept = [Spec(o.array.shape, o.array.dtype) for o in outs[:count]]
         fed = [x.array for x in inputs[: len(self.program.inputs)]]
         return (*fed, *own, *kept, *[o.array for o in outs[count:]])
 
     def rule(self, g: Any, out: Any, *inputs: Tensor, wants: list[bool]) -> list:
-        """The vjp of one call: zeros for what the outputs do not depend on, as TensorFlow does."""
+        """The vjp of one call: None for what no output depends on; zeros for what only outputs
+        without a cotangent do, as TensorFlow has it."""
         outs = out if isinstance(out, tuple) else (out,)
         parts = g if isinstance(g, tuple) else (g,)
         given = tuple([part is not None for part in parts])
@@ -100,14 +106,25 @@ class Compiled:
         known = dict(zip(self._slots(), (*inputs, *outs), strict=True))
         feeds = [known[slot] for slot in backward.kept]
         found = iter(backward.compiled([*[p for p in parts if p is not None], *feeds]))
-        return [
-            (next(found) if is_found else filled_like(x, 0.0)) if wanted else None
-            for x, wanted, is_found in zip(inputs, wants, backward.found, strict=True)
-        ]
+        gradients = [next(found) if is_found else None for is_found in backward.found]
+        for i, (slot, wanted) in enumerate(zip(self._slots(), wants)):
+            if wanted and gradients[i] is None and slot in self.connected:
+                gradients[i] = filled_like(inputs[i], 0.0)
+        return gradients
+
+    @property
+    def connected(self) -> set[int]:
+        """The slots of inputs, Variables and captured tensors that some output depends on."""
+        if self._connected is None:
+            program = self.program
+            floats = [slot for slot in program.outputs if program.specs[slot].dtype.kind == "f"]
+            own = [v.id for v in (*self.variables, *self.captured)]
+            self._connected = traced_pullback(program, floats, [*program.inputs, *own])[1]
+        return self._connected
 
     def _slots(self) -> list[int]:
         """The program's slots of a Line's inputs and outs."""
-        own = [v.id for v in self.variables]
+        own = [v.id for v in (*self.variables, *self.captured)]
         return [*self.program.inputs, *own, *self.program.outputs, *self.residuals]
 
     def _trace_backward(self, given: tuple, wants: list[bool]) -> Backward:
@@ -119,13 +136,16 @@ class Compiled:
         back, found = traced_pullback(program, targets, sources)
         made = {o for line in back.lines for o in line.outs} | set(back.inputs)
         read = {slot for line in back.lines for slot in line.inputs} - made - set(back.constants)
-        kept = [slot for slot in dict.fromkeys(slots) if slot in read]
+        # A rule of the user's own may read Variables: the values that they have then.
+        back.variables.update({s: v for s, v in program.variables.items() if s in read})
+        kept = [s for s in dict.fromkeys(slots) if s in read and s not in back.variables]
         lost = read.difference(kept, back.variables)
         if lost:
             raise AssertionError(f"function: the gradient reads slots that are not kept: {lost}")
         back.inputs = (*back.inputs, *kept)
         is_found = [w and slot in found for slot, w in zip(slots[:count], wants, strict=True)]
-        return Backward(Compiled(back), kept, is_found)
+        captured = [x.id for x in self.captured if x.id in back.constants]
+        return Backward(Compiled(back, captured=captured), kept, is_found)
 
 
 def traced_pullback(
@@ -156,10 +176,10 @@ class Backward:
         self.compiled, self.kept, self.found = compiled, kept, found
 
 
-def residuals_of(program: Program) -> list[int]:
+def residuals_of(program: Program, captured: Iterable[int] = ()) -> list[int]:
     """Slots computed by the program that a rule may read the values of."""
     sources = {slot for slot in program.inputs if program.specs[slot].dtype.kind == "f"}
-    seen = sources | set(program.variables)
+    seen = sources | set(program.variables) | set(captured)
     outside = {*program.inputs, *program.constants, *program.variables}
     found: dict[int, None] = {}
     for line in program.lines:
@@ -184,7 +204,7 @@ def read_by_rule(line: Line) -> list[int]:
 def replay(program: Program, inputs: list[Tensor]) -> list[Tensor]:
     """The program's lines, called as ops again, inside another trace; without custom gradients."""
     known: dict[int, Any] = dict(zip(program.inputs, inputs, strict=True))
-    known.update({slot: Tensor(value) for slot, value in program.constants.items()})
+    known.update({slot: Tensor(value, slot) for slot, value in program.constants.items()})
     known.update(program.variables)
     for line in program.lines:
         made = line.op(*[known[slot] for slot in line.inputs], **line.attrs)

@@ -13,10 +13,20 @@ from typing import Any
 from framework.engine import eagerly, ops
 from framework.engine.active import ACTIVE
 from framework.engine.compile.call import PATIENCE, Compiled, replay
-from framework.engine.compile.signature import difference, filled, packed, split, template
-from framework.engine.errors import TraceError, place_of
+from framework.engine.compile.concrete import ConcreteFunction, example, is_open
+from framework.engine.compile.signature import (
+    difference,
+    filled,
+    fitted,
+    packed,
+    specs_of,
+    split,
+    template,
+)
+from framework.engine.errors import ForeignTensorError, TraceError, place_of
+from framework.engine.ops.constants import CONSTANTS
 from framework.engine.program import Program, has_rules, tracing
-from framework.engine.tensor import Spec, Tensor
+from framework.engine.tensor import SLOTS, Spec, Tensor
 
 LOG = logging.getLogger("framework")
 MANY_TRACES = 5
@@ -41,7 +51,8 @@ class Function:
     ops at each call. A function that asks a traced tensor for its value (Python's `if` and `while`
     on tensors, float(), .numpy()) is run as plain Python instead, with one warning; with
     autograph=False TraceError is raised. jit_compile=True makes kernels ready at the first call
-    instead of the third. reduce_retracing: nothing to reduce, a trace costs milliseconds.
+    instead of the third. A None in the input_signature admits any length; each has its own trace,
+    since kernels and memory are planned for known shapes, and Python side effects happen in each.
     """
 
     def __init__(
@@ -51,9 +62,12 @@ class Function:
         autograph: bool = True,
         jit_compile: bool | None = None,
     ):
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())  # not the attributes of a Layer
+        if not hasattr(function, "__name__"):  # a partial, an object that can be called
+            inner = getattr(function, "func", type(function))
+            self.__name__ = getattr(inner, "__name__", type(inner).__name__)
         self.python_function = function
-        self.input_signature = None if input_signature is None else tuple(input_signature)
+        self.input_signature = None if input_signature is None else specs_of(input_signature)
         self._autograph, self._patience = autograph, 0 if jit_compile else PATIENCE
         self._binder = inspect.signature(function)
         self._traces: dict[Any, Trace] = {}
@@ -75,7 +89,10 @@ class Function:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if eagerly.is_eager():
             return self.python_function(*args, **kwargs)
-        args = self._arguments(args, kwargs)
+        return self._run(self._arguments(args, kwargs))
+
+    def _run(self, args: tuple) -> Any:
+        """The result for the values of all parameters."""
         tensors: list[Tensor] = []
         key = tuple([split(value, tensors) for value in args])
         trace = self._traces.get(key) or self._make(key, args, tensors)
@@ -97,10 +114,11 @@ class Function:
                 f"Received args: {args} and kwargs: {kwargs} for signature: {self._binder}."
             ) from None
         bound.apply_defaults()
-        values = tuple(bound.arguments.values())
-        if self.input_signature is None:
-            return values
-        return fitted(values, self.input_signature, self.__name__)
+        if self.input_signature is not None:
+            given = fitted(bound.args, self.input_signature, self._binder, self.__name__)
+            bound = self._binder.bind(*given, **bound.kwargs)
+            bound.apply_defaults()
+        return tuple(bound.arguments.values())
 
     def _plain(self, args: tuple) -> Any:
         return self._call_python(self.python_function, args)
@@ -125,6 +143,8 @@ class Function:
             self._tell_of_retrace(key)
             try:
                 trace = self._traced(key, args, tensors)
+            except ForeignTensorError:  # it closes over a tensor of the trace around: part of that
+                trace = Trace(None, None, key)
             except TraceError as error:
                 if not self._autograph:
                     raise
@@ -137,13 +157,16 @@ class Function:
             return trace
 
     def _traced(self, key: tuple, args: tuple, tensors: list) -> Trace:
+        start = next(SLOTS)
         program, form = self._program(args, tensors)
         if program.made:  # as in TensorFlow: a second trace shows whether they are made only once
             is_first = not self._traces
             program, form = self._program(args, tensors)
             if program.made or not is_first:
                 raise ValueError(SINGLETON)
-        return Trace(Compiled(program, self._patience), form, key)
+        shared = {x.id for x in CONSTANTS.values()}  # the numbers in formulas: nobody watches them
+        captured = [slot for slot in program.constants if slot < start and slot not in shared]
+        return Trace(Compiled(program, self._patience, captured), form, key)
 
     def _program(self, args: tuple, tensors: list) -> tuple[Program, Any]:
         inputs = [Tensor(Spec(tuple(x.array.shape), x.array.dtype)) for x in tensors]
@@ -177,12 +200,19 @@ class Function:
         return self._count
 
     def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
-        """The function for one signature; a TensorSpec stands for a tensor of its shape."""
-        args = self._arguments(*example((args, kwargs)))
+        """The function for one signature; a TensorSpec stands for a tensor of its shape, where a
+        None in it for any length. Without arguments that of the input_signature."""
+        if not args and not kwargs and self.input_signature:
+            args = self.input_signature
+        if is_open((args, kwargs)):
+            bound = self._binder.bind(*args, **kwargs)
+            bound.apply_defaults()
+            return ConcreteFunction(self, tuple(bound.arguments.values()), None)
+        values = self._arguments(*example((args, kwargs)))
         tensors: list[Tensor] = []
-        key = tuple([split(value, tensors) for value in args])
-        trace = self._traces.get(key) or self._make(key, args, tensors)
-        return ConcreteFunction(self, trace)
+        key = tuple([split(value, tensors) for value in values])
+        trace = self._traces.get(key) or self._make(key, values, tensors)
+        return ConcreteFunction(self, values, trace)
 
     def __repr__(self) -> str:
         return f"<tf.function {self.__name__}{self._binder}>"
@@ -199,56 +229,3 @@ def weakly_bound(function: Callable, instance: Any) -> Callable:
     # without `self`; inspect.signature takes this one
     setattr(method, "__signature__", inspect.signature(function.__get__(instance)))  # noqa: B010
     return method
-
-
-class ConcreteFunction:
-    """A Function for one signature. `program`: what it runs, None if that is plain Python."""
-
-    def __init__(self, function: Function, trace: Trace):
-        self._function, self._trace = function, trace
-        self.program = None if trace.compiled is None else trace.compiled.program
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The result; the tensors must have the shapes and dtypes of the signature."""
-        tensors: list[Tensor] = []
-        values = self._function._arguments(args, kwargs)
-        key = tuple([split(value, tensors) for value in values])
-        if key != self._trace.key:
-            names = list(self._function._binder.parameters)
-            raise TypeError(
-                f"ConcreteFunction {self._function.__name__}: "
-                f"{difference(self._trace.key, key, names)}"
-            )
-        return self._function(*args, **kwargs)
-
-    def __repr__(self) -> str:
-        return f"ConcreteFunction {self._function.__name__}{self._trace.key}"
-
-
-def fitted(values: tuple, signature: tuple, name: str) -> tuple:
-    """The arguments as tensors of an input signature (a structure of TensorSpecs)."""
-    if len(values) < len(signature):
-        raise TypeError(f"tf.function {name!r}: input_signature has {len(signature)} parts, the "
-                        f"function {len(values)} parameters")  # fmt: skip
-    given = [fit(value, spec, name) for value, spec in zip(values, signature)]
-    return (*given, *values[len(signature) :])
-
-
-def fit(value: Any, spec: Any, name: str) -> Any:
-    """One argument as the tensors that its part of the signature asks for."""
-    if isinstance(spec, (list, tuple)):
-        if not isinstance(value, (list, tuple)) or len(value) != len(spec):
-            raise TypeError(f"tf.function {name!r}: got {value!r} for the signature {spec}")
-        return type(value)([fit(v, s, name) for v, s in zip(value, spec)])
-    if isinstance(spec, dict):
-        return {key: fit(value[key], part, name) for key, part in spec.items()}
-    return spec.fit(value, f"Binding inputs to tf.function {name!r} failed due to")
-
-
-def example(structure: Any) -> Any:
-    """The arguments with an abstract tensor in the place of each TensorSpec."""
-    if isinstance(structure, (list, tuple)):
-        return type(structure)([example(part) for part in structure])
-    if isinstance(structure, dict):
-        return {key: example(part) for key, part in structure.items()}
-    return structure.example() if hasattr(structure, "example") else structure

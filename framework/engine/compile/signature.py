@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +38,7 @@ def split(value: Any, tensors: list) -> Any:
     if isinstance(value, (list, tuple)):
         return (type(value), *[split(part, tensors) for part in value])
     if isinstance(value, dict):
-        return (type(value), *[(key, split(value[key], tensors)) for key in value])
+        return (type(value), *[(key, split(value[key], tensors)) for key in keys_of(value)])
     if isinstance(value, (bool, int, float, complex, str, bytes, type(None))):
         return value
     return Object(value)
@@ -54,9 +55,24 @@ def filled(value: Any, tensors: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return rebuilt(value, [filled(part, tensors) for part in value])
     if isinstance(value, dict):
-        parts = {key: filled(part, tensors) for key, part in value.items()}
-        return parts if type(value) is dict else type(value)(parts)
+        parts = {key: filled(value[key], tensors) for key in keys_of(value)}
+        return rebuilt_dict(value, {key: parts[key] for key in value})
     return value
+
+
+def keys_of(value: dict) -> list:
+    """The keys, sorted where they can be: the order in which a dict was filled says nothing."""
+    try:
+        return sorted(value)
+    except TypeError:
+        return list(value)
+
+
+def rebuilt_dict(like: dict, parts: dict) -> Any:
+    """A dict of the type of `like`."""
+    if isinstance(like, collections.defaultdict):
+        return collections.defaultdict(like.default_factory, parts)
+    return parts if type(like) is dict else type(like)(parts)
 
 
 def rebuilt(like: list | tuple, parts: list) -> Any:
@@ -77,7 +93,7 @@ def template(result: Any, tensors: list, place: Callable) -> Any:
         return rebuilt(result, [template(part, tensors, place) for part in result])
     if isinstance(result, dict):
         parts = {key: template(part, tensors, place) for key, part in result.items()}
-        return parts if type(result) is dict else type(result)(parts)
+        return parts if isinstance(result, collections.defaultdict) else rebuilt_dict(result, parts)
     try:
         tensors.append(place(as_tensor(result)))
     except (TypeError, ValueError) as error:
@@ -98,8 +114,7 @@ def packed(form: Any, tensors: list) -> Any:
     if isinstance(form, Slices):
         return IndexedSlices(tensors[form.values], tensors[form.indices], form.whole)
     if isinstance(form, dict):
-        parts = {key: packed(part, tensors) for key, part in form.items()}
-        return parts if type(form) is dict else type(form)(parts)
+        return rebuilt_dict(form, {key: packed(part, tensors) for key, part in form.items()})
     return rebuilt(form, [packed(part, tensors) for part in form])
 
 
@@ -153,3 +168,53 @@ def text(part: Any) -> str:
     if isinstance(part, tuple) and part and isinstance(part[0], type):
         return f"{part[0].__name__}({', '.join([text(p) for p in part[1:]])})"
     return repr(part)
+
+
+def specs_of(signature: Any) -> tuple:
+    """An input signature as a tuple; TypeError unless it is made of TensorSpecs."""
+    if not isinstance(signature, (list, tuple)) or not all(map(is_spec, signature)):
+        raise TypeError(
+            "input_signature must be either a tuple or a list of (structures of) TensorSpecs, got "
+            f"{signature!r}"
+        )
+    return tuple(signature)
+
+
+def is_spec(part: Any) -> bool:
+    """Whether this is a TensorSpec or a structure of them."""
+    if isinstance(part, (list, tuple)):
+        return all(map(is_spec, part))
+    return all(map(is_spec, part.values())) if isinstance(part, dict) else hasattr(part, "fit")
+
+
+def fitted(values: tuple, signature: tuple, binder: Any, name: str) -> list:
+    """The positional arguments as tensors of an input signature; those behind it must be the
+    defaults, which a trace holds."""
+    if len(values) < len(signature):
+        raise TypeError(f"tf.function {name!r}: input_signature has {len(signature)} parts, the "
+                        f"function {len(values)} parameters")  # fmt: skip
+    count = len(signature)
+    defaults = [p.default for p in binder.parameters.values()][count:]
+    for i, value in enumerate(values[count:]):
+        if i >= len(defaults) or value is not defaults[i]:
+            raise TypeError(
+                f"Binding inputs to tf.function {name!r} failed due to `got {value!r} beyond the "
+                f"{count} parts of the input_signature`"
+            )
+    return [*[fit(value, spec, name) for value, spec in zip(values, signature)], *values[count:]]
+
+
+def fit(value: Any, spec: Any, name: str) -> Any:
+    """One argument as the tensors that its part of the signature asks for; TypeError if it has
+    another structure."""
+    if isinstance(spec, (list, tuple)):
+        if not isinstance(value, (list, tuple)) or len(value) != len(spec):
+            raise TypeError(f"tf.function {name!r}: got {value!r} for the signature {spec}")
+        return rebuilt(value, [fit(v, s, name) for v, s in zip(value, spec)])
+    if isinstance(spec, dict):
+        if not isinstance(value, dict) or value.keys() != spec.keys():
+            raise TypeError(f"tf.function {name!r}: got {value!r} for the signature {spec}")
+        return {key: fit(value[key], part, name) for key, part in spec.items()}
+    if not hasattr(spec, "fit"):
+        return value
+    return spec.fit(value, f"Binding inputs to tf.function {name!r} failed due to")

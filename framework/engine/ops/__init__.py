@@ -23,6 +23,7 @@ from framework.engine.ops import (
     nn,
     normalization,
     operators,
+    places,
     random,
     reduce,
     rows,
@@ -92,6 +93,7 @@ from framework.engine.ops.sorting import roll, sort, top_k, unique, value_of  # 
 from framework.engine.tensor import as_tensor  # noqa: E402
 
 operators.bind(OPS)
+places.bind()
 ufuncs.bind()
 
 # log(0) and 1 / 0 are values like others here; NumPy names the calling module, so the user's own

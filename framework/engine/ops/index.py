@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.engine.errors import InvalidArgumentError
+from framework.engine.errors import InvalidArgumentError, TraceError
 from framework.engine.op import Sample, op
 from framework.engine.ops.broadcast import reshape
 from framework.engine.ops.constants import number
@@ -315,6 +315,8 @@ def as_bound(value: Any) -> int | None:
         return None
     try:
         return value.__index__()
+    except TraceError:
+        raise
     except (AttributeError, TypeError):
         raise TypeError(f"{WRONG_KEY}, got {value!r}") from None
 
