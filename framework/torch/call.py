@@ -84,7 +84,7 @@ def adopted(out: engine.Tensor, inputs: Any, history: Any, name: str | None) -> 
     result = Tensor(out.array, out.id)
     if type(history) is History:
         result._history = history
-        history.name = name
+        history.title = name
         line = history.line
         place = len(line.inputs) + line.outs.index(out.id)
         if "outs" in line.op.needs and type(line.values[place]) is not Spec:

@@ -31,6 +31,8 @@ def plain(part: Any) -> Any:
     """One part of a key as an int, slice, None, `...`, or an array of integers or bools."""
     if part is None or part is Ellipsis or type(part) is int:
         return part
+    if isinstance(part, str):
+        raise TypeError("new(): invalid data type 'str'")
     if isinstance(part, slice):
         return plain_slice(part)
     if isinstance(part, (list, tuple, range)):
@@ -126,7 +128,7 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     if advanced is None:
         part = part_of(x, basic)
         if isinstance(key, slice) and part._history is not None:
-            part._history.name = "SliceBackward0"
+            part._history.title = "SliceBackward0"
         return part
     part = x if basic is None else part_of(x, basic)
     check_arrays(part, advanced)
@@ -141,7 +143,7 @@ def part_of(x: Tensor, basic: tuple | None) -> Tensor:
         said = [p for p in key if not is_all(p)]
         last = said[-1] if said else ...
         names = {int: "Select", slice: "Slice", type(None): "Unsqueeze"}
-        part._history.name = f"{names.get(type(last), 'Alias')}Backward0"
+        part._history.title = f"{names.get(type(last), 'Alias')}Backward0"
     return part
 
 
