@@ -19,7 +19,6 @@ from framework.torch.refusals import explained
 from framework.torch.tensor import Tensor
 from framework.torch.views import VIEWS, see
 
-PLAIN = {type(None), bool, int, float, str}
 # How PyTorch calls the history of what our functions give; the others are named after the function.
 NAMES = {
     "multiply": "Mul", "subtract": "Sub", "divide": "Div", "negative": "Neg", "power": "Pow",
@@ -38,7 +37,7 @@ def call(function: Callable, inputs: tuple, attrs: dict) -> Any:
     """function(*inputs, **attrs): an op, or a function made of ops, on promoted tensors."""
     inputs = promoted(function, inputs)
     for key, value in attrs.items():
-        if type(value) not in PLAIN:
+        if type(value) not in door.PLAIN:
             attrs[key] = door.static(value)
     if type(function) is Op and function.outs == 1 and function not in VIEWS:
         return simple(function, inputs, attrs)
