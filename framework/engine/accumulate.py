@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from framework.engine import ops
 from framework.engine.active import ACTIVE, Recorder
@@ -153,11 +155,12 @@ def remember(op: Op, inputs: tuple, attrs: dict, outs: tuple, parents: tuple) ->
 class HistoryRecorder(Recorder):
     """Stands in ACTIVE.tapes while op calls are remembered: in door functions, in gradient rules.
 
-    known: slot -> what it goes back to, a History or a leaf.
+    known: slot -> what it goes back to, a History or a leaf. writable: tensors with a version whose
+    memory calls may see through views of their own.
     """
 
-    def __init__(self, known: dict[int, Any]):
-        self.known = known
+    def __init__(self, known: dict[int, Any], writable: Sequence = ()):
+        self.known, self.writable = known, writable
 
     def __enter__(self) -> HistoryRecorder:
         self._outer, ACTIVE.tapes = ACTIVE.tapes, (*ACTIVE.tapes, self)
@@ -177,7 +180,18 @@ class HistoryRecorder(Recorder):
         parents = tuple([self.known.get(x.id) for x in inputs])
         if any([p is not None for p in parents]):
             history = remember(op, inputs, attrs, outs, parents)
+            self._watch_memory(history)
             self.known.update({o.id: history for o in outs if o.array.dtype.kind == "f"})
+
+    def _watch_memory(self, history: History) -> None:
+        """Let the History notice writes to what it keeps through views."""
+        counted = {place for _, _, place in history.versions}
+        for place, value in enumerate(history.line.values):
+            if type(value) is Spec or place in counted:
+                continue
+            for x in self.writable:
+                if np.may_share_memory(value, x.array):
+                    history.versions.append((x.version, x.version[0], place))
 
 
 def collect(roots: list[Any]) -> tuple[list[History], dict[int, Any]]:

@@ -45,7 +45,7 @@ def call(function: Callable, inputs: tuple, attrs: dict) -> Any:
     sources = [source_of(x) for x in flat] if MODE.is_enabled else []  # before the ids are read
     known = {x.id: source for x, source in zip(flat, sources)}
     try:
-        with HistoryRecorder(known):
+        with HistoryRecorder(known, [x for x in flat if type(x) is Tensor]):
             result = function(*inputs, **attrs)
     except (ValueError, IndexError, TypeError) as error:
         raise explained(function, inputs, attrs, error) from None

@@ -296,6 +296,7 @@ def extreme(input: Tensor, dim: Any, keepdim: bool, reduce: Any, find: Any, pair
     values = call(ops.take_along_axis, (input, indices), {"axis": dim})
     if not keepdim:
         values, indices = squeeze(values, dim), squeeze(indices, dim)
+        values._view = indices._view = None  # of memory that nobody else knows
     if values._history is not None:
         values._history.title = "MaxBackward0" if reduce is ops.max else "MinBackward0"
     return (Largest if reduce is ops.max else Smallest)(values, indices)

@@ -69,7 +69,8 @@ def per_axis(key: Any, shape: tuple) -> list:
     missing = len(shape) - sum([axes_named(p) for p in parts])
     if missing < 0:
         few = f"too many indices for tensor of dimension {len(shape)}"
-        raise IndexError(few if shape else NO_AXES)
+        is_number = not shape and len(parts) == 1 and type(parts[0]) is int
+        raise IndexError(NO_AXES if is_number else few)
     dots = [i for i, part in enumerate(parts) if part is Ellipsis]
     at = dots[0] if dots else len(parts)
     return [*parts[:at], *[ALL] * missing, *[p for p in parts[at:] if p is not Ellipsis]]

@@ -418,3 +418,18 @@ def slope_of_sqrt_at_zero(torch, np):
     x = torch.tensor([4.0, 9.0], requires_grad=True)
     (g,) = torch.autograd.grad(x.sqrt().sum(), x, create_graph=True)
     print(g.detach(), torch.autograd.grad(g.sum(), x))
+
+
+def writes_to_factors_of_a_product(torch, np):
+    m = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    for product in (lambda v: m @ v, lambda v: v @ m, lambda v: v @ w, lambda v: torch.max(v, w)):
+        v = w * 1
+        y = product(v)
+        v.mul_(2)
+        try:
+            y.sum().backward()
+        except RuntimeError as error:
+            print(str(error)[:90])
+    v = w * 1
+    print((m @ v).detach(), torch.max(m, 1)[0]._is_view())
