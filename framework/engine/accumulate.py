@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from framework.engine import ops
 from framework.engine.active import ACTIVE, Recorder
@@ -18,6 +21,10 @@ from framework.engine.program import Line
 from framework.engine.slices import dense
 from framework.engine.tensor import Spec, Tensor
 
+KINDS = {
+    "float16": "Half", "float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int",
+    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
+}  # fmt: skip
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after "
     "they have already been freed). Saved intermediate values of the graph are freed when you call "
@@ -44,20 +51,27 @@ class History:
     """How a tensor came to be: the Line, and for each input its History, the leaf it is, or None.
 
     versions: (counter, count, place) of each value that the Line keeps and that may be written.
-    retained: {slot: tensor} of outputs that want their gradient (retain_grad).
+    retained: {slot: tensor} of outputs that want their gradient (retain_grad); weak references,
+    since a tensor refers to its History.
+    hooks: {slot: what is called with the gradient of this output, and gives the one to go on with}.
     """
 
-    __slots__ = ("__weakref__", "line", "name", "parents", "retained", "versions")
+    __slots__ = ("__weakref__", "hooks", "line", "parents", "retained", "title", "versions")
 
     def __init__(self, line: Line, parents: tuple, versions: list):
         self.line, self.parents, self.versions = line, parents, versions
-        self.name = line.op.name
+        self.title = line.op.name
         self.retained: dict[int, Any] = {}
+        self.hooks: dict[int, Any] | None = None
+
+    def name(self) -> str:
+        """As PyTorch prints it: MulBackward0."""
+        return self.title
 
     @property
     def next_functions(self) -> tuple:
         """The histories of the inputs, as PyTorch lists them."""
-        return tuple([(p if isinstance(p, History) else None, 0) for p in self.parents])
+        return tuple([(function_of(p), 0) for p in self.parents])
 
     def free(self) -> None:
         """Forget the values, if there are any; a second backward then raises."""
@@ -72,15 +86,46 @@ class History:
             raise RuntimeError(FREED)
         for counter, count, place in self.versions:
             if counter[0] != count:
-                value = self.line.values[place]
                 raise RuntimeError(
                     "one of the variables needed for gradient computation has been modified by an "
-                    f"inplace operation: [{value.dtype.name} {list(value.shape)}], needed by "
-                    f"{self.name}, is at version {counter[0]}; expected version {count} instead."
+                    f"inplace operation: {self.described(place)} is at version {counter[0]}; "
+                    f"expected version {count} instead."
                 )
 
+    def described(self, place: int) -> str:
+        """A value that the Line keeps: dtype, shape, and what computed it."""
+        value, inputs = self.line.values[place], self.line.inputs
+        text = f"[torch.{KINDS[value.dtype.name]}Tensor {list(value.shape)}]"
+        made_by = self if place >= len(inputs) else self.parents[place]
+        if not isinstance(made_by, History):
+            return text
+        slot = (*inputs, *self.line.outs)[place]
+        outs = made_by.line.outs
+        number = outs.index(slot) if slot in outs else 0
+        return f"{text}, which is output {number} of {made_by.title.split('Backward')[0]},"
+
     def __repr__(self) -> str:
-        return f"<{self.name} object at {id(self):#x}>"
+        return f"<{self.title} object at {id(self):#x}>"
+
+
+class AccumulateGrad:
+    """Where a gradient ends: the leaf `variable`, to whose grad it is added."""
+
+    __slots__ = ("variable",)
+    next_functions = ()
+
+    def __init__(self, variable: Any):
+        self.variable = variable
+
+    def name(self) -> str:
+        """As PyTorch calls it."""
+        return "torch::autograd::AccumulateGrad"
+
+
+def function_of(source: Any) -> Any:
+    """The History, AccumulateGrad or None that a Line's input goes back to."""
+    is_leaf = source is not None and not isinstance(source, History)
+    return AccumulateGrad(source) if is_leaf else source
 
 
 def source_of(x: Any) -> Any:
@@ -110,11 +155,12 @@ def remember(op: Op, inputs: tuple, attrs: dict, outs: tuple, parents: tuple) ->
 class HistoryRecorder(Recorder):
     """Stands in ACTIVE.tapes while op calls are remembered: in door functions, in gradient rules.
 
-    known: slot -> what it goes back to, a History or a leaf.
+    known: slot -> what it goes back to, a History or a leaf. writable: tensors with a version whose
+    memory calls may see through views of their own.
     """
 
-    def __init__(self, known: dict[int, Any]):
-        self.known = known
+    def __init__(self, known: dict[int, Any], writable: Sequence = ()):
+        self.known, self.writable = known, writable
 
     def __enter__(self) -> HistoryRecorder:
         self._outer, ACTIVE.tapes = ACTIVE.tapes, (*ACTIVE.tapes, self)
@@ -134,7 +180,18 @@ class HistoryRecorder(Recorder):
         parents = tuple([self.known.get(x.id) for x in inputs])
         if any([p is not None for p in parents]):
             history = remember(op, inputs, attrs, outs, parents)
+            self._watch_memory(history)
             self.known.update({o.id: history for o in outs if o.array.dtype.kind == "f"})
+
+    def _watch_memory(self, history: History) -> None:
+        """Let the History notice writes to what it keeps through views."""
+        counted = {place for _, _, place in history.versions}
+        for place, value in enumerate(history.line.values):
+            if type(value) is Spec or place in counted:
+                continue
+            for x in self.writable:
+                if np.may_share_memory(value, x.array):
+                    history.versions.append((x.version, x.version[0], place))
 
 
 def collect(roots: list[Any]) -> tuple[list[History], dict[int, Any]]:
@@ -194,18 +251,35 @@ def gradients(
         sources = ends(histories, known)
     else:
         histories = leading_to(sources, histories)
-    for history in histories:
+    for history in reversed(histories):  # the one that backward would meet first
         history.check()
     start: dict[int, Tensor] = {}
     known.update({g.id: source_of(g) for g in cotangents})
     with HistoryRecorder(known) if create_graph else contextlib.nullcontext():
         for root, g in zip(roots, cotangents, strict=True):
             start[root.id] = ops.add(start[root.id], g) if root.id in start else g
-        found = pullback([h.line for h in histories], start, sources)
+        found = pullback([h.line for h in histories], start, sources, hook_of(known, create_graph))
     if not retain_graph:
         for history in histories:
             history.free()
     return {slot: dense(found[slot]) for slot in sources if slot in found}, known
+
+
+def hook_of(known: dict[int, Any], create_graph: bool) -> Callable | None:
+    """(slot, gradient) -> the gradient as hooks leave it; None if there are no hooks."""
+    hooks = {}
+    for slot, source in known.items():
+        found = getattr(source, "hooks", None)
+        found = found.get(slot) if isinstance(source, History) and found else found
+        if found:
+            hooks[slot] = found
+    if not hooks:
+        return None
+
+    def hook(slot: int, g: Any) -> Any:
+        return hooks[slot](dense(g), known, create_graph) if slot in hooks else g
+
+    return hook
 
 
 def accumulate(leaf: Any, gradient: Any, in_place: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,22 @@ PASSING = (ops.identity, ops.read)  # their rules give what they get, IndexedSli
 
 
 def pullback(
-    lines: list[Line], cotangents: dict[int, Tensor], sources: set[int]
+    lines: list[Line],
+    cotangents: dict[int, Tensor],
+    sources: set[int],
+    hook: Callable | None = None,
 ) -> dict[int, Tensor]:
     """Carry cotangents {slot: g} from the outputs of `lines` (in the order they ran) to the slots
-    in `sources`; some are IndexedSlices."""
+    in `sources`; some are IndexedSlices.
+
+    hook: (slot, g) -> g, called once with each cotangent that is complete.
+    """
+    unseen = set(sources)
     reached = reachable(lines, sources)
     for line, wants in reversed(reached):
+        if hook is not None:
+            unseen.difference_update(line.outs)
+            call_hooks(hook, line.outs, cotangents)
         if len(line.outs) == 1:
             g = (
                 cotangents.pop(line.outs[0], None)
@@ -40,7 +51,15 @@ def pullback(
             if gx is not None and wanted:
                 known = cotangents.get(slot)
                 cotangents[slot] = gx if known is None else added(gx, known)
+    call_hooks(hook, unseen, cotangents)
     return cotangents
+
+
+def call_hooks(hook: Callable | None, slots: Iterable[int], cotangents: dict[int, Tensor]) -> None:
+    """Put what the hook makes of them in the place of the cotangents of these slots."""
+    for slot in slots if hook is not None else ():
+        if slot in cotangents:
+            cotangents[slot] = hook(slot, cotangents[slot])
 
 
 def reachable(lines: list[Line], sources: set[int]) -> list[tuple[Line, list[bool]]]:

@@ -22,6 +22,9 @@ from framework.engine.op import Op, argument_names
 from framework.engine.spelling import nearest
 from framework.engine.tensor import Tensor
 
+PLAIN = {type(None), bool, int, float, str}
+INT = {int}
+
 
 class Door:
     """A door: `call(op, inputs, attrs)` is how this library's values enter and leave an op.
@@ -106,6 +109,8 @@ def refuse(op: Callable, name: str, value: Any) -> None:
 
 def static(value: Any) -> Any:
     """An attr given as a tensor, list or dtype (axis=[0, 1]) as the plain value that ops take."""
+    if type(value) in PLAIN or (type(value) is tuple and set(map(type, value)) == INT):
+        return value
     if isinstance(value, Tensor):
         value = value.numpy().tolist()
     if isinstance(value, DType):

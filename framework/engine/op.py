@@ -16,6 +16,7 @@ from framework.engine.active import ACTIVE
 from framework.engine.operands import (
     as_tensors,
     check_dtypes,
+    check_floats,
     check_is_variable,
     on_floats,
     refusal,
@@ -136,13 +137,13 @@ class Op:
         self.body: Callable | None = None
         self.views: Callable | None = None
         self.infer = infer or self._infer_by_running
-        self.floats_only = floats_only
+        self.floats_only, self.unchecked = floats_only, forward
         if floats_only:
             self.forward = on_floats(self.name, self.forward)
             self.infer = on_floats(self.name, self.infer)
         self.kernel_from = kernel_from  # eager calls of so many elements run the kernel
         self.check = check
-        self.run = self.forward if kernel_from is None else self._run_by_size
+        self.is_special = floats_only or kernel_from is not None or bool(writes)
         if register:
             OPS[self.name] = self
 
@@ -200,11 +201,25 @@ class Op:
         ]
         return tuple(specs) if self.outs != 1 else specs[0]
 
-    def _run_by_size(self, *arrays: ndarray, **attrs: Any) -> Any:
-        for x in arrays:
-            if x.size >= self.kernel_from:
-                return eager_kernels().run(self, arrays, attrs)
-        return self.forward(*arrays, **attrs)
+    def _special(self, inputs: tuple, arrays: list) -> tuple[Callable, list]:
+        """What runs, and on what: the kernel if an array is large enough, on arrays that may be
+        written; refuses what is not of floats.
+        """
+        if self.floats_only and arrays[0].dtype.kind != "f":
+            try:
+                check_floats(self.name, arrays[0])
+            except (ValueError, TypeError) as error:
+                raise refusal(self, arrays, error) from None
+        if self.writes:
+            arrays = writable(self, inputs, arrays)
+        if self.kernel_from is not None:
+            for x in arrays:
+                if x.size >= self.kernel_from:
+                    return self._run_kernel, arrays
+        return self.unchecked, arrays
+
+    def _run_kernel(self, *arrays: ndarray, **attrs: Any) -> Any:
+        return eager_kernels().run(self, arrays, attrs)
 
     def values(self, inputs: tuple, outs: tuple) -> tuple:
         """What a Line keeps: arrays where the vjp needs them, Specs elsewhere."""
@@ -233,10 +248,11 @@ class Op:
             arrays = [x.array for x in inputs]
         if self.same_dtype and arrays[0].dtype is not arrays[-1].dtype:
             check_dtypes(self, arrays)
-        if self.writes:
-            arrays = writable(self, inputs, arrays)
+        run = self.unchecked
+        if self.is_special:
+            run, arrays = self._special(inputs, arrays)
         try:
-            result = self.run(*arrays, **attrs)
+            result = run(*arrays, **attrs)
         except (ValueError, TypeError) as error:  # a try costs nothing until something is raised
             raise refusal(self, arrays, error) from None
         if self.outs == 1:

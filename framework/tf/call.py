@@ -15,7 +15,6 @@ from framework.engine.shapes import TensorShape
 from framework.engine.tensor import Tensor, as_array, as_tensor
 
 ONE_BY_ONE = (ops.add, ops.matmul)
-PLAIN = {type(None), bool, int, float, str}
 
 
 def tensor(value: Any, dtype: Any = None) -> Tensor:
@@ -71,7 +70,7 @@ def call(op: Callable, inputs: tuple, attrs: dict) -> Any:
             inputs = matching(op, inputs)
             break
     for key, value in attrs.items():
-        if type(value) not in PLAIN:
+        if type(value) not in door.PLAIN:
             attrs[key] = door.static(value)
     return op(*inputs, **attrs)
 
@@ -111,10 +110,13 @@ def bools(name: str, value: Any) -> Tensor:
 
 def call_numbers(op: Callable, inputs: tuple, attrs: dict) -> Any:
     """`call` for functions of numbers: NumPy would take bools for them, and give bools."""
-    x = tensor(inputs[0])
-    if x.array.dtype == bool:
+    x = inputs[0]
+    if not isinstance(x, Tensor):
+        x = tensor(x)
+        inputs = (x, *inputs[1:])
+    if x.array.dtype.kind == "b":
         raise InvalidArgumentError(f"{op.__name__}: got dtype bool, wanted numbers; cast it")
-    return call(op, (x, *inputs[1:]), attrs)
+    return call(op, inputs, attrs)
 
 
 def dtype_among(inputs: tuple) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework.engine import door
-from framework.torch import autograd, dtypes, methods, utils
+from framework.torch import autograd, dtypes, hooks, methods, utils
 from framework.torch.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from framework.torch.create import (
     arange,
@@ -39,8 +39,8 @@ float32 = float = dtypes.DTYPES["float32"]
 float64 = double = dtypes.DTYPES["float64"]
 HELPERS = {
     "HELPERS", "annotations", "call", "construction", "create", "dlpack", "door", "dtypes",
-    "functions", "indexing", "inplace", "memory", "methods", "printing", "products", "refusals",
-    "singular", "views",
+    "functions", "hooks", "indexing", "inplace", "memory", "methods", "printing", "products",
+    "refusals", "singular", "views",
 }  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,7 +12,8 @@ import numpy as np
 
 from framework.engine import tensor as engine
 from framework.engine.accumulate import MODE, History, accumulate, gradients, source_of
-from framework.torch.call import history_name
+from framework.torch.call import to
+from framework.torch.hooks import wrapped
 from framework.torch.memory import check_repeated
 from framework.torch.tensor import Tensor
 
@@ -18,6 +21,14 @@ NO_HISTORY = "element {} of tensors does not require grad and does not have a gr
 UNUSED = (
     "The differentiated Tensor at index {} appears to not have been used in the graph. Set "
     "allow_unused=True if this is the desired behavior."
+)
+
+
+CYCLE = (
+    "Using backward() with create_graph=True will create a reference cycle between the parameter "
+    "and its gradient which can cause a memory leak. We recommend using autograd.grad when "
+    "creating the graph to avoid this. If you have to use this function, make sure to reset the "
+    ".grad fields of your parameters to None after use to break the cycle and avoid the leak."
 )
 
 
@@ -67,6 +78,9 @@ class no_grad(enable_grad):
 def within(mode: bool, function: Callable) -> Callable:
     """The function, run with this mode."""
 
+    if inspect.isgeneratorfunction(function):
+        return stepped(mode, function)
+
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         before, MODE.is_enabled = MODE.is_enabled, mode
@@ -74,6 +88,30 @@ def within(mode: bool, function: Callable) -> Callable:
             return function(*args, **kwargs)
         finally:
             MODE.is_enabled = before
+
+    return run
+
+
+def stepped(mode: bool, function: Callable) -> Callable:
+    """The generator function, each step of whose generators is run with this mode."""
+    inside = within(mode, lambda step, *given: step(*given))
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        generator = function(*args, **kwargs)
+        step, given = generator.send, (None,)
+        while True:
+            try:
+                response = inside(step, *given)
+            except StopIteration as end:
+                return end.value
+            try:
+                step, given = generator.send, ((yield response),)
+            except GeneratorExit:
+                inside(generator.close)
+                raise
+            except BaseException as error:
+                step, given = generator.throw, (error,)
 
     return run
 
@@ -88,13 +126,26 @@ def as_list(value: Any) -> list:
     return [value] if value is None or isinstance(value, engine.Tensor) else list(value)
 
 
-def start(roots: list[Tensor], given: list) -> list[engine.Tensor]:
-    """The cotangents to begin with: ones for scalars, else what is given."""
-    cotangents = []
+def given_for(roots: list[Tensor], gradients: Any) -> list:
+    """The cotangents that the caller gives, one for each root; None: none."""
+    if gradients is None:
+        return [None] * len(roots)
+    given = as_list(gradients)
+    for g in given:
+        if g is not None and not isinstance(g, engine.Tensor):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+    if len(given) != len(roots):
+        raise RuntimeError(f"got {len(roots)} tensors and {len(given)} gradients")
+    return given
+
+
+def start(roots: list[Tensor], gradients: Any) -> list[engine.Tensor]:
+    """The cotangents to begin with: ones for scalars, else what is given, in the root's dtype."""
+    cotangents, given = [], given_for(roots, gradients)
     for i, root in enumerate(roots):
         if not root.requires_grad:
             raise RuntimeError(NO_HISTORY.format(i))
-        g = given[i] if i < len(given) else None
+        g = given[i]
         if g is None:
             if root.array.size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
@@ -104,20 +155,8 @@ def start(roots: list[Tensor], given: list) -> list[engine.Tensor]:
                 f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] "
                 f"has a shape of {root.shape}."
             )
-        cotangents.append(g)
+        cotangents.append(to(g, root.array.dtype))
     return cotangents
-
-
-def wrapped(g: engine.Tensor, known: dict, create_graph: bool) -> Tensor:
-    """A cotangent as a torch Tensor of its own memory; with its history if create_graph."""
-    if not create_graph:
-        return Tensor(np.array(g.array))
-    if isinstance(g, Tensor):
-        return g
-    made, source = Tensor(g.array, g.id), known.get(g.id)
-    if isinstance(source, History):
-        made._history, source.name = source, history_name(source.line.op.name, source.line.attrs)
-    return made
 
 
 def backward(
@@ -134,13 +173,17 @@ def backward(
     """
     grad_tensors = grad_variables if grad_tensors is None else grad_tensors
     roots = as_list(tensors)
-    cotangents = start(roots, as_list(grad_tensors))
+    if create_graph:
+        warnings.warn(CYCLE, UserWarning, stacklevel=3)
+    cotangents = start(roots, grad_tensors)
     named = {} if inputs is None else slots_of(as_list(inputs))
     wanted = None if inputs is None else set(named)
     retain = create_graph if retain_graph is None else retain_graph
     found, known = gradients(roots, cotangents, wanted, retain, create_graph)
     for slot, g in found.items():
         leaf = named[slot] if slot in named else leaf_of(known[slot], slot)
+        if leaf is None:  # it retained its gradient, and nobody holds it any more
+            continue
         if leaf._requires_grad or leaf._history is not None:  # else a view made under no_grad
             add_to(leaf, wrapped(g, known, create_graph), in_place=not create_graph)
 
@@ -162,9 +205,9 @@ def slots_of(inputs: list[Tensor]) -> dict[int, Tensor]:
     return {x.id: x for x in inputs if source_of(x) is not None}
 
 
-def leaf_of(source: Any, slot: int) -> Tensor:
+def leaf_of(source: Any, slot: int) -> Tensor | None:
     """The leaf that a slot is, or the computed tensor that retains its gradient."""
-    return source.retained[slot] if isinstance(source, History) else source
+    return source.retained[slot]() if isinstance(source, History) else source
 
 
 def grad(
@@ -190,7 +233,7 @@ def grad(
             "allow_unused=False."
         )
     roots, sources = as_list(outputs), as_list(inputs)
-    cotangents = start(roots, as_list(grad_outputs))
+    cotangents = start(roots, grad_outputs)
     check_sources(sources)
     retain = create_graph if retain_graph is None else retain_graph
     found, known = gradients(roots, cotangents, {x.id for x in sources}, retain, create_graph)

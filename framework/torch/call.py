@@ -19,7 +19,6 @@ from framework.torch.refusals import explained
 from framework.torch.tensor import Tensor
 from framework.torch.views import VIEWS, see
 
-PLAIN = {type(None), bool, int, float, str}
 # How PyTorch calls the history of what our functions give; the others are named after the function.
 NAMES = {
     "multiply": "Mul", "subtract": "Sub", "divide": "Div", "negative": "Neg", "power": "Pow",
@@ -38,7 +37,7 @@ def call(function: Callable, inputs: tuple, attrs: dict) -> Any:
     """function(*inputs, **attrs): an op, or a function made of ops, on promoted tensors."""
     inputs = promoted(function, inputs)
     for key, value in attrs.items():
-        if type(value) not in PLAIN:
+        if type(value) not in door.PLAIN:
             attrs[key] = door.static(value)
     if type(function) is Op and function.outs == 1 and function not in VIEWS:
         return simple(function, inputs, attrs)
@@ -46,7 +45,7 @@ def call(function: Callable, inputs: tuple, attrs: dict) -> Any:
     sources = [source_of(x) for x in flat] if MODE.is_enabled else []  # before the ids are read
     known = {x.id: source for x, source in zip(flat, sources)}
     try:
-        with HistoryRecorder(known):
+        with HistoryRecorder(known, [x for x in flat if type(x) is Tensor]):
             result = function(*inputs, **attrs)
     except (ValueError, IndexError, TypeError) as error:
         raise explained(function, inputs, attrs, error) from None
@@ -84,7 +83,7 @@ def adopted(out: engine.Tensor, inputs: Any, history: Any, name: str | None) -> 
     result = Tensor(out.array, out.id)
     if type(history) is History:
         result._history = history
-        history.name = name
+        history.title = name
         line = history.line
         place = len(line.inputs) + line.outs.index(out.id)
         if "outs" in line.op.needs and type(line.values[place]) is not Spec:

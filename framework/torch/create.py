@@ -9,38 +9,48 @@ import numpy as np
 from framework.engine import random
 from framework.engine import tensor as engine
 from framework.torch import dtypes
-from framework.torch.tensor import Tensor, as_array, tensor
+from framework.torch.tensor import Tensor, as_array, check_differentiable, tensor
 
 
-def sizes(size: tuple) -> tuple:
+def sizes(size: tuple, name: str) -> tuple:
     """A shape given as one tuple or as several numbers."""
+    if not size:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
     size = tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else tuple(size)
-    for n in size:
-        if isinstance(n, int) and n < 0:
-            raise RuntimeError(f"Dimension size must be non-negative, got {list(size)}")
+    for i, n in enumerate(size):
+        if not hasattr(n, "__index__"):
+            raise TypeError(
+                f"{name}(): argument 'size' (position {i + 1}) must be tuple of ints, not "
+                f"{type(n).__name__}"
+            )
+        if n < 0:
+            raise RuntimeError(
+                f"Trying to create tensor with negative dimension {n}: {[int(k) for k in size]}"
+            )
     return size
 
 
 def leaf(array: np.ndarray, dtype: Any, requires_grad: bool) -> Tensor:
     """A leaf of this array; floats are float32 if no dtype is given."""
     made = Tensor(array.astype("float32" if dtype is None else dtypes.of(dtype).dtype))
+    check_differentiable(made, requires_grad)
     made.requires_grad = requires_grad
     return made
 
 
 def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros."""
-    return leaf(np.zeros(sizes(size)), dtype, requires_grad)
+    return leaf(np.zeros(sizes(size, "zeros")), dtype, requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones."""
-    return leaf(np.ones(sizes(size)), dtype, requires_grad)
+    return leaf(np.ones(sizes(size, "ones")), dtype, requires_grad)
 
 
 def empty(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros: memory is never handed out with old values."""
-    return leaf(np.zeros(sizes(size)), dtype, requires_grad)
+    return leaf(np.zeros(sizes(size, "empty")), dtype, requires_grad)
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -94,12 +104,12 @@ def linspace(
 
 def rand(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Uniform numbers in [0, 1)."""
-    return leaf(random.uniform(sizes(size)).array, dtype, requires_grad)
+    return leaf(random.uniform(sizes(size, "rand")).array, dtype, requires_grad)
 
 
 def randn(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Normal numbers."""
-    return leaf(random.normal(sizes(size)).array, dtype, requires_grad)
+    return leaf(random.normal(sizes(size, "randn")).array, dtype, requires_grad)
 
 
 def manual_seed(seed: int) -> None:
@@ -109,7 +119,7 @@ def manual_seed(seed: int) -> None:
 
 def as_tensor(data: Any, dtype: Any = None) -> Tensor:
     """`data` as a tensor; arrays and tensors share their memory if the dtype is theirs."""
-    if isinstance(data, Tensor) and (dtype is None or data.dtype == dtype):
+    if isinstance(data, Tensor) and (dtype is None or data.dtype is dtypes.of(dtype)):
         return data
     if isinstance(data, np.ndarray) and (dtype is None or data.dtype == dtypes.of(dtype).dtype):
         return Tensor(data)

@@ -35,6 +35,12 @@ class dtype(DType):
 
     __str__ = __repr__
 
+    def __eq__(self, other: Any) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
     def __reduce__(self):
         return of, (self.name,)
 
@@ -51,6 +57,28 @@ def of(value: Any) -> dtype:
     if value is int:
         return DTYPES["int64"]
     return DTYPES[as_dtype(value).name]
+
+
+C_NAMES = {
+    "float16": "c10::Half", "float32": "float", "float64": "double", "int64": "long int",
+    "int32": "int", "int16": "short int", "int8": "signed char", "uint8": "unsigned char",
+}  # fmt: skip
+
+
+def c_name(x: Any) -> str:
+    """What PyTorch's compiled half calls the element type of an array."""
+    return C_NAMES.get(x.dtype.name, x.dtype.name)
+
+
+def wanted(function: str, value: Any) -> dtype:
+    """A dtype as a user gives it: one of ours, or float, int, bool; TypeError for others."""
+    if value is float:
+        return DTYPES["float64"]
+    if isinstance(value, dtype) or value in (int, bool):
+        return of(value)
+    raise TypeError(
+        f"{function}(): argument 'dtype' must be torch.dtype, not {type(value).__name__}"
+    )
 
 
 class Size(tuple):

@@ -14,8 +14,9 @@ from framework.engine.tensor import Tensor as EngineTensor
 from framework.torch import dtypes
 from framework.torch.call import as_float, call, floating, promoted, renamed, to
 from framework.torch.products import bmm, cat, concat, dot, matmul, mm, mv, stack
-from framework.torch.refusals import check_dim
-from framework.torch.singular import flat, nan_mean, power, root
+from framework.torch.refusals import check_dim, check_tensor, kind_refused
+from framework.torch.singular import between, flat, nan_mean, power, root
+from framework.torch.singular import sqrt as singular_sqrt
 from framework.torch.tensor import Tensor
 
 UNARY = "input, *, out=None"
@@ -28,7 +29,6 @@ square = renamed(ops.square, UNARY)
 sign = renamed(ops.sign, UNARY)
 floor = renamed(flat(ops.floor), UNARY)
 ceil = renamed(flat(ops.ceil), UNARY)
-relu = renamed(ops.relu, PLAIN)
 isnan = renamed(ops.isnan, PLAIN)
 isinf = renamed(ops.isinf, PLAIN)
 isfinite = renamed(ops.isfinite, PLAIN)
@@ -37,7 +37,7 @@ exp = floating(ops.exp, UNARY)
 expm1 = floating(ops.expm1, UNARY)
 log = floating(ops.log, UNARY)
 log1p = floating(ops.log1p, UNARY)
-sqrt = floating(ops.sqrt, UNARY)
+sqrt = floating(singular_sqrt, UNARY)
 rsqrt = floating(ops.rsqrt, UNARY)
 reciprocal = floating(ops.reciprocal, UNARY)
 sin = floating(ops.sin, UNARY)
@@ -75,6 +75,13 @@ flip = renamed(ops.flip, "input, dims", axis="dims")
 broadcast_to = renamed(ops.broadcast_to, "input, size", shape="size")
 
 
+def relu(input: Tensor) -> Tensor:
+    """max(x, 0); slope 0 at 0."""
+    if isinstance(input, EngineTensor) and input.array.dtype == bool:
+        raise RuntimeError("Boolean inputs not supported for relu")
+    return call(ops.relu, (input,), {})
+
+
 def add(input: Any, other: Any, *, alpha: Any = 1, out: None = None) -> Tensor:
     """input + alpha other"""
     return call(ops.add, (input, other if alpha == 1 else mul(other, alpha)), {})
@@ -108,6 +115,8 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """input where the condition holds, else other; alone: the indices of true elements."""
     if input is None and other is None:
         return tuple([Tensor(i) for i in np.nonzero(condition.array)])
+    if not isinstance(condition, EngineTensor):
+        raise kind_refused("where", condition, input, other)
     if condition.array.dtype != bool:
         name = condition.array.dtype.name.replace("int64", "Long").title()
         raise RuntimeError(
@@ -119,6 +128,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
 
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) -> Tensor:
     """input limited to [min, max], either of which may be None; slope 1 at the bounds."""
+    check_tensor("clamp", input)
     if isinstance(min, EngineTensor) or isinstance(max, EngineTensor):
         return clamp_by_tensors(input, min, max)
     if min is None and max is None:
@@ -131,8 +141,12 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) 
 
 def clamp_by_tensors(input: Tensor, low: Any, high: Any) -> Tensor:
     """clamp where the limits are tensors, or one of them is."""
-    raised = input if low is None else where(input < low, low, input)
-    return raised if high is None else where(raised > high, high, raised)
+    limits = [x for x in (low, high) if x is not None]
+    attrs = {"has_low": low is not None, "has_high": high is not None}
+    result = call(between, promoted(ops.add, (input, *limits)), attrs)
+    if result._history is not None:
+        result._history.title = "ClampBackward0"
+    return result
 
 
 def bounds(dtype: np.dtype, low: Any, high: Any) -> tuple[Any, Any]:
@@ -200,7 +214,7 @@ def var(
     factor = n / (n - correction) if n > correction else np.inf if n > 1 else np.nan
     result = mul(call(ops.variance, (input,), {"axis": axes, "keepdims": keepdim}), factor)
     if result._history is not None:
-        result._history.name = "VarBackward0"
+        result._history.title = "VarBackward0"
     return result
 
 
@@ -216,7 +230,7 @@ def std(
     spread = var(input, dim, unbiased, keepdim, correction=correction)
     result = call(root, (spread,), {})
     if result._history is not None:
-        result._history.name = "StdBackward0"
+        result._history.title = "StdBackward0"
     return result
 
 
@@ -263,8 +277,11 @@ def check_filled(name: str, input: Tensor, dim: int | None, kind: type) -> None:
 
 def extreme(input: Tensor, dim: Any, keepdim: bool, reduce: Any, find: Any, pair: Any) -> Any:
     """What max and min have in common."""
+    check_tensor(reduce.name, input)
     if isinstance(dim, EngineTensor):
         return pair(input, dim)
+    if not (dim is None or hasattr(dim, "__index__")):
+        raise kind_refused(reduce.name, input, dim)
     if dim is None:
         check_filled(reduce.name, input, None, RuntimeError)
         if input.requires_grad and np.isnan(input.array).any():
@@ -279,8 +296,9 @@ def extreme(input: Tensor, dim: Any, keepdim: bool, reduce: Any, find: Any, pair
     values = call(ops.take_along_axis, (input, indices), {"axis": dim})
     if not keepdim:
         values, indices = squeeze(values, dim), squeeze(indices, dim)
-        if values._history is not None:
-            values._history.name = "MaxBackward0" if reduce is ops.max else "MinBackward0"
+        values._view = indices._view = None  # of memory that nobody else knows
+    if values._history is not None:
+        values._history.title = "MaxBackward0" if reduce is ops.max else "MinBackward0"
     return (Largest if reduce is ops.max else Smallest)(values, indices)
 
 

@@ -31,6 +31,8 @@ def plain(part: Any) -> Any:
     """One part of a key as an int, slice, None, `...`, or an array of integers or bools."""
     if part is None or part is Ellipsis or type(part) is int:
         return part
+    if isinstance(part, str):
+        raise TypeError("new(): invalid data type 'str'")
     if isinstance(part, slice):
         return plain_slice(part)
     if isinstance(part, (list, tuple, range)):
@@ -67,7 +69,8 @@ def per_axis(key: Any, shape: tuple) -> list:
     missing = len(shape) - sum([axes_named(p) for p in parts])
     if missing < 0:
         few = f"too many indices for tensor of dimension {len(shape)}"
-        raise IndexError(few if shape else NO_AXES)
+        is_number = not shape and len(parts) == 1 and type(parts[0]) is int
+        raise IndexError(NO_AXES if is_number else few)
     dots = [i for i, part in enumerate(parts) if part is Ellipsis]
     at = dots[0] if dots else len(parts)
     return [*parts[:at], *[ALL] * missing, *[p for p in parts[at:] if p is not Ellipsis]]
@@ -126,7 +129,7 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     if advanced is None:
         part = part_of(x, basic)
         if isinstance(key, slice) and part._history is not None:
-            part._history.name = "SliceBackward0"
+            part._history.title = "SliceBackward0"
         return part
     part = x if basic is None else part_of(x, basic)
     check_arrays(part, advanced)
@@ -141,7 +144,7 @@ def part_of(x: Tensor, basic: tuple | None) -> Tensor:
         said = [p for p in key if not is_all(p)]
         last = said[-1] if said else ...
         names = {int: "Select", slice: "Slice", type(None): "Unsqueeze"}
-        part._history.name = f"{names.get(type(last), 'Alias')}Backward0"
+        part._history.title = f"{names.get(type(last), 'Alias')}Backward0"
     return part
 
 

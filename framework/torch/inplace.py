@@ -13,17 +13,13 @@ import numpy as np
 
 from framework.engine import ops
 from framework.engine import tensor as engine
+from framework.engine.accumulate import KINDS
 from framework.torch import dtypes
 from framework.torch.call import call, to
 from framework.torch.indexing import check_arrays, parsed, part_of, places_of
 from framework.torch.memory import check_inputs, check_repeated, is_same
 from framework.torch.tensor import Tensor
 from framework.torch.views import Key, continues, may_write, picked, remember_write
-
-KINDS = {
-    "float16": "Half", "float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int",
-    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
-}  # fmt: skip
 
 
 def kind(x: engine.Tensor) -> str:

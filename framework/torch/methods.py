@@ -32,6 +32,10 @@ CONVERSIONS = {
     "float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32",
     "bool": "bool",
 }  # fmt: skip
+REFLECTED_TITLES = {
+    functions.sub: "RsubBackward1", functions.div: "MulBackward0",
+    functions.pow: "PowBackward2",
+}  # fmt: skip
 IN_PLACE = ("add", "sub", "mul", "div", "pow")
 IN_PLACE_UNARY = ("exp", "log", "sqrt", "neg", "abs", "relu", "sigmoid", "tanh", "clamp")
 
@@ -89,7 +93,25 @@ def no_items(x: Tensor, key: Any) -> None:
 
 def reflected(function: Callable) -> Callable:
     """y . x"""
-    return lambda x, y: function(y, x)
+    title = REFLECTED_TITLES.get(function)
+    if title is None:
+        return lambda x, y: function(y, x)
+    return lambda x, y: named(function(y, x), title)
+
+
+def raised(x: Tensor, y: Any) -> Tensor:
+    """x to the power of y."""
+    result = functions.pow(x, y)
+    return named(result, "PowBackward1") if isinstance(y, engine.Tensor) else result
+
+
+def contiguous(x: Tensor) -> Tensor:
+    """x itself, or a copy whose elements lie in memory in the order of the axes."""
+    if x.is_contiguous():
+        return x
+    copied = functions.clone(x)
+    copied.array = np.ascontiguousarray(copied.array)
+    return copied
 
 
 def floor_divide(x: Tensor, y: Any) -> Tensor:
@@ -162,7 +184,7 @@ def reversed_axes(x: Tensor) -> Tensor:
 def named(x: Tensor, name: str) -> Tensor:
     """x, whose history PyTorch calls so."""
     if x._history is not None:
-        x._history.name = name
+        x._history.title = name
     return x
 
 
@@ -207,6 +229,7 @@ def bind() -> None:
     for name, function in BINARY.items():
         setattr(Tensor, f"__{name}__", getattr(functions, function))
         setattr(Tensor, f"__r{name}__", reflected(getattr(functions, function)))
+    Tensor.__pow__, Tensor.contiguous = raised, contiguous
     Tensor.__floordiv__, Tensor.__rfloordiv__ = floor_divide, reflected(floor_divide)
     for name in COMPARE:
         setattr(Tensor, f"__{name}__", getattr(functions, name))

@@ -8,6 +8,7 @@ from framework.engine import ops
 from framework.engine.op import OPS
 from framework.engine.tensor import Tensor as EngineTensor
 from framework.torch.call import call, promoted
+from framework.torch.dtypes import c_name
 from framework.torch.refusals import check_joined
 from framework.torch.tensor import Tensor
 
@@ -21,11 +22,24 @@ def matmul(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
         )
     if input.array.dtype != other.array.dtype:
         raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {input.dtype} != {other.dtype}"
+            "expected m1 and m2 to have the same dtype, but got: "
+            f"{c_name(input.array)} != {c_name(other.array)}"
         )
+    if input.array.dtype == bool:
+        raise NotImplementedError("\"addmm_impl_cpu_\" not implemented for 'Bool'")
     if left == right == 1:
+        check_lengths(input.array.size, other.array.size)
         return call(dot_product, (input, other), {})
     return call(product, (input, other), {})
+
+
+def check_lengths(n: int, m: int) -> None:
+    """RuntimeError for two vectors of different lengths."""
+    if n != m:
+        raise RuntimeError(
+            f"inconsistent tensor size, expected tensor [{n}] and src [{m}] to have the same "
+            f"number of elements, but got {n} and {m} elements respectively"
+        )
 
 
 def dot_product(x: Tensor, y: Tensor) -> EngineTensor:
@@ -58,12 +72,6 @@ def dot(input: Tensor, tensor: Tensor, *, out: None = None) -> Tensor:
     dims = input.array.ndim, tensor.array.ndim
     if dims != (1, 1):
         raise RuntimeError(f"1D tensors expected, but got {dims[0]}D and {dims[1]}D tensors")
-    sizes = input.array.size, tensor.array.size
-    if sizes[0] != sizes[1]:
-        raise RuntimeError(
-            f"inconsistent tensor size, expected tensor [{sizes[0]}] and src [{sizes[1]}] to have "
-            f"the same number of elements, but got {sizes[0]} and {sizes[1]} elements respectively"
-        )
     return matmul(input, tensor)
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from framework.engine import tensor as engine
+from framework.engine.accumulate import KINDS
 from framework.engine.operands import broadcast_together
+from framework.torch.dtypes import c_name
 
 ADDS_AXIS = {"expand_dims", "stacked"}
 NO_BOOLS = {
@@ -26,6 +28,47 @@ def check_dim(dim: Any, ndim: int) -> None:
     if isinstance(dim, int) and not -n <= dim < n:
         raise IndexError(
             f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
+        )
+
+
+def check_tensor(name: str, value: Any) -> None:
+    """TypeError unless the first argument of a function is a tensor."""
+    if not isinstance(value, engine.Tensor):
+        raise TypeError(
+            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(value).__name__}"
+        )
+
+
+def kind_refused(name: str, *values: Any) -> TypeError:
+    """For arguments of types that no form of a function takes."""
+    kinds = ["Tensor" if isinstance(v, engine.Tensor) else type(v).__name__ for v in values]
+    return TypeError(
+        f"{name}() received an invalid combination of arguments - got ({', '.join(kinds)})"
+    )
+
+
+def check_grad(x: Any, value: Any) -> None:
+    """Raise unless `value` can be assigned to x.grad."""
+    if value is None:
+        return
+    if not isinstance(value, engine.Tensor):
+        raise TypeError(
+            "assigned grad expected to be a Tensor or None but got grad of type "
+            f"{type(value).__name__}"
+        )
+    if value is x:
+        raise RuntimeError("can't assign Variable as its own grad")
+    if value.array.shape != x.array.shape:
+        raise RuntimeError(
+            f"attempting to assign a gradient of size '{list(value.array.shape)}' to a tensor of "
+            f"size '{list(x.array.shape)}'. Please ensure that the gradient and the tensor are "
+            "the same size"
+        )
+    if value.array.dtype != x.array.dtype:
+        raise RuntimeError(
+            f"attempting to assign a gradient with dtype '{c_name(value.array)}' to a tensor with "
+            f"grad_dtype '{KINDS[x.array.dtype.name]}'. The gradient must match the tensor's "
+            "grad_dtype"
         )
 
 

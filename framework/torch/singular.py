@@ -33,6 +33,24 @@ def _(g, out, x, y, *, wants):
     return dx, dy
 
 
+@op(*ops.sqrt.samples, infer=ops.sqrt.infer, register=False)
+def sqrt(x):
+    """Square root; derivative 1 / (2 sqrt(x)), so that 0 times the slope at 0 is NaN."""
+    return ops.sqrt.forward(x)
+
+
+@sqrt.vjp("out")
+def _(g, out, x):
+    return (ops.divide(g, ops.multiply(number(2, out), out)),)
+
+
+def between(x: Tensor, *limits: Tensor, has_low: bool, has_high: bool) -> Tensor:
+    """x limited by one or two tensors; of limits that cross, the upper."""
+    low, high = limits[0], limits[-1]
+    raised = ops.where(ops.less(x, low), low, x) if has_low else x
+    return ops.where(ops.greater(raised, high), high, raised) if has_high else raised
+
+
 def root(x: Tensor) -> Tensor:
     """sqrt(x) with slope 0 at 0."""
     is_zero = ops.equal(x, number(0, x))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+import weakref
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from framework.torch.construction import array_of as as_array
 from framework.torch.device import CPU
 from framework.torch.device import device as Device
 from framework.torch.printing import representation
+from framework.torch.refusals import check_dim, check_grad
 
 NEEDS_DETACH = (
     "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
@@ -24,6 +26,14 @@ NOT_A_LEAF = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
     "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "
     "to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor."
+)
+LOSES_GRADIENT = (
+    "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
+    "Consider using tensor.detach() first."
+)
+COPIES = (
+    "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+    "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor)."
 )
 DEFAULTS = {"float32", "int64", "bool"}
 
@@ -35,7 +45,7 @@ class Tensor(engine.Tensor):
     (views.py, Note [Views]), or None.
     """
 
-    __slots__ = ("__dict__", "_grad", "_history", "_requires_grad", "_view", "version")
+    __slots__ = ("__dict__", "_grad", "_history", "_requires_grad", "_view", "hooks", "version")
 
     def __init__(self, array: np.ndarray, id: int | None = None, requires_grad: bool = False):
         engine.Tensor.__init__(self, array, id)
@@ -51,7 +61,10 @@ class Tensor(engine.Tensor):
 
     def size(self, dim: int | None = None) -> Any:
         """The dimensions, or one of them."""
-        return self.shape if dim is None else self.array.shape[dim]
+        if dim is None:
+            return self.shape
+        check_dim(dim, self.array.ndim)
+        return self.array.shape[dim]
 
     @property
     def dtype(self) -> dtypes.dtype:
@@ -159,7 +172,7 @@ class Tensor(engine.Tensor):
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if self.history is not None:
-            self.history.retained[self.id] = self
+            self.history.retained[self.id] = weakref.ref(self)
 
     @property
     def grad(self) -> Tensor | None:
@@ -170,24 +183,7 @@ class Tensor(engine.Tensor):
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        if value is not None and not isinstance(value, Tensor):
-            raise TypeError(
-                "assigned grad expected to be a Tensor or None but got grad of type "
-                f"{type(value).__name__}"
-            )
-        if value is self:
-            raise RuntimeError("can't assign Variable as its own grad")
-        if value is not None and value.shape != self.shape:
-            raise RuntimeError(
-                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of "
-                f"size '{list(self.shape)}'. Please ensure that the gradient and the tensor are "
-                "the same size"
-            )
-        if value is not None and value.array.dtype != self.array.dtype:
-            raise RuntimeError(
-                f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor with "
-                f"grad_dtype '{self.dtype}'. The gradient must match the tensor's grad_dtype"
-            )
+        check_grad(self, value)
         self._grad = value
 
     def detach(self) -> Tensor:
@@ -290,6 +286,8 @@ class Tensor(engine.Tensor):
 
     def _scalar(self) -> Any:
         """The only element, for float() and its like."""
+        if accumulate.MODE.is_enabled and self.requires_grad:
+            warnings.warn(LOSES_GRADIENT, UserWarning, stacklevel=3)
         if self.array.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
         return self.array.item()
@@ -317,7 +315,7 @@ class Tensor(engine.Tensor):
         for i, row in enumerate(rows):
             row._view.made_in, row._view.number = row._view.made_in or "several", i
             if row._history is not None:
-                row._history.name = "UnbindBackward0"
+                row._history.title = "UnbindBackward0"
         return iter(rows)
 
     def __contains__(self, value: Any) -> bool:
@@ -356,7 +354,7 @@ class Tensor(engine.Tensor):
 
     def _made_by(self) -> str | None:
         try:
-            return None if self.history is None else self.history.name
+            return None if self.history is None else self.history.title
         except RuntimeError:  # a view that must not follow a write
             return "Invalid"
 
@@ -382,14 +380,20 @@ class Tensor(engine.Tensor):
         return Tensor, (np.array(self.array), None, self.requires_grad), self.__dict__ or None
 
 
+def check_differentiable(x: Tensor, requires_grad: bool) -> None:
+    """RuntimeError if a tensor that is no float shall require a gradient."""
+    if requires_grad and x.array.dtype.kind != "f":
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+
+
 def tensor(
     data: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None
 ) -> Tensor:
     """A leaf of a copy of `data`: Python floats are float32, ints int64, arrays keep theirs."""
     if isinstance(data, engine.Tensor):
+        warnings.warn(COPIES, UserWarning, stacklevel=2)
         data = data.array
-    made = Tensor(as_array(data, dtype))
-    if requires_grad and made.array.dtype.kind != "f":
-        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+    made = Tensor(as_array(data, None if dtype is None else dtypes.wanted("tensor", dtype)))
+    check_differentiable(made, requires_grad)
     made.requires_grad = requires_grad
     return made

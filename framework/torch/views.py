@@ -11,6 +11,7 @@ View + Inplace".
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -116,14 +117,14 @@ class View:
             now = taken(self.base, self.steps)
         history = known.get(now.id)
         if isinstance(history, History):
-            history.name = "AsStridedBackward0"
+            history.title = "AsStridedBackward0"
             continues(x, history, now.id)
 
     def check(self, x: Any, what: str) -> None:
         """Raise if the view must not follow a write."""
         if not self.made_in:
             return
-        made_by = None if x._history is None else x._history.name.split("Backward")[0]
+        made_by = None if x._history is None else x._history.title.split("Backward")[0]
         if self.made_in == "several" and made_by:
             text = f"Output {self.number} of {made_by} is a view and {what} modified inplace."
         else:
@@ -139,7 +140,7 @@ def see(x: Any, out: Any, function: Any, attrs: dict) -> None:
         out.array = x.array[(*attrs["key"].key, ...)]
     if not (shows(out.array, x.array) or not out.array.size):
         if out._history is not None:  # a reshape that had to copy
-            out._history.name = "UnsafeViewBackward0"
+            out._history.title = "UnsafeViewBackward0"
         return
     if not out.array.flags.writeable and x.array.flags.writeable:  # NumPy's broadcast_to
         out.array = np.lib.stride_tricks.as_strided(x.array, out.array.shape, out.array.strides)
@@ -156,7 +157,7 @@ def continues(x: Any, history: History, slot: int) -> None:
     """x goes on as the output `slot` of this history; it still retains its gradient if it did."""
     before = x._history
     if before is not None and before.retained.pop(x.id, None) is not None:
-        history.retained[slot] = x
+        history.retained[slot] = weakref.ref(x)
     x._history, x.id = history, slot
 
 
@@ -188,7 +189,7 @@ def remember_write(x: Any, part: Tensor, steps: tuple = (), name: str = "CopySli
         return
     now = Tensor(base.array)
     history = remember(copy_slices, (base, part), {"steps": steps}, (now,), parents)
-    history.name = name
+    history.title = name
     continues(base, history, now.id)
     if view is not None:
         view.renew(x)

@@ -316,3 +316,120 @@ def errors(torch, np):
     y = x * 2
     _said(lambda: setattr(y, "requires_grad", False))
     _said(lambda: torch.ones(2).retain_grad())
+
+
+def hooks(torch, np):
+    x = torch.tensor(2.0, requires_grad=True)
+    seen = []
+    handle = x.register_hook(lambda g: seen.append(g.item()))
+    (x * 3 + x * 4).backward()
+    print(seen, x.grad)
+    handle.remove()
+    with x.register_hook(lambda g: g * 10):
+        (x * 3).backward()
+    (x * 3).backward()
+    print(seen, x.grad)
+    x.grad, y = None, x * x
+    y.register_hook(lambda g: g + 1)
+    y.register_hook(lambda g: g * 2)
+    y.retain_grad()
+    z = y * 3
+    z.backward(retain_graph=True)
+    print(y.grad, x.grad)
+    print(torch.autograd.grad(z, x, retain_graph=True), torch.autograd.grad(z, y))
+    x.grad, y = None, x**3
+    y.register_hook(lambda g: g * x)
+    (g,) = torch.autograd.grad(y, x, create_graph=True)
+    g.backward()
+    print(g.item(), x.grad)
+    v = torch.tensor([2.0, 3.0], requires_grad=True)
+    y = v * v
+    y.register_hook(lambda g: g * 2)
+    y.mul_(3)
+    y.sum().backward()
+    print(v.grad)
+
+
+def hooks_refused(torch, np):
+    x = torch.tensor([2.0, 3.0], requires_grad=True)
+    _said(lambda: torch.tensor(2.0).register_hook(print))
+    for hook in (lambda g: 1.0, lambda g: g[:1], lambda g: g.double()):
+        handle = x.register_hook(hook)
+        _said((x * 3).sum().backward)
+        handle.remove()
+        print(x.grad, torch.is_grad_enabled())
+
+
+def cotangents_given(torch, np):
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    for gradient in (torch.tensor([1.0, 2.0], dtype=torch.float64), torch.tensor([1, 2])):
+        (x * 2).backward(gradient)
+        print(x.grad)
+    for gradient in (1.0, [1.0, 2.0], torch.tensor([1.0])):
+        _said(lambda gradient=gradient: (x * 2).backward(gradient))
+    y = x.sum()
+    _said(lambda: torch.autograd.grad([y, y], x, grad_outputs=[torch.tensor(1.0)]))
+
+
+def generators_without_gradients(torch, np):
+    @torch.no_grad()
+    def steps():
+        for _ in range(2):
+            got = yield torch.is_grad_enabled()
+            print(got)
+        return 5
+
+    run = steps()
+    print(next(run), torch.is_grad_enabled(), run.send("sent"), torch.is_grad_enabled())
+    _said(lambda: run.throw(ValueError("thrown")))
+    print(torch.is_grad_enabled(), list(steps()))
+
+
+def written_values_are_named(torch, np):
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    constant = torch.tensor([3.0, 4.0])
+    products = x * constant
+    constant[0] = 9.0
+    _said(products.sum().backward)
+    y = x.exp()
+    y += 1
+    _said(y.sum().backward)
+    y = x * 2
+    z = y.sin()
+    y.mul_(2)
+    _said(z.sum().backward)
+
+
+def functions_behind(torch, np):
+    x = torch.tensor(2.0, requires_grad=True)
+    function = (x * 3 + 1).grad_fn
+    (product, _), *_ = function.next_functions
+    leaf = product.next_functions[0][0]
+    print(function.name(), product.name(), leaf.name(), leaf.variable is x)
+    v = torch.tensor([[1.0, 2.0]], requires_grad=True)
+    print(2**v, v**v, 1 - v, 1 / v, torch.max(v, 0, keepdim=True), v.clamp(min=torch.tensor(1.5)))
+    print(v.t().contiguous(), v.contiguous() is v)
+
+
+def slope_of_sqrt_at_zero(torch, np):
+    x = torch.tensor([0.0, 1.0], requires_grad=True)
+    torch.where(x > 0, x.sqrt(), torch.tensor(0.0)).sum().backward()
+    print(x.grad)
+    x = torch.tensor([4.0, 9.0], requires_grad=True)
+    (g,) = torch.autograd.grad(x.sqrt().sum(), x, create_graph=True)
+    print(g.detach(), torch.autograd.grad(g.sum(), x))
+
+
+def writes_to_factors_of_a_product(torch, np):
+    m = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    for product in (lambda v: m @ v, lambda v: v @ m, lambda v: v @ w, lambda v: torch.max(v, w)):
+        v = w * 1
+        y = product(v)
+        v.mul_(2)
+        try:
+            y.sum().backward()
+        except RuntimeError as error:
+            print(str(error)[:90])
+    v = w * 1
+    print((m @ v).detach(), torch.max(m, 1)[0]._is_view())

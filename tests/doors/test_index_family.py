@@ -149,3 +149,33 @@ def test_inputs_are_not_written_to():
     y = tf.tensor_scatter_nd_update(x, [[0]], [9.0])
     assert isinstance(y, Tensor) and x.numpy().tolist() == [1.0, 2.0, 3.0]
     assert y.numpy().tolist() == [9.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64"])
+def test_gather_sees_every_index_outside(dtype):
+    x = tf.constant([1.0, 2.0, 3.0])
+    assert tf.gather(x, np.array([2, 0], dtype)).numpy().tolist() == [3.0, 1.0]
+    assert tf.gather(x, np.array([], dtype)).numpy().tolist() == []
+    for wrong in [3] if dtype == "uint8" else [3, -1]:
+        for indices in (np.array([0, wrong], dtype), np.array(wrong, dtype)):
+            with pytest.raises(
+                tf.errors.InvalidArgumentError, match=rf"{wrong} is not in \[0, 3\)"
+            ):
+                tf.gather(x, indices)
+
+
+def test_reshape_refuses_what_numpy_would_take():
+    x = tf.ones([2, 3])
+    assert tf.reshape(x, (3, -1)).shape == (3, 2) and tf.reshape(x[:1, :1], ()).shape == ()
+    for shape in ((-2,), (-2, -3), (4,), (-1, -1), (0, -1)):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            tf.reshape(x, shape)
+
+
+def test_slices_with_bounds_of_every_kind():
+    x = np.arange(20.0, dtype=np.float32).reshape(4, 5)
+    keys = [np.s_[1:, ::2], np.s_[:], np.s_[::-1, 4:1:-2], np.s_[3:1], np.s_[np.int64(1) : 3, 2]]
+    for key in keys:
+        assert np.array_equal(tf.constant(x)[key].numpy(), x[key])
+    with pytest.raises(TypeError):
+        tf.constant(x)[1.5:]

@@ -12,9 +12,11 @@ import pytest
 
 import framework.torch as torch
 from framework.engine import ops
+from framework.engine.active import ACTIVE
 from tests.doors import recorded, snippets_torch
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # they warn as PyTorch does
 @pytest.mark.parametrize("snippet", recorded.snippets(snippets_torch), ids=lambda f: f.__name__)
 def test_prints_what_pytorch_prints(snippet):
     wanted = recorded.record("torch")["printed"][snippet.__name__]
@@ -222,3 +224,39 @@ def test_second_order_through_every_kind_of_result():
             values.append((ga.numpy() ** 2).sum())
         slope = (values[0] - values[1]) / (2 * step)
         assert abs(slope - h.numpy().reshape(-1)[i]) < 1e-5 * max(1, abs(slope))
+
+
+def test_a_retained_gradient_makes_no_cycle():
+    x = torch.ones(2, requires_grad=True)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            y = x * 2
+            y.retain_grad()
+            y.register_hook(lambda g: g * 2)
+            y.sum().backward()
+        last = weakref.ref(y)
+        del y
+        assert last() is None
+    finally:
+        gc.enable()
+    assert x.grad.tolist() == [12.0, 12.0]
+
+
+def test_a_hook_that_raises_leaves_the_mode_alone():
+    x = torch.ones(2, requires_grad=True)
+    x.register_hook(lambda g: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        x.sum().backward()
+    assert torch.is_grad_enabled() and x.grad is None and ACTIVE.tapes == ()
+
+
+def test_conversions_that_lose_the_gradient_warn():
+    with pytest.warns(UserWarning, match="requires_grad=True to a scalar"):
+        float(torch.tensor(1.0, requires_grad=True))
+    with pytest.warns(UserWarning, match="To copy construct from a tensor"):
+        torch.tensor(torch.tensor(1.0))
+    x = torch.tensor(2.0, requires_grad=True)
+    with pytest.warns(UserWarning, match="reference cycle"):
+        (x * x).backward(create_graph=True)

@@ -141,7 +141,7 @@ def test_a_write_makes_a_plain_base_want_gradients():
     w = torch.tensor([3.0, 4.0], requires_grad=True)
     v.mul_(w)
     assert a.requires_grad and u.requires_grad and (u * 2).requires_grad
-    names = [t.grad_fn.name for t in (a, u, v)]
+    names = [t.grad_fn.name() for t in (a, u, v)]
     assert names == ["CopySlices", "AsStridedBackward0", "AsStridedBackward0"]
     a.sum().backward()
     assert w.grad.tolist() == [1.0, 2.0]

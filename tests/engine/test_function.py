@@ -1,6 +1,8 @@
 """tf.function: the same as eager for every op and order; traces, side effects, fallbacks."""
 
+import copy
 import logging
+import pickle
 
 import numpy as np
 import pytest
@@ -367,3 +369,10 @@ def test_the_method_does_not_keep_its_object():
     del thing
     gc.collect()
     assert reference() is None
+
+
+def test_a_function_says_why_it_cannot_be_pickled():
+    double = tf.function(lambda x: x * 2.0)
+    for attempt in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError, match="cannot pickle or deep-copy tf.function '<lambda>'"):
+            attempt(double)

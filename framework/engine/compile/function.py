@@ -214,6 +214,12 @@ class Function:
         trace = self._traces.get(key) or self._make(key, values, tensors)
         return ConcreteFunction(self, values, trace)
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"cannot pickle or deep-copy tf.function {self.__name__!r}: its traces belong to this "
+            "process; take its python_function"
+        )
+
     def __repr__(self) -> str:
         return f"<tf.function {self.__name__}{self._binder}>"
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from framework.engine.errors import InvalidArgumentError, TraceError
+from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, op
 from framework.engine.ops.broadcast import reshape
 from framework.engine.ops.constants import number
 from framework.engine.ops.create import cast
 from framework.engine.ops.elementwise import add
+from framework.engine.ops.keys import WRONG_KEY, as_bound, is_mask, parts_of, run_of
 from framework.engine.ops.logical import less, where
 from framework.engine.ops.shape import strided_slice
 from framework.engine.slices import IndexedSlices
@@ -35,11 +36,20 @@ def gathered_shape(shape: tuple, indices: tuple, axis: int) -> tuple:
     return (*shape[:axis], *indices, *shape[axis + 1 :])
 
 
+UNSIGNED = {np.dtype(f"i{n}").char: np.dtype(f"u{n}") for n in (4, 8)}
+
+
 def check_indices(name: str, indices: np.ndarray, n: int) -> None:
     """Raise if an index lies outside [0, n)."""
     if indices.dtype.kind not in "iu":
         raise TypeError(f"{name}: indices have dtype {indices.dtype.name}, wanted integers")
-    if indices.size and (indices.min() < 0 or indices.max() >= n):
+    if not indices.size:
+        return
+    unsigned = (
+        UNSIGNED.get(indices.dtype.char) if n < 2**31 else None
+    )  # where what is below 0 is large: one look, not two
+    top = np.maximum.reduce(indices if unsigned is None else indices.view(unsigned), axis=None)
+    if top >= n or (unsigned is None and indices.min() < 0):
         wrong = indices[(indices < 0) | (indices >= n)].flat[0]
         raise InvalidArgumentError(f"{name}: index {wrong} is not in [0, {n})")
 
@@ -303,49 +313,6 @@ def boolean_mask(x: Tensor, mask: Any) -> Tensor:
     return gather(rows, as_tensor(np.flatnonzero(array)))
 
 
-WRONG_KEY = (
-    "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar "
-    "tf.int32/tf.int64 tensors are valid indices"
-)
-
-
-def as_bound(value: Any) -> int | None:
-    """A bound of a slice, or an index, as an int."""
-    if value is None:
-        return None
-    try:
-        return value.__index__()
-    except TraceError:
-        raise
-    except (AttributeError, TypeError):
-        raise TypeError(f"{WRONG_KEY}, got {value!r}") from None
-
-
-def parts_of(key: Any, ndim: int) -> list:
-    """The key as one int or slice per axis, with None where an axis is put in."""
-    parts = list(key) if isinstance(key, tuple) else [key]
-    given = sum([part is not None and part is not Ellipsis for part in parts])
-    dots = [i for i, part in enumerate(parts) if part is Ellipsis]
-    if len(dots) > 1:
-        raise InvalidArgumentError("Multiple ellipses in slice spec not allowed")
-    if given > ndim:
-        beyond = f"Index out of range using input dim {ndim}; input has only {ndim} dims"
-        raise InvalidArgumentError({0: "Attempting to slice scalar input."}.get(ndim, beyond))
-    missing = [slice(None)] * (ndim - given)
-    at = dots[0] if dots else len(parts)
-    return [*parts[:at], *missing, *parts[at + 1 :]]
-
-
-def is_mask(key: Any) -> bool:
-    """True for boolean arrays and tensors."""
-    if isinstance(key, (bool, np.bool_)):
-        return True
-    if isinstance(key, list):
-        return bool(key) and all([isinstance(k, bool) for k in key])
-    dtype = getattr(key, "dtype", None)
-    return dtype is not None and dtype == "bool" and key.ndim > 0
-
-
 def getitem_of(x: Tensor, key: Any) -> Tensor:
     """x[key]: integers, slices with any step, `...`, None, scalar tensors as integers or bounds;
     or a boolean mask.
@@ -361,14 +328,10 @@ def getitem_of(x: Tensor, key: Any) -> Tensor:
             continue
         n = next(lengths)
         if isinstance(part, slice):
-            bounds = [as_bound(b) for b in (part.start, part.stop, part.step)]
-            if bounds[2] == 0:
-                raise InvalidArgumentError(f"strides[{len(begin)}] must be non-zero")
-            run = slice(*bounds).indices(n)
-            count = len(range(*run))
-            begin.append(run[0] if count else 0)
+            start, stride, count = run_of(part, n, len(begin))
+            begin.append(start)
             sizes.append(count)
-            strides.append(run[2])
+            strides.append(stride)
             shape.append(count)
         elif isinstance(part, Tensor) and part.is_abstract:
             if part.array.shape or part.array.dtype.kind not in "iu":

@@ -141,8 +141,8 @@ def choose(condition, x, y):
     """np.where for large arrays of floats without branches, by bits:
     a mispredicted branch costs 10 times a choice.
     """
-    word = WORDS.get(x.dtype)
-    if condition.size < 4096 or word is None:
+    word = WORDS.get(x.dtype) if condition.size >= 4096 else None
+    if word is None:
         return np.where(condition, x, y)
     mask = np.multiply(condition, word(-1))  # all bits set where the condition holds
     x, y = x.view(word), y.view(word)

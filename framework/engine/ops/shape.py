@@ -143,7 +143,8 @@ def strided_slice(x, *, begin, sizes, strides, shape):
     """x[begin + i strides], i from 0 to sizes - 1 per axis,
     in `shape` (sizes without or with axes of length 1).
     """
-    return x[index_of(begin, sizes, strides)].reshape(shape)
+    part = x[index_of(begin, sizes, strides)]
+    return part if part.shape == shape else part.reshape(shape)
 
 
 def start_and_loops(shape, begin, sizes, strides):

@@ -1,0 +1,71 @@
+"""What the key of x[key] says, part by part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from framework.engine.errors import InvalidArgumentError, TraceError
+
+WRONG_KEY = (
+    "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar "
+    "tf.int32/tf.int64 tensors are valid indices"
+)
+
+
+def as_bound(value: Any) -> int | None:
+    """A bound of a slice, or an index, as an int."""
+    if value is None:
+        return None
+    try:
+        return value.__index__()
+    except TraceError:
+        raise
+    except (AttributeError, TypeError):
+        raise TypeError(f"{WRONG_KEY}, got {value!r}") from None
+
+
+def parts_of(key: Any, ndim: int) -> list:
+    """The key as one int or slice per axis, with None where an axis is put in."""
+    parts = list(key) if isinstance(key, tuple) else [key]
+    given = sum([part is not None and part is not Ellipsis for part in parts])
+    dots = [i for i, part in enumerate(parts) if part is Ellipsis]
+    if len(dots) > 1:
+        raise InvalidArgumentError("Multiple ellipses in slice spec not allowed")
+    if given > ndim:
+        beyond = f"Index out of range using input dim {ndim}; input has only {ndim} dims"
+        raise InvalidArgumentError({0: "Attempting to slice scalar input."}.get(ndim, beyond))
+    missing = [slice(None)] * (ndim - given)
+    at = dots[0] if dots else len(parts)
+    return [*parts[:at], *missing, *parts[at + 1 :]]
+
+
+NO_MASKS = {int, slice, tuple}
+
+
+def is_mask(key: Any) -> bool:
+    """True for boolean arrays and tensors."""
+    if type(key) in NO_MASKS:
+        return False
+    if isinstance(key, (bool, np.bool_)):
+        return True
+    if isinstance(key, list):
+        return bool(key) and all([isinstance(k, bool) for k in key])
+    dtype = getattr(key, "dtype", None)
+    return dtype is not None and dtype == "bool" and key.ndim > 0
+
+
+def run_of(part: slice, n: int, axis: int) -> tuple[int, int, int]:
+    """(start, step, count) of a slice of n elements."""
+    if part.start is None and part.stop is None and part.step is None:
+        return 0, 1, n
+    bounds = [
+        b if b is None or type(b) is int else as_bound(b)
+        for b in (part.start, part.stop, part.step)
+    ]
+    if bounds[2] == 0:
+        raise InvalidArgumentError(f"strides[{axis}] must be non-zero")
+    start, stop, step = slice(*bounds).indices(n)
+    count = len(range(start, stop, step))
+    return start if count else 0, step, count
