@@ -35,15 +35,18 @@ def layer_cases() -> Iterator[tuple[str, int]]:
 def run_layer(keras: Any, tf: Any, name: str, number: int) -> Arrays:
     """Outputs and gradients of a sample; of layers that care, in training too."""
     sample = registry("layer")[name].samples[number]
-    inputs = [tf.constant(a) for a in sample.arrays(number, np.float32)]
+    arrays = sample.arrays(number, np.float32)
+    inputs = [tf.constant(a) for a in arrays]
     layer = getattr(keras.layers, name)(**sample.attrs)
     x = inputs if len(inputs) > 1 else inputs[0]
     layer.build([tuple(t.shape) for t in inputs] if len(inputs) > 1 else tuple(x.shape))
     layer.set_weights([np.abs(draw(i, w.shape)) + 0.5 for i, w in enumerate(layer.get_weights())])
     found = {}
     for mode in (False, True) if name == "BatchNormalization" else (False,):
-        found |= {f"{key}/{mode}": v for key, v in once(tf, layer, x, inputs, mode).items()}
-    return found
+        floats = [t for t, a in zip(inputs, arrays) if a.dtype.kind == "f"]
+        found |= {f"{key}/{mode}": v for key, v in once(tf, layer, x, floats, mode).items()}
+    names = [f"{w.name} {tuple(w.shape)}" for w in layer.weights]
+    return found | {"weights": np.array(names, str)}
 
 
 def once(tf: Any, layer: Any, x: Any, inputs: list, training: bool) -> Arrays:
@@ -57,7 +60,11 @@ def once(tf: Any, layer: Any, x: Any, inputs: list, training: bool) -> Arrays:
     sources = inputs + [v.value for v in layer.trainable_weights]
     grads = tape.gradient(loss, sources)
     found = {"y": y.numpy(), "loss": loss.numpy()}
-    found |= {f"g{i}": g.numpy() for i, g in enumerate(grads) if g is not None}
+    for i, g in enumerate(grads):
+        if g is not None:
+            is_sparse = isinstance(g, tf.IndexedSlices)
+            found[f"g{i}"] = tf.convert_to_tensor(g).numpy()
+            found |= {f"rows{i}": g.indices.numpy()} if is_sparse else {}
     return found | {f"after{i}": w for i, w in enumerate(layer.get_weights())}
 
 
