@@ -86,25 +86,29 @@ def infer_patches(x, *, sizes, strides, dilations, paddings):
     return Spec((x.shape[0], *counts, *sizes, x.shape[3]), x.dtype)
 
 
-def scalars_of(attrs, across, width):
-    """The numbers that the kernels want to know: `across` windows stand beside each other, of
-    `width` columns each.
-    """
+def scalars_of(attrs, down, across):
+    """The numbers that the kernels want to know: there are down x across windows."""
     (s0, s1), (d0, d1) = attrs["strides"], attrs["dilations"]
     (top, _), (left, _) = attrs["paddings"]
     steps = {"s0": s0, "s1": s1, "d0": d0, "d1": d1, "top": top, "left": left}
-    return {"ow": across, "kw": width, **steps}
+    return {"oh": down, "ow": across, **steps}
 
 
-def as_rows(windows):
-    """The shape of windows (n, oh, ow, kh, kw, c) as the kernels see it: (n, oh ow, kh kw, c)."""
+def as_pieces(windows, x, attrs):
+    """How the kernels see windows (n, oh, ow, kh, kw, c) and x (n, h, w, c): (n, oh ow, pieces,
+    length) and (n, h, w c). A piece of a window stands in one run in x: a row of it, or with gaps
+    between its columns one element.
+    """
     n, oh, ow, kh, kw, c = windows.shape
-    return n, oh * ow, kh * kw, c
+    columns, length = (1, kw * c) if attrs["dilations"][1] == 1 else (kw, c)
+    scalars = {"kh": kh, "kw": columns, "channels": c, **scalars_of(attrs, oh, ow)}
+    batch, h, w, _ = x.shape
+    return (n, oh * ow, kh * columns, length), (batch, h, w * c), scalars
 
 
 def see_patches(outs, inputs, attrs):
-    (out,), (x,) = outs, inputs
-    return [as_rows(out)], [x.shape], scalars_of(attrs, out.shape[2], out.shape[4])
+    out, x, scalars = as_pieces(outs[0], inputs[0], attrs)
+    return [out], [x], scalars
 
 
 @op(
@@ -119,18 +123,23 @@ def patches(x, *, sizes, strides, dilations, paddings):
 
 
 @patches.kernel(views=see_patches)
-def _(out, x, ow, kw, s0, s1, d0, d1, top, left):
+def _(out, x, kh, kw, channels, oh, ow, s0, s1, d0, d1, top, left):
     for n in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            for k in range(out.shape[2]):
-                row = out[n, i, k]
-                h = i // ow * s0 + k // kw * d0 - top
-                w = i % ow * s1 + k % kw * d1 - left
-                if 0 <= h < x.shape[1] and 0 <= w < x.shape[2]:
-                    copy_into(row, x[n, h, w])
-                else:
-                    for c in range(row.size):
-                        row[c] = 0
+        for i in range(oh):
+            for j in range(ow):
+                for k in range(kh * kw):
+                    piece = out[n, i * ow + j, k]
+                    h = i * s0 + k // kw * d0 - top
+                    start = (j * s1 + k % kw * d1 - left) * channels
+                    first, end = max(-start, 0), min(x.shape[2] - start, piece.size)
+                    if h < 0 or h >= x.shape[1] or first >= end:
+                        first, end = 0, 0
+                    else:
+                        copy_into(piece[first:end], x[n, h, start + first : start + end])
+                    for c in range(first):
+                        piece[c] = 0
+                    for c in range(end, piece.size):
+                        piece[c] = 0
 
 
 @patches.vjp()
@@ -168,23 +177,26 @@ def patches_grad(g, *, whole, strides, dilations, paddings):
 
 
 def see_patches_grad(outs, inputs, attrs):
-    (whole,), (g,) = outs, inputs
-    return [whole.shape], [as_rows(g)], scalars_of(attrs, g.shape[2], g.shape[4])
+    g, whole, scalars = as_pieces(inputs[0], outs[0], attrs)
+    return [whole], [g], scalars
 
 
 @patches_grad.kernel(views=see_patches_grad)
-def _(out, g, ow, kw, s0, s1, d0, d1, top, left):
+def _(out, g, kh, kw, channels, oh, ow, s0, s1, d0, d1, top, left):
     for n in range(g.shape[0]):
-        for at in range(out.shape[1] * out.shape[2]):
-            row = out[n, at // out.shape[2], at % out.shape[2]]
+        for h in range(out.shape[1]):
+            row = out[n, h]
             for c in range(row.size):
                 row[c] = 0
-        for i in range(g.shape[1]):
-            for k in range(g.shape[2]):
-                h = i // ow * s0 + k // kw * d0 - top
-                w = i % ow * s1 + k % kw * d1 - left
-                if 0 <= h < out.shape[1] and 0 <= w < out.shape[2]:
-                    add_into(out[n, h, w], g[n, i, k])
+        for i in range(oh):
+            for j in range(ow):
+                for k in range(kh * kw):
+                    piece = g[n, i * ow + j, k]
+                    h = i * s0 + k // kw * d0 - top
+                    start = (j * s1 + k % kw * d1 - left) * channels
+                    first, end = max(-start, 0), min(out.shape[2] - start, piece.size)
+                    if 0 <= h < out.shape[1] and first < end:
+                        add_into(out[n, h, start + first : start + end], piece[first:end])
 
 
 @patches_grad.vjp()
@@ -210,39 +222,70 @@ def window_argmax(x, *, sizes, strides, dilations, paddings):
     (n, oh, ow, c); what is around x is never the maximum. A NaN counts as the largest.
     """
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    view = windows(x, lowest, sizes, strides, dilations, paddings)
-    n, oh, ow, kh, kw, c = view.shape
-    best = view.reshape(n, oh, ow, kh * kw, c).argmax(axis=3)
+    oh, ow = counts_of(x.shape, sizes, strides, dilations, paddings)
+    best = first_largest(
+        places_of(padded(x, paddings, lowest), (oh, ow), sizes, strides, dilations)
+    )
     (s0, s1), (d0, d1), ((top, _), (left, _)) = strides, dilations, paddings
-    h = best // kw * d0 + (np.arange(oh) * s0 - top).reshape(-1, 1, 1)
-    w = best % kw * d1 + (np.arange(ow) * s1 - left).reshape(-1, 1)
+    h, w = np.arange(oh).reshape(-1, 1, 1) * s0 - top, np.arange(ow).reshape(-1, 1) * s1 - left
+    if paddings == NO_PADDING:
+        a, b = np.divmod(np.arange(math.prod(sizes)), sizes[1])
+        return (a * d0 * x.shape[2] + b * d1).take(best) + (h * x.shape[2] + w)
+    a, b = np.divmod(best.astype(np.int64), sizes[1])
     # where all are as low as the padding, the first place inside
-    inside = [np.clip(at, 0, max(m - 1, 0)) for at, m in zip((h, w), x.shape[1:3])]
+    inside = [
+        np.clip(at, 0, max(m - 1, 0)) for at, m in zip((a * d0 + h, b * d1 + w), x.shape[1:3])
+    ]
     return inside[0] * x.shape[2] + inside[1]
+
+
+def places_of(x, counts, sizes, strides, dilations):
+    """For each place in a window, row by row, the view (n, oh, ow, c) of what stands there."""
+    (oh, ow), (s0, s1), (d0, d1) = counts, strides, dilations
+    return [
+        x[:, a * d0 : a * d0 + oh * s0 : s0, b * d1 : b * d1 + ow * s1 : s1][:, :oh, :ow]
+        for a in range(sizes[0])
+        for b in range(sizes[1])
+    ]
+
+
+def first_largest(arrays):
+    """The number of the first array that is largest, for each element; a NaN is the largest."""
+    best = arrays[0].copy()
+    for x in arrays[1:]:
+        np.maximum(best, x, out=best)
+    has_nan = best.dtype.kind == "f" and np.isnan(best).any()
+    number = np.zeros(best.shape, np.uint8 if len(arrays) < 256 else np.int64)
+    for x in arrays[-2::-1]:  # n = 0 where it is x, else 1 + n: counts what stands before
+        number += 1
+        number *= (x != best) & (x == x) if has_nan else x != best
+    return number
 
 
 def see_argmax(outs, inputs, attrs):
     (out,), (x,), (kh, kw) = outs, inputs, attrs["sizes"]
-    n, oh, ow, c = out.shape
-    return [(n, oh * ow, c)], [x.shape], {"size": kh * kw, **scalars_of(attrs, ow, kw)}
+    (n, oh, ow, c), (batch, height, width, _) = out.shape, x.shape
+    scalars = {"kh": kh, "kw": kw, "height": height, "width": width}
+    return [(n, oh * ow, c)], [(batch, height * width, c)], scalars | scalars_of(attrs, oh, ow)
 
 
 @window_argmax.kernel(views=see_argmax)
-def _(out, x, size, ow, kw, s0, s1, d0, d1, top, left):
+def _(out, x, kh, kw, height, width, oh, ow, s0, s1, d0, d1, top, left):
     for n in range(out.shape[0]):
         for i in range(out.shape[1]):
-            row = out[n, i]
+            row, down, across = out[n, i], i // ow * s0 - top, i % ow * s1 - left
             for c in range(row.size):
                 row[c] = -1
-            for k in range(size * row.size):
-                h = i // ow * s0 + k // row.size // kw * d0 - top
-                w = i % ow * s1 + k // row.size % kw * d1 - left
-                if 0 <= h < x.shape[1] and 0 <= w < x.shape[2]:
-                    c = k % row.size
-                    at, value = max(row[c], 0), x[n, h, w, c]
-                    best = x[n, at // x.shape[2], at % x.shape[2], c]
-                    if row[c] < 0 or (best == best and not value <= best):  # a NaN is the largest
-                        row[c] = h * x.shape[2] + w
+            for a in range(kh):
+                for b in range(kw):
+                    h, w = down + a * d0, across + b * d1
+                    if 0 <= h < height and 0 <= w < width:
+                        here = h * width + w
+                        for c in range(row.size):
+                            at = row[c]
+                            value, best = x[n, here, c], x[n, max(at, 0), c]
+                            is_more = best == best and not value <= best  # a NaN is the largest
+                            row[c] = here if at < 0 or is_more else at
 
 
 @elementwise(lambda y: y, Sample(((3, 4),)))
