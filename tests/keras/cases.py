@@ -231,3 +231,42 @@ def config_of(keras: Any, kind: str, name: str, number: int) -> Any:
     keras.utils.clear_session()
     made = getattr(home, name)(**options_of(kind, name, number))
     return keras.saving.serialize_keras_object(made)
+
+
+# What layers over windows refuse: (class, arguments, shape of an input or None).
+REFUSED: list[tuple[str, dict, tuple | None]] = [
+    ("Conv2D", {"filters": 4, "kernel_size": 3}, (1, 2, 2, 1)),
+    ("Conv2D", {"filters": 4, "kernel_size": 3, "groups": 2}, (1, 4, 4, 3)),
+    ("Conv2D", {"filters": 3, "kernel_size": 3, "groups": 2}, None),
+    ("Conv2D", {"filters": 3, "kernel_size": 3, "groups": 0}, None),
+    ("Conv2D", {"filters": -4, "kernel_size": 3}, None),
+    ("Conv2D", {"filters": 4, "kernel_size": (3, 3, 3)}, None),
+    ("Conv2D", {"filters": 4, "kernel_size": 0}, None),
+    ("Conv2D", {"filters": 4, "kernel_size": 3, "strides": 2, "dilation_rate": 2}, None),
+    ("Conv2D", {"filters": 4, "kernel_size": 3, "data_format": "NHWC"}, None),
+    ("Conv1D", {"filters": 4, "kernel_size": 3, "dilation_rate": 2}, (1, 4, 1)),
+    ("DepthwiseConv2D", {"kernel_size": 3, "depth_multiplier": 0}, None),
+    ("DepthwiseConv2D", {"kernel_size": 3}, (1, 2, 5, 2)),
+    (
+        "Conv2DTranspose",
+        {"filters": 4, "kernel_size": 3, "strides": 2, "output_padding": 2},
+        None,
+    ),
+    ("MaxPooling2D", {"pool_size": -1}, None),
+    ("MaxPooling2D", {"pool_size": (2, 2, 2)}, None),
+    ("ZeroPadding2D", {"padding": (1, 2, 3)}, None),
+    ("Cropping2D", {"cropping": -1}, None),
+    ("Embedding", {"input_dim": 0, "output_dim": 2}, None),
+    ("Embedding", {"input_dim": 3, "output_dim": 2.5}, None),
+]
+
+
+def refusal(keras: Any, number: int) -> list[str]:
+    """The class and the text of the error that a case of REFUSED raises."""
+    name, options, shape = REFUSED[number]
+    try:
+        layer = getattr(keras.layers, name)(**options)
+        layer(np.zeros(shape or (), np.float32))
+    except Exception as error:
+        return [type(error).__name__, str(error)]
+    raise AssertionError(f"{name}({options}) takes an input of shape {shape}")

@@ -86,12 +86,12 @@ def infer_patches(x, *, sizes, strides, dilations, paddings):
     return Spec((x.shape[0], *counts, *sizes, x.shape[3]), x.dtype)
 
 
-def scalars_of(attrs, down, across):
-    """The numbers that the kernels want to know: there are down x across windows."""
+def scalars_of(attrs, across):
+    """The numbers that the kernels want to know: `across` windows stand beside each other."""
     (s0, s1), (d0, d1) = attrs["strides"], attrs["dilations"]
     (top, _), (left, _) = attrs["paddings"]
     steps = {"s0": s0, "s1": s1, "d0": d0, "d1": d1, "top": top, "left": left}
-    return {"oh": down, "ow": across, **steps}
+    return {"ow": across, **steps}
 
 
 def as_pieces(windows, x, attrs):
@@ -101,7 +101,7 @@ def as_pieces(windows, x, attrs):
     """
     n, oh, ow, kh, kw, c = windows.shape
     columns, length = (1, kw * c) if attrs["dilations"][1] == 1 else (kw, c)
-    scalars = {"kh": kh, "kw": columns, "channels": c, **scalars_of(attrs, oh, ow)}
+    scalars = {"kh": kh, "kw": columns, "channels": c, **scalars_of(attrs, ow)}
     batch, h, w, _ = x.shape
     return (n, oh * ow, kh * columns, length), (batch, h, w * c), scalars
 
@@ -123,23 +123,20 @@ def patches(x, *, sizes, strides, dilations, paddings):
 
 
 @patches.kernel(views=see_patches)
-def _(out, x, kh, kw, channels, oh, ow, s0, s1, d0, d1, top, left):
+def _(out, x, kh, kw, channels, ow, s0, s1, d0, d1, top, left):
     for n in range(out.shape[0]):
-        for i in range(oh):
-            for j in range(ow):
-                for k in range(kh * kw):
-                    piece = out[n, i * ow + j, k]
-                    h = i * s0 + k // kw * d0 - top
-                    start = (j * s1 + k % kw * d1 - left) * channels
-                    first, end = max(-start, 0), min(x.shape[2] - start, piece.size)
-                    if h < 0 or h >= x.shape[1] or first >= end:
-                        first, end = 0, 0
-                    else:
-                        copy_into(piece[first:end], x[n, h, start + first : start + end])
-                    for c in range(first):
+        for i in range(out.shape[1]):
+            for k in range(kh * kw):
+                piece = out[n, i, k]
+                h = i // ow * s0 + k // kw * d0 - top
+                start = (i % ow * s1 + k % kw * d1 - left) * channels
+                first = max(-start, 0)
+                end = min(x.shape[2] - start, piece.size) * (0 <= h < x.shape[1])
+                if end - first < piece.size:
+                    for c in range(piece.size):
                         piece[c] = 0
-                    for c in range(end, piece.size):
-                        piece[c] = 0
+                if first < end:
+                    copy_into(piece[first:end], x[n, h, start + first : start + end])
 
 
 @patches.vjp()
@@ -182,21 +179,21 @@ def see_patches_grad(outs, inputs, attrs):
 
 
 @patches_grad.kernel(views=see_patches_grad)
-def _(out, g, kh, kw, channels, oh, ow, s0, s1, d0, d1, top, left):
+def _(out, g, kh, kw, channels, ow, s0, s1, d0, d1, top, left):
     for n in range(g.shape[0]):
         for h in range(out.shape[1]):
             row = out[n, h]
             for c in range(row.size):
                 row[c] = 0
-        for i in range(oh):
-            for j in range(ow):
-                for k in range(kh * kw):
-                    piece = g[n, i * ow + j, k]
-                    h = i * s0 + k // kw * d0 - top
-                    start = (j * s1 + k % kw * d1 - left) * channels
-                    first, end = max(-start, 0), min(out.shape[2] - start, piece.size)
-                    if 0 <= h < out.shape[1] and first < end:
-                        add_into(out[n, h, start + first : start + end], piece[first:end])
+        for i in range(g.shape[1]):
+            for k in range(kh * kw):
+                piece = g[n, i, k]
+                h = i // ow * s0 + k // kw * d0 - top
+                start = (i % ow * s1 + k % kw * d1 - left) * channels
+                first = max(-start, 0)
+                end = min(out.shape[2] - start, piece.size) * (0 <= h < out.shape[1])
+                if first < end:
+                    add_into(out[n, h, start + first : start + end], piece[first:end])
 
 
 @patches_grad.vjp()
@@ -266,26 +263,26 @@ def see_argmax(outs, inputs, attrs):
     (out,), (x,), (kh, kw) = outs, inputs, attrs["sizes"]
     (n, oh, ow, c), (batch, height, width, _) = out.shape, x.shape
     scalars = {"kh": kh, "kw": kw, "height": height, "width": width}
-    return [(n, oh * ow, c)], [(batch, height * width, c)], scalars | scalars_of(attrs, oh, ow)
+    return [(n, oh * ow, c)], [(batch, height * width, c)], scalars | scalars_of(attrs, ow)
 
 
 @window_argmax.kernel(views=see_argmax)
-def _(out, x, kh, kw, height, width, oh, ow, s0, s1, d0, d1, top, left):
+def _(out, x, kh, kw, height, width, ow, s0, s1, d0, d1, top, left):
     for n in range(out.shape[0]):
         for i in range(out.shape[1]):
-            row, down, across = out[n, i], i // ow * s0 - top, i % ow * s1 - left
+            row = out[n, i]
             for c in range(row.size):
                 row[c] = -1
-            for a in range(kh):
-                for b in range(kw):
-                    h, w = down + a * d0, across + b * d1
-                    if 0 <= h < height and 0 <= w < width:
-                        here = h * width + w
-                        for c in range(row.size):
-                            at = row[c]
-                            value, best = x[n, here, c], x[n, max(at, 0), c]
-                            is_more = best == best and not value <= best  # a NaN is the largest
-                            row[c] = here if at < 0 or is_more else at
+            for k in range(kh * kw):
+                h = i // ow * s0 + k // kw * d0 - top
+                w = i % ow * s1 + k % kw * d1 - left
+                if (0 <= h < height) & (0 <= w < width):
+                    here = h * width + w
+                    for c in range(row.size):
+                        at = row[c]
+                        value, best = x[n, here, c], x[n, max(at, 0), c]
+                        is_more = (best == best) & (not value <= best)  # a NaN is the largest
+                        row[c] = here if (at < 0) | is_more else at
 
 
 @elementwise(lambda y: y, Sample(((3, 4),)))

@@ -13,6 +13,15 @@ from framework.keras import configurable
 from framework.keras.layers.layer import Layer
 
 
+def check_count(name: str, n: Any) -> None:
+    """ValueError, in Keras' words, unless n is a positive integer."""
+    if not isinstance(n, int) or isinstance(n, bool) or n <= 0:
+        raise ValueError(
+            f"`{name}` must be a positive integer. Received: {name}={n} (of type "
+            f"{type(n).__name__})."
+        )
+
+
 class Embedding(Layer):
     """y[...] = embeddings[x[...]];  x integers (...), embeddings (input_dim, output_dim),
     y (..., output_dim).
@@ -49,12 +58,8 @@ class Embedding(Layer):
         if kwargs.pop("input_length", None) is not None:
             warnings.warn("Argument `input_length` is deprecated. Just remove it.", stacklevel=2)
         super().__init__(**kwargs)
-        for name, n in (("input_dim", input_dim), ("output_dim", output_dim)):
-            if not isinstance(n, int) or isinstance(n, bool) or n <= 0:
-                raise ValueError(
-                    f"`{name}` must be a positive integer. Received: {name}={n} (of type "
-                    f"{type(n).__name__})."
-                )
+        check_count("input_dim", input_dim)
+        check_count("output_dim", output_dim)
         if mask_zero:
             raise NotImplementedError("Embedding: mask_zero=True: layers pass no masks on here")
         if not (lora_rank is lora_alpha is quantization_config is None):
