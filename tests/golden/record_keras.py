@@ -17,7 +17,7 @@ import keras  # type: ignore[import-not-found]
 import numpy as np
 import tensorflow as tf  # type: ignore[import-not-found]
 
-from tests.keras.cases import RUNS, config_of
+from tests.keras.cases import REFUSED, RUNS, config_of, refusal
 
 
 def main() -> None:
@@ -29,6 +29,7 @@ def main() -> None:
             keras.utils.clear_session()
             for key, value in run(keras, tf, name, number).items():
                 arrays[f"{kind}/{name}/{number}/{key}"] = np.asarray(value)
+    configs |= {f"refused/{i}": refusal(keras, i) for i in range(len(REFUSED))}
     np.savez_compressed(Path(__file__).with_name("keras.npz"), **arrays)
     text = json.dumps(configs, indent=0, separators=(",", ":"))
     Path(__file__).with_name("keras.json").write_text(text + "\n", encoding="utf-8")

@@ -35,15 +35,18 @@ def layer_cases() -> Iterator[tuple[str, int]]:
 def run_layer(keras: Any, tf: Any, name: str, number: int) -> Arrays:
     """Outputs and gradients of a sample; of layers that care, in training too."""
     sample = registry("layer")[name].samples[number]
-    inputs = [tf.constant(a) for a in sample.arrays(number, np.float32)]
+    arrays = sample.arrays(number, np.float32)
+    inputs = [tf.constant(a) for a in arrays]
     layer = getattr(keras.layers, name)(**sample.attrs)
     x = inputs if len(inputs) > 1 else inputs[0]
     layer.build([tuple(t.shape) for t in inputs] if len(inputs) > 1 else tuple(x.shape))
     layer.set_weights([np.abs(draw(i, w.shape)) + 0.5 for i, w in enumerate(layer.get_weights())])
     found = {}
     for mode in (False, True) if name == "BatchNormalization" else (False,):
-        found |= {f"{key}/{mode}": v for key, v in once(tf, layer, x, inputs, mode).items()}
-    return found
+        floats = [t for t, a in zip(inputs, arrays) if a.dtype.kind == "f"]
+        found |= {f"{key}/{mode}": v for key, v in once(tf, layer, x, floats, mode).items()}
+    names = [f"{w.name} {tuple(w.shape)}" for w in layer.weights]
+    return found | {"weights": np.array(names, str)}
 
 
 def once(tf: Any, layer: Any, x: Any, inputs: list, training: bool) -> Arrays:
@@ -57,7 +60,11 @@ def once(tf: Any, layer: Any, x: Any, inputs: list, training: bool) -> Arrays:
     sources = inputs + [v.value for v in layer.trainable_weights]
     grads = tape.gradient(loss, sources)
     found = {"y": y.numpy(), "loss": loss.numpy()}
-    found |= {f"g{i}": g.numpy() for i, g in enumerate(grads) if g is not None}
+    for i, g in enumerate(grads):
+        if g is not None:
+            is_sparse = isinstance(g, tf.IndexedSlices)
+            found[f"g{i}"] = tf.convert_to_tensor(g).numpy()
+            found |= {f"rows{i}": g.indices.numpy()} if is_sparse else {}
     return found | {f"after{i}": w for i, w in enumerate(layer.get_weights())}
 
 
@@ -224,3 +231,42 @@ def config_of(keras: Any, kind: str, name: str, number: int) -> Any:
     keras.utils.clear_session()
     made = getattr(home, name)(**options_of(kind, name, number))
     return keras.saving.serialize_keras_object(made)
+
+
+# What layers over windows refuse: (class, arguments, shape of an input or None).
+REFUSED: list[tuple[str, dict, tuple | None]] = [
+    ("Conv2D", {"filters": 4, "kernel_size": 3}, (1, 2, 2, 1)),
+    ("Conv2D", {"filters": 4, "kernel_size": 3, "groups": 2}, (1, 4, 4, 3)),
+    ("Conv2D", {"filters": 3, "kernel_size": 3, "groups": 2}, None),
+    ("Conv2D", {"filters": 3, "kernel_size": 3, "groups": 0}, None),
+    ("Conv2D", {"filters": -4, "kernel_size": 3}, None),
+    ("Conv2D", {"filters": 4, "kernel_size": (3, 3, 3)}, None),
+    ("Conv2D", {"filters": 4, "kernel_size": 0}, None),
+    ("Conv2D", {"filters": 4, "kernel_size": 3, "strides": 2, "dilation_rate": 2}, None),
+    ("Conv2D", {"filters": 4, "kernel_size": 3, "data_format": "NHWC"}, None),
+    ("Conv1D", {"filters": 4, "kernel_size": 3, "dilation_rate": 2}, (1, 4, 1)),
+    ("DepthwiseConv2D", {"kernel_size": 3, "depth_multiplier": 0}, None),
+    ("DepthwiseConv2D", {"kernel_size": 3}, (1, 2, 5, 2)),
+    (
+        "Conv2DTranspose",
+        {"filters": 4, "kernel_size": 3, "strides": 2, "output_padding": 2},
+        None,
+    ),
+    ("MaxPooling2D", {"pool_size": -1}, None),
+    ("MaxPooling2D", {"pool_size": (2, 2, 2)}, None),
+    ("ZeroPadding2D", {"padding": (1, 2, 3)}, None),
+    ("Cropping2D", {"cropping": -1}, None),
+    ("Embedding", {"input_dim": 0, "output_dim": 2}, None),
+    ("Embedding", {"input_dim": 3, "output_dim": 2.5}, None),
+]
+
+
+def refusal(keras: Any, number: int) -> list[str]:
+    """The class and the text of the error that a case of REFUSED raises."""
+    name, options, shape = REFUSED[number]
+    try:
+        layer = getattr(keras.layers, name)(**options)
+        layer(np.zeros(shape or (), np.float32))
+    except Exception as error:
+        return [type(error).__name__, str(error)]
+    raise AssertionError(f"{name}({options}) takes an input of shape {shape}")

@@ -21,9 +21,11 @@ def fitted(ranks, folder, *options):
     return json.loads(str(values.pop("logs"))), values
 
 
-@pytest.mark.parametrize(
-    "options", [[], ["weights"], ["dropout"], ["batchnorm"], ["eager"]], ids=str
-)
+OPTIONS = [[], ["weights"], ["dropout"], ["batchnorm"], ["eager"], ["images"], ["embedding"]]
+OPTIONS += [["embedding", "sgd"], ["embedding", "sgd", "eager"]]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_ranks_change_nothing(options, tmp_path):
     logs, values = fitted(1, tmp_path, *options)
     for ranks in (2, 3):

@@ -14,6 +14,7 @@ from framework.engine.ops import (
     convolution,
     create,
     decomposition,
+    depthwise_convolution,
     elementwise,
     functions,
     gamma,
@@ -65,7 +66,6 @@ from framework.engine.ops.convolution import (  # noqa: E402
     depth_to_space,
     max_pool,
     mean_pool,
-    same_paddings,
     space_to_depth,
 )
 from framework.engine.ops.decomposition import least_squares, logdet  # noqa: E402
@@ -90,6 +90,7 @@ from framework.engine.ops.scatter import (  # noqa: E402
 from framework.engine.ops.segment import segment_mean, segment_sqrt_n  # noqa: E402
 from framework.engine.ops.solve import cholesky_solve  # noqa: E402
 from framework.engine.ops.sorting import roll, sort, top_k, unique, value_of  # noqa: E402
+from framework.engine.ops.windows import same_paddings  # noqa: E402
 from framework.engine.tensor import as_tensor  # noqa: E402
 
 operators.bind(OPS)

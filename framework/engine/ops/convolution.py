@@ -4,8 +4,7 @@ Every window of a tensor as a row of its own turns a convolution into one matrix
 
     out[n, i, j, o] = sum_{a, b, c} x[n, i s + a d - top, j s + b d - left, c] filters[a, b, c, o]
 
-A place of windows is given by sizes (of the window), strides and dilations, each (down, across),
-and paddings ((top, bottom), (left, right)).
+What says where the windows are (sizes, strides ...) stands in windows.py.
 """
 
 from __future__ import annotations
@@ -17,68 +16,23 @@ import numpy as np
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, elementwise, op
 from framework.engine.ops.broadcast import reshape, sum_, zeros_like
+from framework.engine.ops.depthwise_convolution import depthwise
 from framework.engine.ops.elementwise import divide
 from framework.engine.ops.index import take_along_axis
 from framework.engine.ops.linalg import matmul
 from framework.engine.ops.shape import transpose
+from framework.engine.ops.windows import (
+    NO_PADDING,
+    PADDED,
+    PLAIN,
+    SPARSE,
+    counts_of,
+    padded,
+    places_of,
+    scalars_of,
+    windows,
+)
 from framework.engine.tensor import Spec, Tensor
-
-NO_PADDING = ((0, 0), (0, 0))
-PLAIN = {"sizes": (2, 3), "strides": (1, 1), "dilations": (1, 1), "paddings": NO_PADDING}
-PADDED = {"sizes": (2, 3), "strides": (2, 1), "dilations": (1, 2), "paddings": ((1, 0), (2, 2))}
-SPARSE = {"sizes": (1, 2), "strides": (2, 3), "dilations": (1, 1), "paddings": ((0, 0), (1, 0))}
-
-
-def count_along(n: int, size: int, stride: int, dilation: int, padding: tuple) -> int:
-    """The number of windows along an axis of length n: the places where a whole one fits."""
-    reach = (size - 1) * dilation + 1
-    room = n + sum(padding) - reach + stride
-    if room <= -stride:
-        raise InvalidArgumentError(
-            f"convolution: a window that spans {reach} does not fit into a length of "
-            f"{n + sum(padding)}, with stride {stride}"
-        )
-    return max(room // stride, 0)
-
-
-def counts_of(shape, sizes, strides, dilations, paddings) -> tuple[int, ...]:
-    """The numbers of windows (down, across) in a tensor of shape (n, h, w, c)."""
-    if len(shape) != 4:
-        raise InvalidArgumentError(f"convolution: wanted 4 axes (n, h, w, c), got {tuple(shape)}")
-    places = zip(shape[1:3], sizes, strides, dilations, paddings, strict=True)
-    return tuple([count_along(*place) for place in places])
-
-
-def same_paddings(shape, sizes, strides, dilations) -> tuple:
-    """The paddings that give ceil(n / stride) windows; the odd element is put behind."""
-    found = []
-    for n, size, stride, dilation in zip(shape[1:3], sizes, strides, dilations, strict=True):
-        reach = (size - 1) * dilation + 1
-        missing = max((-(-n // stride) - 1) * stride + reach - n, 0)
-        found.append((missing // 2, missing - missing // 2))
-    return tuple(found)
-
-
-def padded(x, paddings, value):
-    """x with `value` around its two middle axes."""
-    if paddings == NO_PADDING:
-        return x
-    (top, bottom), (left, right) = paddings
-    n, h, w, c = x.shape
-    out = np.full((n, top + h + bottom, left + w + right, c), value, x.dtype)
-    out[:, top : top + h, left : left + w] = x
-    return out
-
-
-def windows(x, value, sizes, strides, dilations, paddings):
-    """The view (n, oh, ow, kh, kw, c) of the windows of x, with `value` around it."""
-    oh, ow = counts_of(x.shape, sizes, strides, dilations, paddings)
-    x = padded(x, paddings, value)
-    batch, down, across, channel = x.strides
-    steps = (down * strides[0], across * strides[1], down * dilations[0], across * dilations[1])
-    return np.lib.stride_tricks.as_strided(
-        x, (x.shape[0], oh, ow, *sizes, x.shape[3]), (batch, *steps, channel), writeable=False
-    )
 
 
 def infer_patches(x, *, sizes, strides, dilations, paddings):
@@ -86,25 +40,21 @@ def infer_patches(x, *, sizes, strides, dilations, paddings):
     return Spec((x.shape[0], *counts, *sizes, x.shape[3]), x.dtype)
 
 
-def scalars_of(attrs, across, width):
-    """The numbers that the kernels want to know: `across` windows stand beside each other, of
-    `width` columns each.
+def as_pieces(windows, x, attrs):
+    """How the kernels see windows (n, oh, ow, kh, kw, c) and x (n, h, w, c): (n, oh ow, pieces,
+    length) and (n, h, w c). A piece of a window stands in one run in x: a row of it, or with gaps
+    between its columns one element.
     """
-    (s0, s1), (d0, d1) = attrs["strides"], attrs["dilations"]
-    (top, _), (left, _) = attrs["paddings"]
-    steps = {"s0": s0, "s1": s1, "d0": d0, "d1": d1, "top": top, "left": left}
-    return {"ow": across, "kw": width, **steps}
-
-
-def as_rows(windows):
-    """The shape of windows (n, oh, ow, kh, kw, c) as the kernels see it: (n, oh ow, kh kw, c)."""
     n, oh, ow, kh, kw, c = windows.shape
-    return n, oh * ow, kh * kw, c
+    columns, length = (1, kw * c) if attrs["dilations"][1] == 1 else (kw, c)
+    scalars = {"kh": kh, "kw": columns, "channels": c, **scalars_of(attrs, ow)}
+    batch, h, w, _ = x.shape
+    return (n, oh * ow, kh * columns, length), (batch, h, w * c), scalars
 
 
 def see_patches(outs, inputs, attrs):
-    (out,), (x,) = outs, inputs
-    return [as_rows(out)], [x.shape], scalars_of(attrs, out.shape[2], out.shape[4])
+    out, x, scalars = as_pieces(outs[0], inputs[0], attrs)
+    return [out], [x], scalars
 
 
 @op(
@@ -119,18 +69,20 @@ def patches(x, *, sizes, strides, dilations, paddings):
 
 
 @patches.kernel(views=see_patches)
-def _(out, x, ow, kw, s0, s1, d0, d1, top, left):
+def _(out, x, kh, kw, channels, ow, s0, s1, d0, d1, top, left):
     for n in range(out.shape[0]):
         for i in range(out.shape[1]):
-            for k in range(out.shape[2]):
-                row = out[n, i, k]
+            for k in range(kh * kw):
+                piece = out[n, i, k]
                 h = i // ow * s0 + k // kw * d0 - top
-                w = i % ow * s1 + k % kw * d1 - left
-                if 0 <= h < x.shape[1] and 0 <= w < x.shape[2]:
-                    copy_into(row, x[n, h, w])
-                else:
-                    for c in range(row.size):
-                        row[c] = 0
+                start = (i % ow * s1 + k % kw * d1 - left) * channels
+                first = max(-start, 0)
+                end = min(x.shape[2] - start, piece.size) * (0 <= h < x.shape[1])
+                if end - first < piece.size:
+                    for c in range(piece.size):
+                        piece[c] = 0
+                if first < end:
+                    copy_into(piece[first:end], x[n, h, start + first : start + end])
 
 
 @patches.vjp()
@@ -168,23 +120,26 @@ def patches_grad(g, *, whole, strides, dilations, paddings):
 
 
 def see_patches_grad(outs, inputs, attrs):
-    (whole,), (g,) = outs, inputs
-    return [whole.shape], [as_rows(g)], scalars_of(attrs, g.shape[2], g.shape[4])
+    g, whole, scalars = as_pieces(inputs[0], outs[0], attrs)
+    return [whole], [g], scalars
 
 
 @patches_grad.kernel(views=see_patches_grad)
-def _(out, g, ow, kw, s0, s1, d0, d1, top, left):
+def _(out, g, kh, kw, channels, ow, s0, s1, d0, d1, top, left):
     for n in range(g.shape[0]):
-        for at in range(out.shape[1] * out.shape[2]):
-            row = out[n, at // out.shape[2], at % out.shape[2]]
+        for h in range(out.shape[1]):
+            row = out[n, h]
             for c in range(row.size):
                 row[c] = 0
         for i in range(g.shape[1]):
-            for k in range(g.shape[2]):
+            for k in range(kh * kw):
+                piece = g[n, i, k]
                 h = i // ow * s0 + k // kw * d0 - top
-                w = i % ow * s1 + k % kw * d1 - left
-                if 0 <= h < out.shape[1] and 0 <= w < out.shape[2]:
-                    add_into(out[n, h, w], g[n, i, k])
+                start = (i % ow * s1 + k % kw * d1 - left) * channels
+                first = max(-start, 0)
+                end = min(out.shape[2] - start, piece.size) * (0 <= h < out.shape[1])
+                if first < end:
+                    add_into(out[n, h, start + first : start + end], piece[first:end])
 
 
 @patches_grad.vjp()
@@ -210,39 +165,60 @@ def window_argmax(x, *, sizes, strides, dilations, paddings):
     (n, oh, ow, c); what is around x is never the maximum. A NaN counts as the largest.
     """
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    view = windows(x, lowest, sizes, strides, dilations, paddings)
-    n, oh, ow, kh, kw, c = view.shape
-    best = view.reshape(n, oh, ow, kh * kw, c).argmax(axis=3)
+    oh, ow = counts_of(x.shape, sizes, strides, dilations, paddings)
+    best = first_largest(
+        places_of(padded(x, paddings, lowest), (oh, ow), sizes, strides, dilations)
+    )
     (s0, s1), (d0, d1), ((top, _), (left, _)) = strides, dilations, paddings
-    h = best // kw * d0 + (np.arange(oh) * s0 - top).reshape(-1, 1, 1)
-    w = best % kw * d1 + (np.arange(ow) * s1 - left).reshape(-1, 1)
+    h, w = np.arange(oh).reshape(-1, 1, 1) * s0 - top, np.arange(ow).reshape(-1, 1) * s1 - left
+    if paddings == NO_PADDING:
+        a, b = np.divmod(np.arange(math.prod(sizes)), sizes[1])
+        return (a * d0 * x.shape[2] + b * d1).take(best) + (h * x.shape[2] + w)
+    a, b = np.divmod(best.astype(np.int64), sizes[1])
     # where all are as low as the padding, the first place inside
-    inside = [np.clip(at, 0, max(m - 1, 0)) for at, m in zip((h, w), x.shape[1:3])]
+    inside = [
+        np.clip(at, 0, max(m - 1, 0)) for at, m in zip((a * d0 + h, b * d1 + w), x.shape[1:3])
+    ]
     return inside[0] * x.shape[2] + inside[1]
+
+
+def first_largest(arrays):
+    """The number of the first array that is largest, for each element; a NaN is the largest."""
+    best = arrays[0].copy()
+    for x in arrays[1:]:
+        np.maximum(best, x, out=best)
+    has_nan = best.dtype.kind == "f" and np.isnan(best).any()
+    number = np.zeros(best.shape, np.uint8 if len(arrays) < 256 else np.int64)
+    for x in arrays[-2::-1]:  # n = 0 where it is x, else 1 + n: counts what stands before
+        number += 1
+        number *= (x != best) & (x == x) if has_nan else x != best
+    return number
 
 
 def see_argmax(outs, inputs, attrs):
     (out,), (x,), (kh, kw) = outs, inputs, attrs["sizes"]
-    n, oh, ow, c = out.shape
-    return [(n, oh * ow, c)], [x.shape], {"size": kh * kw, **scalars_of(attrs, ow, kw)}
+    (n, oh, ow, c), (batch, height, width, _) = out.shape, x.shape
+    scalars = {"kh": kh, "kw": kw, "height": height, "width": width}
+    return [(n, oh * ow, c)], [(batch, height * width, c)], scalars | scalars_of(attrs, ow)
 
 
 @window_argmax.kernel(views=see_argmax)
-def _(out, x, size, ow, kw, s0, s1, d0, d1, top, left):
+def _(out, x, kh, kw, height, width, ow, s0, s1, d0, d1, top, left):
     for n in range(out.shape[0]):
         for i in range(out.shape[1]):
             row = out[n, i]
             for c in range(row.size):
                 row[c] = -1
-            for k in range(size * row.size):
-                h = i // ow * s0 + k // row.size // kw * d0 - top
-                w = i % ow * s1 + k // row.size % kw * d1 - left
-                if 0 <= h < x.shape[1] and 0 <= w < x.shape[2]:
-                    c = k % row.size
-                    at, value = max(row[c], 0), x[n, h, w, c]
-                    best = x[n, at // x.shape[2], at % x.shape[2], c]
-                    if row[c] < 0 or (best == best and not value <= best):  # a NaN is the largest
-                        row[c] = h * x.shape[2] + w
+            for k in range(kh * kw):
+                h = i // ow * s0 + k // kw * d0 - top
+                w = i % ow * s1 + k % kw * d1 - left
+                if (0 <= h < height) & (0 <= w < width):
+                    here = h * width + w
+                    for c in range(row.size):
+                        at = row[c]
+                        value, best = x[n, here, c], x[n, max(at, 0), c]
+                        is_more = (best == best) & (not value <= best)  # a NaN is the largest
+                        row[c] = here if (at < 0) | is_more else at
 
 
 @elementwise(lambda y: y, Sample(((3, 4),)))
@@ -314,6 +290,9 @@ def convolve(
     kh, kw, depth, out = filters.array.shape
     is_plain = (kh, kw, *strides) == (1, 1, 1, 1) and paddings == NO_PADDING
     place = {"strides": strides, "dilations": dilations, "paddings": paddings}
+    if depth == 1 and x.array.shape[3] > 1:
+        each = reshape(filters, shape=(kh, kw, x.array.shape[3], out // x.array.shape[3]))
+        return depthwise(x, each, **place)
     counts = counts_of(x.array.shape, (kh, kw), **place)
     rows = x if is_plain else patches(x, sizes=(kh, kw), **place)
     count, groups = math.prod((x.array.shape[0], *counts)), x.array.shape[3] // depth

@@ -2,8 +2,23 @@
 
 from framework.keras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from framework.keras.layers.batch_normalization import BatchNormalization
+from framework.keras.layers.convolution import Conv1D, Conv2D
+from framework.keras.layers.convolution_transpose import Conv1DTranspose, Conv2DTranspose
 from framework.keras.layers.dense import Dense
+from framework.keras.layers.depthwise_convolution import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
 from framework.keras.layers.dropout import Dropout
+from framework.keras.layers.embedding import Embedding
+from framework.keras.layers.global_pooling import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+)
 from framework.keras.layers.identity import ActivityRegularization, Identity
 from framework.keras.layers.input_layer import Input, InputLayer
 from framework.keras.layers.input_spec import InputSpec
@@ -19,5 +34,27 @@ from framework.keras.layers.merge import (
     Subtract,
 )
 from framework.keras.layers.operation import Operation
+from framework.keras.layers.pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
 from framework.keras.layers.rescaling import Rescaling
 from framework.keras.layers.reshape import Flatten, Permute, RepeatVector, Reshape
+from framework.keras.layers.resize import (
+    Cropping1D,
+    Cropping2D,
+    UpSampling1D,
+    UpSampling2D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+)
+
+AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
+Convolution1D, Convolution1DTranspose = Conv1D, Conv1DTranspose
+Convolution2D, Convolution2DTranspose = Conv2D, Conv2DTranspose
+GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D
+GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D
+MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D

@@ -77,10 +77,12 @@ class Tracking:
             if kind in RULES and name != "activity_regularizer":
                 setattr(self, name, configurable.get(kind, value))
 
-    def ruled_weight(self, name: str, shape: tuple, trainable: bool = True) -> Variable:
-        """A new Variable by the rules that take_rules kept for `name`."""
-        rules: dict[str, Any] = {kind: getattr(self, f"{name}_{kind}", None) for kind in RULES}
-        return self.add_weight(shape, trainable=trainable, name=name, **rules)
+    def ruled_weight(
+        self, name: str, shape: tuple, trainable: bool = True, rules: str | None = None
+    ) -> Variable:
+        """A new Variable by the rules that take_rules kept for `rules`, or else for its name."""
+        kept: dict[str, Any] = {k: getattr(self, f"{rules or name}_{k}", None) for k in RULES}
+        return self.add_weight(shape, trainable=trainable, name=name, **kept)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, PARTS):

@@ -20,9 +20,20 @@ if "dropout" in options:
     layers.insert(1, keras.layers.Dropout(0.3))
 if "batchnorm" in options:
     layers.insert(1, keras.layers.BatchNormalization())
-model = keras.Sequential([keras.Input((12,)), *layers])
+if "images" in options:
+    images = [keras.layers.Reshape((3, 4, 1)), keras.layers.Conv2D(4, 2, activation="relu")]
+    layers[:0] = [
+        *images,
+        keras.layers.MaxPooling2D((1, 2), padding="same"),
+        keras.layers.Flatten(),
+    ]
+if "embedding" in options:
+    x = (x > 0).astype("int32") + 2 * np.arange(12, dtype="int32")
+    layers[:0] = [keras.layers.Embedding(30, 4), keras.layers.Flatten()]
+optimizer = keras.optimizers.SGD(0.1) if "sgd" in options else keras.optimizers.Adam(0.01)
+model = keras.Sequential([keras.Input((12,), dtype=x.dtype.name), *layers])
 model.compile(
-    keras.optimizers.Adam(0.01),
+    optimizer,
     loss="sparse_categorical_crossentropy",
     metrics=["accuracy"],
     run_eagerly="eager" in options,
