@@ -57,8 +57,8 @@ def pullback(
 
 def call_hooks(hook: Callable | None, slots: Iterable[int], cotangents: dict[int, Tensor]) -> None:
     """Put what the hook makes of them in the place of the cotangents of these slots."""
-    for slot in slots if hook is not None else ():
-        if slot in cotangents:
+    for slot in slots:
+        if hook is not None and slot in cotangents:
             cotangents[slot] = hook(slot, cotangents[slot])
 
 

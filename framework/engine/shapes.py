@@ -205,7 +205,11 @@ class UnknownShape(TensorShape):
     """The shape of which not even the rank is known: what TensorShape(None) is."""
 
     __slots__ = ()
-    rank = None
+
+    @property
+    def rank(self) -> Any:
+        """None: it is not known."""
+        return None
 
     def as_list(self) -> list:
         """ValueError: there are no dimensions to list."""

@@ -180,7 +180,9 @@ def stand_in(x: Any, size: int, program: Program) -> Any:
     """An abstract input of `program` for a KerasTensor; other values stay."""
     if not isinstance(x, KerasTensor):
         return x
-    spec: Any = Spec(tuple([size if n is None else n for n in x.shape]), np.dtype(x.dtype.name))
+    spec: Any = Spec(
+        tuple([size if n is None else n for n in tuple(x.shape)]), np.dtype(x.dtype.name)
+    )
     tensor = Tensor(spec)
     program.specs[tensor.id] = spec
     return tensor

@@ -118,7 +118,7 @@ def own_ids(rows: Rows, i: int, n: int) -> Tensor:
     """ids < n as numbers among all rows' segments; negative ones stay, too large ones do too."""
     ids = ops.cast(rows.spread(i), dtype="int64")
     zero, end = Tensor(np.int64(0)), Tensor(np.int64(n))
-    first = np.arange(rows.size).reshape(-1, *[1] * (ids.ndim - 1)) * n
+    first = np.expand_dims(np.arange(rows.size), tuple(range(1, ids.ndim))) * n
     moved = ops.add(ids, Tensor(first))
     far = ops.add(ids, Tensor(np.int64(rows.size * n)))
     moved = ops.where(ops.less(ids, end), moved, far)

@@ -9,7 +9,7 @@ import numpy as np
 
 from framework.engine import ops
 from framework.engine.batching.rows import Rows, batching, elementwise
-from framework.engine.op import Op
+from framework.engine.op import OPS, Op
 from framework.engine.ops.broadcast import axes_of
 from framework.engine.tensor import Tensor
 
@@ -21,7 +21,8 @@ def _(op: Op, rows: Rows, *, transpose_x: bool = False, transpose_y: bool = Fals
     """One product where all rows meet the same matrix, else a stack of products."""
     ndims = len(rows.shape(0)), len(rows.shape(1))
     if rows.is_batched == [True, False] and ndims[1] == 2 and not transpose_x:
-        return by_one_matrix(op, *rows.tensors, transpose_y)
+        x, y = rows.tensors
+        return by_one_matrix(op, x, y, transpose_y)
     is_column = rows.tensors[1].array.shape[-1] == 1 and not transpose_y
     if rows.is_batched == [False, True] and ndims == (2, 2) and is_column:
         x, y = rows.tensors
@@ -86,7 +87,7 @@ def _(op: Op, rows: Rows, *, axis: int = -1, **attrs: Any) -> Tensor:
     ops.sparse_softmax_cross_entropy,
     ops.sparse_softmax_cross_entropy_grad,
     ops.searchsorted,
-    ops.solve,
+    OPS["solve"],  # ops.solve is the module
 )
 def _(op: Op, rows: Rows, **attrs: Any) -> Any:
     """The op has leading axes itself, which must be equal."""

@@ -44,7 +44,7 @@ class Compiled:
         self.variables = [v for v in program.variables.values() if v.array.dtype.kind == "f"]
         self._patience = {False: patience, True: patience}
         self._executables: dict[bool, Executable] = {}
-        self._backward: dict[tuple, Compiled] = {}
+        self._backward: dict[tuple, Backward] = {}
         self._residuals: tuple | None = None
         self._connected: set[int] | None = None
 

@@ -93,7 +93,7 @@ def prepared(op: Any, arrays: tuple, attrs: dict) -> Call | None:
     """The Call for operands like these; None if the op has no kernel for them."""
     specs = [Spec(a.shape, a.dtype) for a in arrays]
     inferred = op.infer(*specs, **attrs) if op.outs else ()
-    outs = list(inferred) if isinstance(inferred, tuple) else [inferred]
+    outs: list[Any] = list(inferred) if isinstance(inferred, tuple) else [inferred]
     count = len(specs)
     slots, made = tuple(range(count)), tuple(range(count, count + len(outs)))
     program = Program(specs=dict(enumerate([*specs, *outs])))

@@ -87,8 +87,8 @@ def template(result: Any, tensors: list, place: Callable) -> Any:
     if result is None:
         return None
     if isinstance(result, IndexedSlices):
-        parts = [template(part, tensors, place) for part in (result.values, result.indices)]
-        return Slices(*parts, result.whole)
+        values = template(result.values, tensors, place)
+        return Slices(values, template(result.indices, tensors, place), result.whole)
     if isinstance(result, (list, tuple)):
         return rebuilt(result, [template(part, tensors, place) for part in result])
     if isinstance(result, dict):

@@ -134,9 +134,9 @@ def mirrored(x: Tensor, paddings: tuple, *, skips_edge: bool) -> Tensor:
     end itself is repeated unless skips_edge. InvalidArgumentError if there are not so many.
     """
     padded_shape(x.array.shape, paddings)
-    for axis, counts in enumerate(paddings):
-        if any(counts):
-            x = mirrored_along(x, axis, *counts, int(skips_edge))
+    for axis, (before, after) in enumerate(paddings):
+        if before or after:
+            x = mirrored_along(x, axis, before, after, int(skips_edge))
     return x
 
 

@@ -72,7 +72,7 @@ def depthwise(x, filters, *, strides, dilations, paddings):
 
 
 def see(outs, inputs, attrs):
-    out, x, filters, scalars = place_of(outs[0], *inputs, attrs)
+    out, x, filters, scalars = place_of(outs[0], inputs[0], inputs[1], attrs)
     return [out], [x, filters], scalars
 
 

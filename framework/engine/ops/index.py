@@ -346,7 +346,7 @@ def getitem_of(x: Tensor, key: Any) -> Tensor:
             strides.append(1)
             shape.append(n)
         else:
-            i = as_bound(part)
+            i: Any = as_bound(part)
             if not -n <= i < n:
                 raise InvalidArgumentError(
                     f"slice index {i if i >= 0 else i + n} of dimension {len(begin)} out of "

@@ -210,7 +210,8 @@ def bind(ops: dict[str, Op]) -> None:
         setattr(Tensor, f"__{name}__", forward)
         setattr(Tensor, f"__r{name}__", reflected)
     floordiv = floor_division(ops["floor_quotient"], ops["floor_divide"])
-    Tensor.__floordiv__, Tensor.__rfloordiv__ = binary(floordiv)
+    for name, function in zip(("floordiv", "rfloordiv"), binary(floordiv), strict=True):
+        setattr(Tensor, f"__{name}__", function)
     Tensor.__truediv__, Tensor.__rtruediv__ = true_division(ops["divide"], ops["cast"])
     for name, op in COMPARE.items():
         setattr(Tensor, f"__{name}__", compare(ops[op]))
@@ -220,7 +221,7 @@ def bind(ops: dict[str, Op]) -> None:
     )
     for name, op in UNARY.items():
         setattr(Tensor, f"__{name}__", lambda x, op=ops[op]: op(x))
-    Tensor.__invert__ = inverted(ops["logical_not"], ops["bitwise_not"])
+    setattr(Tensor, "__invert__", inverted(ops["logical_not"], ops["bitwise_not"]))  # noqa: B010
     setattr(Tensor, "__round__", rounded(ops["round"]))  # noqa: B010
     setattr(Tensor, "__getitem__", getitem_of)  # noqa: B010
     bind_variable(ops)
