@@ -164,8 +164,3 @@ def has_rules(program: Program) -> bool:
 def spec_text(spec: Spec) -> str:
     """float32[3, 4]"""
     return f"{spec.dtype.name}{list(spec.shape)}"
-
-
-def tensors_of(line: Line, values: tuple) -> list[Tensor]:
-    """The Tensors a Line saw, rebuilt with their slots: what vjp rules work on."""
-    return [Tensor(v, slot) for v, slot in zip(values, (*line.inputs, *line.outs), strict=True)]

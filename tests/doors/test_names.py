@@ -102,3 +102,11 @@ def test_imports_are_light():
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_bits_in_a_function():
+    f = tf.function(lambda x, y: (tf.bitwise.bitwise_and(x, y), tf.bitwise.invert(x)))
+    for _ in range(4):
+        both, inverted = f(tf.constant([6, 5]), tf.constant([3, 4]))
+        assert both.numpy().tolist() == [2, 4] and inverted.numpy().tolist() == [-7, -6]
+    assert f.experimental_get_tracing_count() == 1

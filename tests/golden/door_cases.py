@@ -40,7 +40,7 @@ def is_public(function, name):
     """False for helpers of a door module."""
     helpers = "renamed tensor call as_tensor stream is_nested pair matching between choices"
     helpers += " quotient alike matrix_norm only_adjoint shape_of"
-    helpers += " require_seeds shown compared against_zero prefix on_integers"
+    helpers += " require_seeds shown compared against_zero prefix integers shifted"
     return name not in helpers.split()
 
 
