@@ -136,6 +136,8 @@ class Op:
         self.takes_wants = False
         self.body: Callable | None = None
         self.views: Callable | None = None
+        self.rows: tuple = ()
+        self.flops: Callable | None = None
         self.infer = infer or self._infer_by_running
         self.floats_only, self.unchecked = floats_only, forward
         if floats_only:
@@ -177,9 +179,15 @@ class Op:
         places += [i for i, name in enumerate(positional[2:]) if name in wanted]
         return (*places, "inputs") if wanted.intersection(star) else tuple(places)
 
-    def kernel(self, views: Callable | None = None) -> Callable:
+    def kernel(
+        self, views: Callable | None = None, rows: str = "", flops: Callable | None = None
+    ) -> Callable:
         """Decorator: body(*outs, *inputs, **scalars) on C-contiguous arrays, compiled for
         programs, never run by Python.
+
+        Threads share the work if `rows` names the arrays that a thread needs its part of the first
+        axis of only, or if the body takes `part` and `parts` and computes that part of its output.
+        flops(outs, inputs, attrs): their number, where it is not one per element.
 
         views(outs, inputs, attrs) -> (out shapes, input shapes, scalar attrs) says how the body
         wants to see the
@@ -187,7 +195,8 @@ class Op:
         """
 
         def declare(body):
-            self.body, self.views = body, views
+            self.body, self.views, self.flops = body, views, flops
+            self.rows = tuple(rows.split())
             return body
 
         return declare

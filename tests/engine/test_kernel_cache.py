@@ -122,7 +122,7 @@ def test_swapped_files_are_missing_kernels(warm, tmp_path):
     assert finish(start(tmp_path / "swapped"))[0] == "2 True"
 
 
-CLEAR = """def entry(a):
+CLEAR = """def entry(a, part, parts):
     x = pointer_uint8(a[2])
     for i in range(a[3]):
         x[i] = 0"""
@@ -135,7 +135,7 @@ def test_functions_that_llvm_brings_in_are_known():
     cache.load({"clear": (head, body)})
     x, address = np.ones(100, np.uint8), cache.LOADED.pop("clear")
     block = np.array([address, 4, x.ctypes.data, 90])
-    ctypes.CFUNCTYPE(None, ctypes.c_int64)(address)(block.ctypes.data)
+    ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(address)(block.ctypes.data, 0, 1)
     np.testing.assert_array_equal(x, np.arange(100) >= 90)
 
 

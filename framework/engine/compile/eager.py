@@ -31,7 +31,7 @@ class Call:
 
     def __init__(self, function: Callable, outs: list[Spec], words: list):
         self.function, self.outs = function, outs
-        self.words = [0, HEADER + len(words)]
+        self.words = [0, HEADER + len(words), 0]
         self.places: list[tuple[int, int, int]] = []  # (place of a word, operand, offset)
         self.control = -1  # place of the word that names the control array
         for word in words:
@@ -51,11 +51,11 @@ class Call:
         for at, operand, offset in self.places:
             block[at] = starts[operand] + offset
         if self.control < 0:
-            self.function(block.buffer_info()[0])
+            self.function(block.buffer_info()[0], 0, 1)
         else:
             control = array("q", (0, 0, 0, 0))
             block[self.control] = control.buffer_info()[0]
-            self.function(block.buffer_info()[0])
+            self.function(block.buffer_info()[0], 0, 1)
             if control[1] == ERROR:
                 return None
         return made[0] if len(made) == 1 else tuple(made)
@@ -101,5 +101,5 @@ def prepared(op: Any, arrays: tuple, attrs: dict) -> Call | None:
     if entry is None or any([s.size == 0 for s in (*specs, *outs)]):
         return None
     (address,) = cache.addresses([entry])
-    function = ctypes.CFUNCTYPE(None, ctypes.c_int64)(address)
+    function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(address)
     return Call(function, outs, entry.words)

@@ -1,11 +1,14 @@
 """Entry: what a Line needs from the compiler, as source text, and its argument words. No Numba
 here.
 
-Note [Argument block]  A compiled kernel is `void entry(int64 *a)`: a[0] its own address, a[1] the
-block's length in
-words, then the words this file lists: addresses, sizes, attrs. Shapes are words, never text: a new
-batch size
-compiles nothing.
+Note [Argument block]  A compiled kernel is `void entry(int64 *a, int64 part, int64 parts)`: a[0]
+its own address, a[1] the block's length in words, a[2] the words that threads share from here on
+(0: one thread does this block), then the words this file lists: addresses, sizes, attrs. Shapes are
+words, never text: a new batch size compiles nothing.
+
+Note [Shares]  Of a shared block each of `parts` threads computes its part of the output: rows of a
+loop, elements in multiples of 64 (so that the same ones end up outside of whole vectors, however
+many threads there are), tiles of a matrix product. No element depends on where the parts were cut.
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ import numpy as np
 from framework.engine.program import Line, Program
 from framework.engine.tensor import Spec
 
-HEADER = 2  # words before the operands
+HEADER = 3  # words before the operands
+UNIT = 64  # elements of a vector that threads do not divide
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Entry:
     )  # of float literals, and of real()
     words: list = field(default_factory=list)
     signature: str = "kernel"
+    is_shared: bool = False  # threads can share the work
 
     def key(self, stamp: str) -> str:
         """Content hash: same text, same bytecode, same dtype, same machine and versions -> same
@@ -115,16 +120,19 @@ def elementwise_entry(program: Program, line: Line) -> Entry:
     names = {op: f"f{i}" for i, op in enumerate(dict.fromkeys([op for op, *_ in steps]))}
     words: list = [Address(line.outs[0]), *[Address(slot) for slot in line.inputs], *sizes]
     first_size = HEADER + 1 + len(inputs)
-    text = ["def entry(a):", f"    out = pointer_{stored_as(out)}(a[{HEADER}])"]
+    text = ["def entry(a, part, parts):", f"    out = pointer_{stored_as(out)}(a[{HEADER}])"]
     for i, s in enumerate(inputs):
         text.append(f"    x{i} = pointer_{stored_as(s)}(a[{HEADER + 1 + i}])")
     text += [f"    n{d} = a[{first_size + d}]" for d in range(len(sizes))]
     constants, calls = calls_of(steps, names, len(inputs), words)
     result = f"to_{stored_as(out)}(v{len(inputs) + len(steps) - 1})"
     store = f"out[{flat_index(range(len(sizes)))}] = {result}"
+    if sizes:
+        text.append(f"    first, last = share(n0, {UNIT if len(sizes) == 1 else 1}, part, parts)")
     text += [*constants, *loop_nest(inputs, varies, [*calls, store])]
     functions = {name: op.scalar for op, name in names.items()}
-    return Entry("\n".join(text), functions, loop_dtype(line, [out, *inputs]), words)
+    dtype = loop_dtype(line, [out, *inputs])
+    return Entry("\n".join(text), functions, dtype, words, is_shared=bool(sizes))
 
 
 def loop_dtype(line: Line, specs: list[Spec]) -> np.dtype:
@@ -161,7 +169,8 @@ def loop_nest(inputs: list[Spec], varies: list, innermost: list[str]) -> list[st
                 is_bool = " != 0" if spec.dtype.kind == "b" else ""
                 text.append(f"{indent}v{i} = x{i}[{index}]{is_bool}")
         if depth < len(varies):
-            text.append(f"{indent}for i{depth} in range(n{depth}):")
+            bounds = f"n{depth}" if depth else "first, last"
+            text.append(f"{indent}for i{depth} in range({bounds}):")
             indent += "    "
     return text + [indent + line for line in innermost]
 
@@ -233,28 +242,47 @@ def kernel_entry(program: Program, line: Line) -> Entry | None:
     if seen is None:
         return None
     out_shapes, input_shapes, attrs = seen
-    words, arguments, at = [], [], HEADER
-    shapes = (*out_shapes, *input_shapes)
-    for slot, spec, shape in zip((*line.outs, *line.inputs), (*outs, *inputs), shapes, strict=True):
-        shape = tuple(shape) or (1,)
+    body: Any = line.op.body
+    names = list(inspect.signature(body).parameters)
+    shapes = [tuple(shape) or (1,) for shape in (*out_shapes, *input_shapes)]
+    text, arguments, words = ["def entry(a, part, parts):"], [], []
+    cut = [i for i in range(len(shapes)) if i < len(names) and names[i] in line.op.rows]
+    for i, (slot, spec) in enumerate(
+        zip((*line.outs, *line.inputs), (*outs, *inputs), strict=True)
+    ):
+        shape, at = shapes[i], HEADER + len(words)
         if math.prod(shape) != spec.size:
             raise AssertionError(f"{line.op.name}: views() changes the size of {spec} to {shape}")
-        sizes = ", ".join(f"a[{at + 1 + d}]" for d in range(len(shape)))
-        arguments.append(f"carray(pointer_{spec.dtype.name}(a[{at}]), ({sizes},))")
+        if i in cut and shape[0] != shapes[cut[0]][0]:
+            raise AssertionError(f"{line.op.name}: {names[i]} {shape} has other rows than the rest")
+        if cut and i == cut[0]:
+            unit = UNIT if len(shape) == 1 else 1
+            text.append(f"    first, last = share(a[{at + 1}], {unit}, part, parts)")
+        arguments.append((i in cut, spec, at, len(shape)))
         words += [Address(slot), *shape]
-        at += 1 + len(shape)
-    body: Any = line.op.body
-    for name in list(inspect.signature(body).parameters)[len(arguments) :]:
-        value = attrs[name]
-        arguments.append(attr_text(at, value).replace("real_of", "double_of"))
+    places = [array_text(*argument) for argument in arguments]
+    for name in names[len(places) :]:
+        if name in ("part", "parts"):
+            places.append(name)
+            continue
+        value, at = attrs[name], HEADER + len(words)
+        places.append(attr_text(at, value).replace("real_of", "double_of"))
         words.append(value if isinstance(value, (float, str)) else int(value))
-        at += 1
-    return Entry(
-        "def entry(a):\n    body(" + ", ".join(arguments) + ")",
-        {"body": body},
-        main_dtype([s.dtype for s in outs + inputs]),
-        words,
-    )
+    text.append("    body(" + ", ".join(places) + ")")
+    dtype = main_dtype([s.dtype for s in outs + inputs])
+    is_shared = bool(cut) or "part" in names
+    return Entry("\n".join(text), {"body": body}, dtype, words, is_shared=is_shared)
+
+
+def array_text(is_cut: bool, spec: Spec, at: int, ndim: int) -> str:
+    """The array whose address is word `at`, followed by its sizes; of one that threads share by
+    rows, those of this thread."""
+    sizes = [f"a[{at + 1 + d}]" for d in range(ndim)]
+    address = f"a[{at}]"
+    if is_cut:
+        address = " * ".join(["first", *sizes[1:], str(spec.dtype.itemsize)]) + f" + a[{at}]"
+        sizes[0] = "last - first"
+    return f"carray(pointer_{spec.dtype.name}({address}), ({', '.join(sizes)},))"
 
 
 def attrs_of(line: Line) -> dict:
@@ -268,38 +296,3 @@ def main_dtype(dtypes: list[np.dtype]) -> np.dtype:
     """The first floating point dtype; among integers alone float64, as in NumPy: it holds every
     int32."""
     return next((d for d in dtypes if d.kind == "f"), np.dtype(np.float64))
-
-
-def dispatch(code, pc, end, control):
-    """The VM: runs blocks from `pc` on, control[0] times to the end.
-
-    Returns -1 when done, -2 when a kernel asked to stop (control[1] == 2), -3 when the user did,
-    or the pc of a line that Python must run: it has no kernel, or the kernel met inputs that are
-    an error (control[1] == 3), which the NumPy forward explains.
-    """
-    while control[0] > 0:
-        while pc < end:
-            block = after(code, pc)
-            if block[0] == 0:
-                return pc
-            call(block[0], block)
-            if control[1] == 3:
-                control[1] = 0
-                return pc
-            if control[1] == 2:
-                control[2] = pc
-                return -2
-            pc += block[1]
-        pc = 0
-        control[0] -= 1
-        control[3] += 1
-        if control[1] == 1:
-            return -3
-    return -1
-
-
-VM = Entry(
-    "def entry(code, pc, end, control):\n    return dispatch(code, pc, end, control)",
-    {"dispatch": dispatch},
-    signature="vm",
-)

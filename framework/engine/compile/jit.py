@@ -18,7 +18,11 @@ from framework.engine.compile import target
 from framework.engine.compile.entry import Task
 from framework.engine.compile.language import FAST, INT64, WORDS, language
 
-SIGNATURES = {"kernel": types.void(WORDS), "vm": INT64(WORDS, INT64, INT64, WORDS)}
+SIGNATURES = {
+    "kernel": types.void(WORDS, INT64, INT64),
+    "vm": INT64(WORDS, INT64, INT64, WORDS, WORDS, INT64),
+    "helper": types.void(WORDS, WORDS, INT64, INT64),
+}
 
 
 class Retype(ast.NodeTransformer):

@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import math
 
+import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import carray, njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
+from framework.engine.compile.entry import UNIT
 from framework.engine.kernels import floats, vectors
 from framework.engine.kernels.flags import FAST
-from framework.engine.kernels.gemm import STACK, floats_at, scratch, small_gemm, turn
+from framework.engine.kernels.gemm import gemm_float32
+from framework.engine.kernels.shares import share, shares
 
 INT64 = types.int64
 WORDS = types.CPointer(INT64)
@@ -39,15 +43,61 @@ def after(context, pointer, words):
 
 
 @intrinsic
-def call(context, address, block):
-    """Call the kernel at `address` with its block."""
+def call(context, address, block, part, parts):
+    """Call the kernel at `address` with its block, for one of `parts` threads."""
 
     def codegen(ctx, b, sig, args):
-        kernel = ir.FunctionType(ir.VoidType(), [args[1].type])
-        b.call(b.inttoptr(args[0], kernel.as_pointer()), [args[1]])
+        kernel = ir.FunctionType(ir.VoidType(), [a.type for a in args[1:]])
+        b.call(b.inttoptr(args[0], kernel.as_pointer()), args[1:])
         return ctx.get_dummy_value()
 
-    return types.void(INT64, WORDS), codegen
+    return types.void(INT64, WORDS, INT64, INT64), codegen
+
+
+@intrinsic
+def load_acquire(context, words, place):
+    """words[place], and what its writer wrote before."""
+
+    def codegen(ctx, b, sig, args):
+        return b.load_atomic(b.gep(args[0], [args[1]]), "acquire", 8)
+
+    return INT64(WORDS, INT64), codegen
+
+
+@intrinsic
+def store_release(context, words, place, value):
+    """words[place] = value, after everything that was written before."""
+
+    def codegen(ctx, b, sig, args):
+        b.store_atomic(args[2], b.gep(args[0], [args[1]]), "release", 8)
+        return ctx.get_dummy_value()
+
+    return types.void(WORDS, INT64, INT64), codegen
+
+
+@intrinsic
+def pause(context):
+    """Tell the CPU that this thread spins."""
+
+    def codegen(ctx, b, sig, args):
+        if llvm.get_process_triple().startswith(("x86", "i686")):
+            kind = ir.FunctionType(ir.VoidType(), [])
+            b.call(cgutils.get_or_insert_function(b.module, kind, "llvm.x86.sse2.pause"), [])
+        return ctx.get_dummy_value()
+
+    return types.void(), codegen
+
+
+sched_yield = types.ExternalFunction("sched_yield", types.int32())
+
+
+@njit(**FAST)
+def rest(rounds):
+    """Wait a little, for the given time in a row: long waits leave the core to others."""
+    if rounds < 4000:
+        pause()
+    else:
+        sched_yield()
 
 
 @intrinsic
@@ -70,55 +120,35 @@ def philox(block, seed, counter):
     return c0, c1, c2, c3
 
 
-SMALL = 128**3  # multiply-adds up to which our own tile is faster than BLAS, which packs first
-
-
-def gemm_of(name: str, real):
-    """gemm(transpose_x, transpose_y, out, x, y): out = x @ y by BLAS (cblas with 64-bit sizes) or,
-    if small, by our tile."""
-    i32 = types.int32
+def gemm_float64():
+    """gemm(transpose_x, transpose_y, out, x, y, part, parts): out = x @ y by BLAS (cblas with
+    64-bit sizes); a thread computes its share of the rows, or of the columns."""
+    i32, real = types.int32, types.float64
+    sizes, matrix = (INT64, INT64, INT64), (INT64, INT64)
     cblas = types.ExternalFunction(
-        f"framework_{name}",
-        types.void(
-            i32, i32, i32, INT64, INT64, INT64, real, INT64, INT64, INT64, INT64, real, INT64, INT64
-        ),
+        "framework_dgemm",
+        types.void(i32, i32, i32, *sizes, real, *matrix, *matrix, real, *matrix),
     )
 
     @njit(**FAST)
-    def blas(transpose_x, transpose_y, out, x, y, m, n, k):
-        cblas(
-            i32(101), i32(112 if transpose_x else 111), i32(112 if transpose_y else 111),
-            m, n, k, real(1.0), x.ctypes.data, max(x.shape[1], 1),
-            y.ctypes.data, max(y.shape[1], 1), real(0.0), out.ctypes.data, n,
-        )  # fmt: skip
-
-    @njit(**FAST)
-    def double(transpose_x, transpose_y, out, x, y):
-        m, n = out.shape
-        if m > 0 and n > 0:
-            blas(
-                transpose_x, transpose_y, out, x, y, m, n, x.shape[0] if transpose_x else x.shape[1]
-            )
-
-    @njit(**FAST)
-    def single(transpose_x, transpose_y, out, x, y):
+    def gemm(transpose_x, transpose_y, out, x, y, part, parts):
         m, n = out.shape
         k = x.shape[0] if transpose_x else x.shape[1]
-        if n >= 8 and m * n * k <= SMALL and (not transpose_y or n * k <= STACK):
-            row_stride, k_stride = (1, m) if transpose_x else (k, 1)
-            left, right, place = (
-                floats_at(x.ctypes.data),
-                floats_at(y.ctypes.data),
-                floats_at(out.ctypes.data),
-            )
-            if transpose_y:
-                right = scratch()
-                turn(floats_at(y.ctypes.data), right, n, k)
-            small_gemm(left, row_stride, k_stride, right, place, m, n, k)
-        elif m > 0 and n > 0:
-            blas(transpose_x, transpose_y, out, x, y, m, n, k)
+        if n < m:
+            rows, columns = share(m, UNIT, part, parts), (0, n)
+        else:
+            rows, columns = (0, m), share(n, UNIT, part, parts)
+        left = x.ctypes.data + 8 * rows[0] * (1 if transpose_x else k)
+        right = y.ctypes.data + 8 * columns[0] * (k if transpose_y else 1)
+        place = out.ctypes.data + 8 * (rows[0] * n + columns[0])
+        if rows[0] < rows[1] and columns[0] < columns[1]:
+            cblas(
+                i32(101), i32(112 if transpose_x else 111), i32(112 if transpose_y else 111),
+                rows[1] - rows[0], columns[1] - columns[0], k, real(1.0), left,
+                max(x.shape[1], 1), right, max(y.shape[1], 1), real(0.0), place, n,
+            )  # fmt: skip
 
-    return single if name == "sgemm" else double
+    return gemm
 
 
 MATH = (
@@ -152,7 +182,8 @@ def language(dtype: np.dtype) -> dict:
         "pointer_bool": pointer_to(types.boolean), "to_bool": bool,
         "double_of_bits": double_of_bits, "inf": real(np.inf), "pi": math.pi,
         "real_of_bits": njit(**FAST)(lambda word: real(double_of_bits(word))),
-        "gemm": gemm_of("sgemm" if single else "dgemm", real),
+        "gemm": gemm_float32 if single else gemm_float64(), "share": share, "shares": shares,
+        "load_acquire": load_acquire, "store_release": store_release, "rest": rest,
         "total_exp": vectors.summed(lambda i, x, top: exp(x[i] - top)),
         "philox": philox,
     }  # fmt: skip

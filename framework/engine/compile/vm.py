@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from framework.engine.compile import cache
-from framework.engine.compile.entry import HEADER, VM, Address, Entry, entry_of
+from framework.engine.compile import cache, sharing, team
+from framework.engine.compile.dispatch import HELPER, VM
+from framework.engine.compile.entry import HEADER, Address, Entry, entry_of
 from framework.engine.compile.passes import PASSES
 from framework.engine.compile.passes.memory import plan
 from framework.engine.program import Line, Program
@@ -115,16 +116,20 @@ class Executable:
         return owner, start + offset
 
     def _assemble(self, parts: list) -> None:
-        vm, *functions = cache.addresses([VM] + [entry for _, entry in parts if entry])
-        self._vm = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(vm)
+        shared = sharing.groups(self.program, parts, self.plan)
+        self.is_shared = any(shared)
+        wanted = [VM, *[entry for _, entry in parts if entry], *([HELPER] if any(shared) else [])]
+        vm, *functions = cache.addresses(wanted)
+        self._vm = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 6)(vm)
+        self._helper = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(functions[-1])
         rest, code = iter(functions), []
-        for line, entry in parts:
+        for (line, entry), together in zip(parts, shared, strict=True):
             self.lines.append((line, len(code)))
             self._line_at[len(code)] = line
             if entry is None:
                 self.callouts[len(code)] = line
             words = entry.words if entry else []
-            code += [next(rest) if entry else 0, HEADER + len(words)]
+            code += [next(rest) if entry else 0, HEADER + len(words), together]
             for word in words:
                 if (
                     isinstance(word, Address)
@@ -213,11 +218,20 @@ class Executable:
 
     def _repeat(self, steps: int) -> int:
         self._prepare()
-        control, code = self.control, self.code.ctypes.data
-        control[:4] = steps, 0, 0, 0
-        pc = 0
+        self.control[:4] = steps, 0, 0, 0
+        code = self.code.ctypes.data
+
+        def help_with(words: int, part: int, parts: int) -> None:
+            self._helper(code, words, part, parts)
+
+        with team.helped(help_with, team.count() if self.is_shared else 1) as (threads, words):
+            return self._drive(code, words, threads)
+
+    def _drive(self, code: int, words: int, threads: int) -> int:
+        """Run the program, on this thread what has no kernel."""
+        control, pc = self.control, 0
         while True:
-            pc = self._vm(code, pc, len(self.code), control.ctypes.data)
+            pc = self._vm(code, pc, len(self.code), control.ctypes.data, words, threads)
             if pc == NOT_FINITE:
                 raise NotFinite(int(control[3]))
             if pc < 0:
@@ -254,12 +268,12 @@ class Executable:
                 if pc in self.callouts:
                     self._call_out(line)
                 else:
-                    self._vm(self.code[pc:].ctypes.data, 0, int(self.code[pc + 1]), control)
+                    self._vm(self.code[pc:].ctypes.data, 0, int(self.code[pc + 1]), control, 0, 1)
                 seconds[i] += time.perf_counter() - start
         start = time.perf_counter()
         for _ in range(1000):
             self.control[0] = 1
-            self._vm(self.code.ctypes.data, end, end, control)
+            self._vm(self.code.ctypes.data, end, end, control, 0, 1)
         entering = (time.perf_counter() - start) / 1000
         return [
             (1e6 * max(0.0, s / steps - entering), line)
@@ -286,7 +300,7 @@ def move(body: Callable, item: int, operands: list[tuple[Address, int]]) -> Entr
         for i in range(len(operands))
     ]
     words = [word for operand in operands for word in operand]
-    source = f"def entry(a):\n    body({', '.join(views)})"
+    source = f"def entry(a, part, parts):\n    body({', '.join(views)})"
     return Entry(source, {"body": body}, words=words)
 
 

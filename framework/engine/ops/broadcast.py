@@ -169,17 +169,18 @@ def sum_(x, *, axis=None, keepdims=False):
 
 
 @sum_.kernel(views=as_runs)
-def _(out, x):
+def _(out, x, part, parts):
     width = out.shape[1]
-    for a in range(out.shape[0]):
+    (top, bottom), (left, right) = shares(out.shape, part, parts)
+    for a in range(top, bottom):
         if width == 1:
             out[a, 0] = total(x[a])
         else:
-            row = out[a]
-            for c in range(width):
+            row = out[a, left:right]
+            for c in range(row.size):
                 row[c] = 0
-            for b in range(x.shape[1] // width):
-                add_into(row, x[a, b * width : b * width + width])
+            for b in range(0, x.shape[1], width):
+                add_into(row, x[a, b + left : b + right])
 
 
 def spread(g: Tensor, x: Tensor, axis: int | tuple | None) -> Tensor:

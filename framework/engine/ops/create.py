@@ -83,19 +83,19 @@ def as_vectors(outs, inputs, attrs):
     return [(o.size,) for o in outs], [(s.size,) for s in inputs], attrs
 
 
-@assign.kernel(views=as_vectors)
+@assign.kernel(views=as_vectors, rows="v value")
 def _(v, value):
     for i in range(v.size):
         v[i] = value[i]
 
 
-@assign_add.kernel(views=as_vectors)
+@assign_add.kernel(views=as_vectors, rows="v value")
 def _(v, value):
     for i in range(v.size):
         v[i] += value[i]
 
 
-@assign_sub.kernel(views=as_vectors)
+@assign_sub.kernel(views=as_vectors, rows="v value")
 def _(v, value):
     for i in range(v.size):
         v[i] -= value[i]

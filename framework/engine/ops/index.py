@@ -72,10 +72,10 @@ def see_gather(outs, inputs, attrs):
 
 
 @gather.kernel(views=see_gather)
-def _(out, x, indices, control):
-    n = x.shape[1]
+def _(out, x, indices, control, part, parts):
+    n, (begin, end) = x.shape[1], share(indices.size, 1, part, parts)
     for a in range(x.shape[0]):
-        for i in range(indices.size):
+        for i in range(begin, end):
             k, row = indices[i], out[a, i]
             if k >= 0 and k < n:
                 copy_into(row, x[a, k])

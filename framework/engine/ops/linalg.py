@@ -73,10 +73,14 @@ def as_matrices(outs, inputs, attrs):
     return [(count, *out.shape[-2:])], [(count, *x.shape[-2:]), (count, *y.shape[-2:])], attrs
 
 
-@matmul.kernel(views=as_matrices)
-def _(out, x, y, transpose_x, transpose_y):
+def flops_of_matmul(outs, inputs, attrs):
+    return 2 * outs[0].size * inputs[0].shape[-2 if attrs.get("transpose_x") else -1]
+
+
+@matmul.kernel(views=as_matrices, flops=flops_of_matmul)
+def _(out, x, y, transpose_x, transpose_y, part, parts):
     for i in range(out.shape[0]):
-        gemm(transpose_x, transpose_y, out[i], x[i], y[i])
+        gemm(transpose_x, transpose_y, out[i], x[i], y[i], part, parts)
 
 
 @matmul.vjp("x y")

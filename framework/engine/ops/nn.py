@@ -57,7 +57,7 @@ def softmax(x, *, axis=-1):
     return softmax_forward(x, axis) if x.size else x
 
 
-@softmax.kernel(views=see_rows)
+@softmax.kernel(views=see_rows, rows="out x")
 def _(out, x):
     for i in range(x.shape[0]):
         row, y = x[i], out[i]
@@ -88,7 +88,7 @@ def softmax_grad(g, y, *, axis=-1):
     return out
 
 
-@softmax_grad.kernel(views=see_rows)
+@softmax_grad.kernel(views=see_rows, rows="out g y")
 def _(out, g, y):
     for i in range(y.shape[0]):
         a, b, row = g[i], y[i], out[i]
@@ -115,7 +115,7 @@ def log_softmax(x, *, axis=-1):
     return y
 
 
-@log_softmax.kernel(views=see_rows)
+@log_softmax.kernel(views=see_rows, rows="out x")
 def _(out, x):
     for i in range(x.shape[0]):
         row, y = x[i], out[i]
@@ -183,7 +183,7 @@ def softmax_cross_entropy(labels, logits):
     return cross_entropy_forward(labels, logits)
 
 
-@softmax_cross_entropy.kernel(views=see_cross_entropy)
+@softmax_cross_entropy.kernel(views=see_cross_entropy, rows="loss p labels logits")
 def _(loss, p, labels, logits):
     for i in range(p.shape[0]):
         x, y, label = logits[i], p[i], labels[i]
@@ -234,7 +234,7 @@ def see_cross_entropy_grad(outs, inputs, attrs):
     return [rows], [(rows[0],), rows, rows], {}
 
 
-@softmax_cross_entropy_grad.kernel(views=see_cross_entropy_grad)
+@softmax_cross_entropy_grad.kernel(views=see_cross_entropy_grad, rows="dz g p labels")
 def _(dz, g, p, labels):
     for i in range(p.shape[0]):
         row, y, label, scale = dz[i], p[i], labels[i], g[i]

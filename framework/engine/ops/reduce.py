@@ -61,19 +61,20 @@ def mean(x, *, axis=None, keepdims=False):
 
 
 @mean.kernel(views=as_runs)
-def _(out, x):
+def _(out, x, part, parts):
     width = out.shape[1]
     count = x.shape[1] // width
-    for a in range(out.shape[0]):
+    (top, bottom), (left, right) = shares(out.shape, part, parts)
+    for a in range(top, bottom):
         if width == 1:
             out[a, 0] = total(x[a]) / count
         else:
-            sums = out[a]
-            for c in range(width):
+            sums = out[a, left:right]
+            for c in range(sums.size):
                 sums[c] = 0
-            for b in range(count):
-                add_into(sums, x[a, b * width : b * width + width])
-            for c in range(width):
+            for b in range(0, x.shape[1], width):
+                add_into(sums, x[a, b + left : b + right])
+            for c in range(sums.size):
                 sums[c] = sums[c] / count
 
 
@@ -112,7 +113,7 @@ def max_(x, *, axis=None, keepdims=False):
     return extreme(np.maximum, x, axis, keepdims, lowest)
 
 
-@max_.kernel(views=see_filled)
+@max_.kernel(views=see_filled, rows="out x")
 def _(out, x):
     width = out.shape[1]
     for a in range(out.shape[0]):
@@ -139,7 +140,7 @@ def min_(x, *, axis=None, keepdims=False):
     return extreme(np.minimum, x, axis, keepdims, highest)
 
 
-@min_.kernel(views=see_filled)
+@min_.kernel(views=see_filled, rows="out x")
 def _(out, x):
     width = out.shape[1]
     for a in range(out.shape[0]):
@@ -178,7 +179,7 @@ def prod(x, *, axis=None, keepdims=False):
     return x.prod(axis=axis_of(axis), keepdims=keepdims, dtype=x.dtype)
 
 
-@prod.kernel(views=as_runs)
+@prod.kernel(views=as_runs, rows="out x")
 def _(out, x):
     width = out.shape[1]
     for a in range(out.shape[0]):
@@ -227,7 +228,7 @@ def any_(x, *, axis=None, keepdims=False):
     return x.any(axis=axis_of(axis), keepdims=keepdims)
 
 
-@any_.kernel(views=as_runs)
+@any_.kernel(views=as_runs, rows="out x")
 def _(out, x):
     width = out.shape[1]
     for a in range(out.shape[0]):
@@ -244,7 +245,7 @@ def all_(x, *, axis=None, keepdims=False):
     return x.all(axis=axis_of(axis), keepdims=keepdims)
 
 
-@all_.kernel(views=as_runs)
+@all_.kernel(views=as_runs, rows="out x")
 def _(out, x):
     width = out.shape[1]
     for a in range(out.shape[0]):
@@ -275,7 +276,7 @@ def argmax(x, *, axis=None, keepdims=False, dtype="int64"):
     return np.asarray(x.argmax(axis=axis, keepdims=keepdims), dtype)
 
 
-@argmax.kernel(views=see_filled)
+@argmax.kernel(views=see_filled, rows="out x")
 def _(out, x):
     width = out.shape[1]
     for a in range(out.shape[0]):
@@ -296,7 +297,7 @@ def argmin(x, *, axis=None, keepdims=False, dtype="int64"):
     return np.asarray(x.argmin(axis=axis, keepdims=keepdims), dtype)
 
 
-@argmin.kernel(views=see_filled)
+@argmin.kernel(views=see_filled, rows="out x")
 def _(out, x):
     width = out.shape[1]
     for a in range(out.shape[0]):
@@ -320,7 +321,7 @@ def logsumexp(x, *, axis=None, keepdims=False):
         return np.log(total) + top.reshape(total.shape)
 
 
-@logsumexp.kernel(views=see_filled)
+@logsumexp.kernel(views=see_filled, rows="out x")
 def _(out, x):
     width = out.shape[1]
     for a in range(out.shape[0]):

@@ -86,7 +86,7 @@ def sparse_softmax_cross_entropy(labels, logits):
     return (normal - at_labels(shifted, labels)).astype(logits.dtype), p
 
 
-@sparse_softmax_cross_entropy.kernel(views=see_sparse)
+@sparse_softmax_cross_entropy.kernel(views=see_sparse, rows="loss p labels logits")
 def _(loss, p, labels, logits):
     for i in range(p.shape[0]):
         x, y = logits[i], p[i]
@@ -135,7 +135,7 @@ def see_sparse_grad(outs, inputs, attrs):
     return [(rows, classes)], [(rows,), (rows, classes), (rows,)], {}
 
 
-@sparse_softmax_cross_entropy_grad.kernel(views=see_sparse_grad)
+@sparse_softmax_cross_entropy_grad.kernel(views=see_sparse_grad, rows="dz g p labels")
 def _(dz, g, p, labels):
     for i in range(p.shape[0]):
         x, y, scale = p[i], dz[i], g[i]

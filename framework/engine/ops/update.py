@@ -52,7 +52,7 @@ def sgd_update(p, g, rate):
     p -= rate * g
 
 
-@sgd_update.kernel(views=flatten_parameters("sgd_update", 2))
+@sgd_update.kernel(views=flatten_parameters("sgd_update", 2), rows="p g")
 def _(p, g, rate):
     r = rate[0]
     for i in range(p.size):
@@ -70,7 +70,7 @@ def momentum_update(p, m, g, rate, *, momentum=0.9, nesterov=False):
     p += p.dtype.type(momentum) * m - rate * g if nesterov else m
 
 
-@momentum_update.kernel(views=flatten_parameters("momentum_update", 3))
+@momentum_update.kernel(views=flatten_parameters("momentum_update", 3), rows="p m g")
 def _(p, m, g, rate, momentum, nesterov):
     r, mu = rate[0], real(momentum)
     for i in range(p.size):
@@ -113,7 +113,7 @@ def adam_update(p, m, v, g, rate, step, *, beta_1=0.9, beta_2=0.999, epsilon=1e-
     p -= x
 
 
-@adam_update.kernel(views=flatten_parameters("adam_update", 4))
+@adam_update.kernel(views=flatten_parameters("adam_update", 4), rows="p m v g")
 def _(p, m, v, g, rate, step, beta_1, beta_2, epsilon):
     t = float64(step[0]) + float64(1)
     alpha = real(float64(rate[0]) * sqrt(float64(1) - beta_2**t) / (float64(1) - beta_1**t))
@@ -153,9 +153,10 @@ def see_rows(outs, inputs, attrs):
 
 
 @take_batch.kernel(views=see_rows)
-def _(out, data, order, step, batch, first):
+def _(out, data, order, step, batch, first, part, parts):
     start = step[0] * batch + first
-    for i in range(out.shape[0]):
+    begin, end = share(out.shape[0], 1, part, parts)
+    for i in range(begin, end):
         row = data[order[(start + i) % order.size]]
         copy_into(out[i], row)
 

@@ -90,3 +90,8 @@ uint32: Any
 uint64: Any
 uint8: Any
 zero: Any
+load_acquire: Any
+store_release: Any
+rest: Any
+share: Any
+shares: Any

@@ -28,6 +28,11 @@ class Plan:
             offset += more
         return slot, offset
 
+    def place(self, slot: int) -> tuple[int, int]:
+        """(whose memory, byte offset in it): -1 is the arena, where values take turns."""
+        owner, offset = self.resolve(slot)
+        return (-1, self.offset[owner] + offset) if owner in self.offset else (owner, offset)
+
 
 def plan(program: Program) -> Plan:
     """First fit by liveness; views share memory, inputs of `pack` are computed inside its

@@ -1,0 +1,27 @@
+"""What a Line costs: floating point operations, and bytes of memory that it touches."""
+
+from __future__ import annotations
+
+import math
+
+from framework.engine.program import Line, Program
+
+
+def flops(program: Program, line: Line) -> int:
+    """Floating point operations of a line, as everybody counts them: a multiply-add is two, any
+    function of an element one."""
+    outs = [program.specs[slot] for slot in line.outs]
+    inputs = [program.specs[slot] for slot in line.inputs]
+    if line.op.flops is not None:
+        return line.op.flops(outs, inputs, line.attrs)
+    if line.op.is_view:
+        return 0
+    size = max([math.prod(s.shape) for s in (*outs, *inputs)], default=0)
+    return size * len(getattr(line.op, "steps", (None,)))
+
+
+def traffic(program: Program, line: Line) -> int:
+    """Bytes of all operands."""
+    if line.op.is_view:
+        return 0
+    return sum([program.specs[slot].nbytes for slot in (*line.outs, *line.inputs)])

@@ -1,0 +1,100 @@
+"""The VM: a loop over argument blocks, in compiled code, and how threads share the work of a block.
+
+Note [Sharing]  One thread, the driver, goes through the program. Where blocks are marked as shared
+(compile/sharing.py) it calls its helpers, each of which runs the same blocks on its own part, and
+waits until all are done; the rest of the time they spin, and yield the core if that lasts. All
+threads compute parts of one whole batch: no gradient is summed between them, and no part's result
+depends on where it was cut (Note [Shares] in entry.py).
+
+A team's words (int64, one cache line apart where threads write): the number of the last call, the
+blocks from .. to that are meant, whether to leave; then for each helper the last call it has done.
+"""
+
+from __future__ import annotations
+
+from framework.engine.compile.entry import Entry
+
+CALL, FROM, TO, LEAVE = 0, 1, 2, 3
+LINE = 8  # words of a cache line: helper number i writes word i * LINE
+
+
+def run_blocks(code, pc, end, part, parts):
+    """One thread's part of blocks that do not wait for each other."""
+    while pc < end:
+        block = after(code, pc)
+        call(block[0], block, part, parts)
+        pc += block[1]
+
+
+def together(code, pc, end, team, parts):
+    """Blocks pc .. end by the driver, as part 0, and its helpers."""
+    team[1], team[2] = pc, end
+    number = team[0] + 1
+    store_release(team, 0, number)
+    run_blocks(code, pc, end, 0, parts)
+    for part in range(1, parts):
+        rounds = 0
+        while load_acquire(team, part * 8) != number:
+            rounds += 1
+            rest(rounds)
+
+
+def serve(code, team, part, parts):
+    """A helper: its part of every call, until the driver leaves."""
+    number = team[part * 8]
+    while True:
+        rounds = 0
+        while load_acquire(team, 0) == number:
+            if load_acquire(team, 3) != 0:
+                return
+            rounds += 1
+            rest(rounds)
+        number += 1
+        run_blocks(code, team[1], team[2], part, parts)
+        store_release(team, part * 8, number)
+
+
+def dispatch(code, pc, end, control, team, parts):
+    """The driver: runs blocks from `pc` on, control[0] times to the end.
+
+    Returns -1 when done, -2 when a kernel asked to stop (control[1] == 2), -3 when the user did,
+    or the pc of a line that Python must run: it has no kernel, or the kernel met inputs that are
+    an error (control[1] == 3), which the NumPy forward explains.
+    """
+    while control[0] > 0:
+        while pc < end:
+            block = after(code, pc)
+            if block[0] == 0:
+                return pc
+            length = block[1]
+            if block[2] == 0 or parts == 1:
+                call(block[0], block, 0, 1)
+            else:
+                length = block[2]
+                together(code, pc, pc + length, team, parts)
+            if control[1] == 3:
+                control[1] = 0
+                return pc
+            if control[1] == 2:
+                control[2] = pc
+                return -2
+            pc += length
+        pc = 0
+        control[0] -= 1
+        control[3] += 1
+        if control[1] == 1:
+            return -3
+    return -1
+
+
+VM = Entry(
+    "def entry(code, pc, end, control, team, parts):\n"
+    "    return dispatch(code, pc, end, control, team, parts)",
+    {"run_blocks": run_blocks, "together": together, "dispatch": dispatch},
+    signature="vm",
+)
+HELPER = Entry(
+    "def entry(code, team, part, parts):\n    serve(code, team, part, parts)",
+    {"run_blocks": run_blocks, "serve": serve},
+    signature="helper",
+)

@@ -1,0 +1,209 @@
+"""Threads that share the work of a program: the same bits, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import numpy as np
+import pytest
+
+from framework.engine import ops
+from framework.engine.compile import blas, sharing, team
+from framework.engine.compile.trace import trace
+from framework.engine.compile.vm import Executable, NotFinite
+from framework.engine.op import OPS
+from framework.engine.tensor import Spec, Tensor
+from framework.engine.variable import Variable
+
+F = np.float32
+RNG = np.random.default_rng(0)
+PURE = [name for name, op in sorted(OPS.items()) if op.outs and not op.writes and not op.is_random]
+
+
+@pytest.fixture
+def with_threads(monkeypatch):
+    """Executables made by the test share every line they can, between so many threads."""
+    monkeypatch.setattr(sharing, "MANY_FLOPS", 0)
+
+    def choose(count):
+        monkeypatch.setattr(team, "count", lambda: count)
+
+    return choose
+
+
+def executable(function, arrays):
+    return Executable(trace(function, *[Tensor(Spec(a.shape, a.dtype)) for a in arrays]))
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_each_op_gives_the_same_bits(name, with_threads):
+    for sample in OPS[name].samples:
+        arrays = sample.arrays(0, F)
+
+        def call(*xs, attrs=sample.attrs):
+            return OPS[name](*xs, **attrs)
+
+        run = executable(call, arrays)
+        with_threads(1)
+        wanted = run(*arrays)
+        for threads in (2, 3):
+            with_threads(threads)
+            for got, value in zip(run(*arrays), wanted, strict=True):
+                np.testing.assert_array_equal(got, value)
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 7), (33, 100, 77), (128, 10, 300), (5, 260, 600)])
+@pytest.mark.parametrize("turned", [(False, False), (True, False), (False, True), (True, True)])
+def test_products_do_not_depend_on_threads_or_rows(shape, turned, with_threads):
+    m, n, k = shape
+    x = RNG.standard_normal((k, m) if turned[0] else (m, k)).astype(F)
+    y = RNG.standard_normal((n, k) if turned[1] else (k, n)).astype(F)
+
+    def product(x, y):
+        return ops.matmul(x, y, transpose_x=turned[0], transpose_y=turned[1])
+
+    run = executable(product, [x, y])
+    with_threads(1)
+    (wanted,) = run(x, y)
+    exact = (x.T if turned[0] else x).astype(np.float64) @ (y.T if turned[1] else y)
+    np.testing.assert_allclose(wanted, exact, rtol=1e-4, atol=1e-5 * k)
+    for threads in (2, 3):
+        with_threads(threads)
+        np.testing.assert_array_equal(run(x, y)[0], wanted)
+    fewer = x[:, : m // 2 + 1] if turned[0] else x[: m // 2 + 1]
+    (part,) = executable(product, [fewer, y])(np.ascontiguousarray(fewer), y)
+    np.testing.assert_array_equal(part, wanted[: m // 2 + 1])
+
+
+def train(threads, with_threads, steps=20):
+    """The weights after some steps of a small net, all of it in one program."""
+    rng = np.random.default_rng(1)
+    x, y = rng.standard_normal((50, 30)).astype(F), rng.integers(0, 7, 50)
+    sizes = [(30, 70), (70,), (70, 7), (7,)]
+    weights = [Variable(rng.standard_normal(s).astype(F) * F(0.3)) for s in sizes]
+    moments = [[Variable(np.zeros(s, F), trainable=False) for s in sizes] for _ in range(2)]
+    count = Variable(np.int64(0), trainable=False)
+    from framework.engine.tape import GradientTape
+
+    def step():
+        with GradientTape() as tape:
+            hidden = ops.relu(Tensor(x) @ weights[0] + weights[1])
+            loss, _ = ops.sparse_softmax_cross_entropy(Tensor(y), hidden @ weights[2] + weights[3])
+            loss = ops.mean(loss)
+        gradients = tape.gradient(loss, weights)
+        for p, m, v, g in zip(weights, *moments, gradients, strict=True):
+            ops.adam_update(p, m, v, g, Tensor(F(0.01)), count)
+        ops.assign_add(count, Tensor(np.int64(1)))
+        return loss
+
+    with_threads(threads)
+    run = Executable(trace(step))
+    assert run.is_shared
+    run.repeat(steps)
+    return [w.numpy() for w in weights], float(run.outputs()[0])
+
+
+def test_training_gives_the_same_bits(with_threads):
+    wanted, loss = train(1, with_threads)
+    assert loss < 1.0, "and it learns"
+    for threads in (2, 3):
+        for got, value in zip(train(threads, with_threads)[0], wanted, strict=True):
+            np.testing.assert_array_equal(got, value)
+
+
+def test_lines_that_depend_on_each_other_are_not_run_together(with_threads):
+    def chain(x):
+        y = ops.softmax(x)  # rows
+        z = ops.sum(y, axis=0)  # columns: reads every row
+        return z, ops.softmax(x * 2.0)
+
+    x = RNG.standard_normal((64, 48)).astype(F)
+    run = executable(chain, [x])
+    starts = [int(run.code[pc + 2]) for _, pc in run.lines]
+    assert starts.count(0) < len(starts)
+    with_threads(2)
+    wanted = [ops.sum(ops.softmax(Tensor(x)), axis=0).numpy(), ops.softmax(Tensor(x) * 2).numpy()]
+    for _ in range(200):
+        for got, value in zip(run(x), wanted, strict=True):
+            np.testing.assert_allclose(got, value, rtol=1e-5)
+
+
+def test_small_programs_run_on_one_thread():
+    x = RNG.standard_normal((32, 32)).astype(F)
+    assert not executable(lambda x: ops.relu(x @ x), [x]).is_shared
+
+
+def test_errors_leave_a_team_that_works(with_threads):
+    with_threads(2)
+    table = RNG.standard_normal((100, 8)).astype(F)
+    run = executable(lambda i: ops.gather(Tensor(table), i) * 2.0, [np.zeros(50, np.int64)])
+    before = blas.threads()
+    for _ in range(3):
+        with pytest.raises(ValueError, match="100 is not in"):
+            run(np.full(50, 100))
+        np.testing.assert_array_equal(run(np.full(50, 99))[0], np.tile(table[99] * 2, (50, 1)))
+    assert blas.threads() == before
+
+
+def test_not_finite_stops_all_threads(with_threads):
+    with_threads(2)
+    total = Variable(np.zeros(5000, F))
+
+    def step(x):
+        y = ops.log(x)
+        ops.check_finite(y)
+        ops.assign_add(total, y)
+        return y
+
+    run = executable(step, [np.ones(5000, F)])
+    for _ in range(3):
+        with pytest.raises(NotFinite):
+            run(np.full(5000, -1, F))
+        run(np.full(5000, np.e, F))
+    np.testing.assert_allclose(total.numpy(), np.full(5000, 3.0), rtol=1e-6)
+
+
+def test_two_programs_at_once(with_threads):
+    """One has the team, the other runs alone; each gives its own result."""
+    with_threads(2)
+    x = RNG.standard_normal((200, 200)).astype(F)
+    runs = [executable(lambda x, f=f: ops.softmax(x @ x) * f, [x]) for f in (1.0, 2.0)]
+    wanted = [run(x)[0] for run in runs]
+    wrong = []
+
+    def work(i):
+        for _ in range(50):
+            if not np.array_equal(runs[i](x)[0], wanted[i]):
+                wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not wrong and not any([thread.is_alive() for thread in threads])
+
+
+def test_a_forked_process_makes_its_own_team(with_threads):
+    with_threads(2)
+    x = RNG.standard_normal((64, 64)).astype(F)
+    run = executable(lambda x: ops.softmax(x), [x])
+    (wanted,) = run(x)
+    child = os.fork()
+    if not child:
+        try:
+            same = np.array_equal(run(x)[0], wanted)
+        finally:
+            os._exit(0 if same else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_the_number_of_threads_is_that_of_blas():
+    before = blas.threads()
+    try:
+        blas.set_threads(1)
+        assert team.count() == 1
+    finally:
+        blas.set_threads(before)
+    assert 1 <= team.count() <= max(1, before)
