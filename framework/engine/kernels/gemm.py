@@ -32,15 +32,14 @@ WIDE = 1024  # columns from which on the rows of y lie too far apart for the TLB
 COPIED = 512  # columns that make a copy of x worth it
 MANY = 64  # rows that make packing worth it
 
-CALLED = {key: value for key, value in FAST.items() if key != "forceinline"}  # large: not inlined
-FULL, FULL_4, FULL_2, FULL_1 = tile_of(ROWS, 2), tile_of(4, 2), tile_of(2, 2), tile_of(1, 2)
-HALF, HALF_1 = tile_of(ROWS, 1), tile_of(1, 1)
-LONG = tile_of(1, 8)
+# Numba optimises what a function calls once more with each caller: inlined before that, once.
+INLINED = {key: value for key, value in FAST.items() if key != "forceinline"} | {"inline": "always"}
+FULL, HALF, LONG = tile_of(ROWS, 2), tile_of(ROWS, 1), tile_of(1, 8)
 panel_stack = stack_of((DEPTH + ROWS) * COLUMNS)
 block_stack = stack_of(BLOCK + BLOCK // 4)
 
 
-@njit(**CALLED)
+@njit(**INLINED)
 def pack(y, column_stride, k_stride, panel, k, wide):
     """panel (k, COLUMNS) = y[column column_stride + i k_stride], 0 right of column `wide`."""
     zero = types.float32(0)
@@ -59,7 +58,7 @@ def pack(y, column_stride, k_stride, panel, k, wide):
                 place[c] = zero
 
 
-@njit(**CALLED)
+@njit(**INLINED)
 def pack_turned(y, column_stride, panel, k, wide):
     """pack for a transposed y, whose columns lie `column_stride` apart."""
     if wide < COLUMNS:
@@ -83,7 +82,7 @@ def pack_turned(y, column_stride, panel, k, wide):
             panel[i * COLUMNS + c] = row[i]
 
 
-@njit(**CALLED)
+@njit(**INLINED)
 def copy_block(x, row_stride, k_stride, block, m, k):
     """A copy of x (m, k) or, if that is how x lies, (k, m); returns its strides. A power of two
     between its rows would let them all fall into the same few sets of the cache."""
@@ -96,52 +95,27 @@ def copy_block(x, row_stride, k_stride, block, m, k):
     return (space, 1) if k_stride == 1 else (1, space)
 
 
-@njit(**CALLED)
-def whole_tiles(x, row_stride, k_stride, y, y_stride, out, out_stride, m, k, adds):
-    """out (m, COLUMNS) = x y"""
-    i = 0
-    while i + ROWS <= m:
-        left, place = shift(x, i * row_stride), shift(out, i * out_stride)
-        FULL(left, row_stride, k_stride, y, y_stride, place, out_stride, k, adds)
-        i += ROWS
-    if i + 4 <= m:
-        left, place = shift(x, i * row_stride), shift(out, i * out_stride)
-        FULL_4(left, row_stride, k_stride, y, y_stride, place, out_stride, k, adds)
-        i += 4
-    if i + 2 <= m:
-        left, place = shift(x, i * row_stride), shift(out, i * out_stride)
-        FULL_2(left, row_stride, k_stride, y, y_stride, place, out_stride, k, adds)
-        i += 2
-    if i < m:
-        left, place = shift(x, i * row_stride), shift(out, i * out_stride)
-        FULL_1(left, row_stride, k_stride, y, y_stride, place, out_stride, k, adds)
-
-
-@njit(**CALLED)
-def cut_tiles(x, row_stride, k_stride, panel, out, out_stride, m, k, adds, wide):
-    """out (m, wide) = x panel for fewer columns than a tile has: by way of a tile aside."""
-    aside, zero = shift(panel, DEPTH * COLUMNS), types.float32(0)
+@njit(**INLINED)
+def tiles(x, row_stride, k_stride, y, y_stride, aside, out, out_stride, m, k, adds, wide):
+    """out (m, wide) = x y for up to COLUMNS columns; a tile that is not full by way of `aside`."""
+    zero = types.float32(0)
     for i in range(0, m, ROWS):
-        rows, left = min(ROWS, m - i), shift(x, i * row_stride)
-        if rows == ROWS:
-            if wide <= LANES:
-                HALF(left, row_stride, k_stride, panel, COLUMNS, aside, COLUMNS, k, 0)
-            else:
-                FULL(left, row_stride, k_stride, panel, COLUMNS, aside, COLUMNS, k, 0)
+        rows, left, place = min(ROWS, m - i), shift(x, i * row_stride), shift(out, i * out_stride)
+        is_full = wide == COLUMNS and rows == ROWS
+        to, to_stride = (place, out_stride) if is_full else (aside, COLUMNS)
+        more = adds if is_full else 0
+        if wide > LANES:
+            FULL(left, row_stride, k_stride, y, y_stride, to, to_stride, k, more, rows)
         else:
+            HALF(left, row_stride, k_stride, y, y_stride, to, to_stride, k, more, rows)
+        if not is_full:
             for r in range(rows):
-                one, place = shift(left, r * row_stride), shift(aside, r * COLUMNS)
-                if wide <= LANES:
-                    HALF_1(one, row_stride, k_stride, panel, COLUMNS, place, COLUMNS, k, 0)
-                else:
-                    FULL_1(one, row_stride, k_stride, panel, COLUMNS, place, COLUMNS, k, 0)
-        for r in range(rows):
-            place = shift(out, (i + r) * out_stride)
-            for c in range(wide):
-                place[c] = aside[r * COLUMNS + c] + (place[c] if adds else zero)
+                row, found = shift(place, r * out_stride), shift(aside, r * COLUMNS)
+                for c in range(wide):
+                    row[c] = found[c] + (row[c] if adds else zero)
 
 
-@njit(**CALLED)
+@njit(**INLINED)
 def few_rows(x, row_stride, k_stride, y, y_stride, out, out_stride, m, k, n, adds):
     """out (m, n) = x y in strips of 8 vectors; returns how many columns that were."""
     strip, column = 8 * LANES, 0
@@ -149,15 +123,16 @@ def few_rows(x, row_stride, k_stride, y, y_stride, out, out_stride, m, k, n, add
         for i in range(m):
             left, place = shift(x, i * row_stride), shift(out, i * out_stride + column)
             right = shift(y, column)
-            LONG(left, row_stride, k_stride, right, y_stride, place, out_stride, k, adds)
+            LONG(left, row_stride, k_stride, right, y_stride, place, out_stride, k, adds, 1)
         column += strip
     return column
 
 
-@njit(**CALLED)
+@njit(**INLINED)
 def product(x, row_stride, k_stride, y, column_stride, y_stride, out, out_stride, m, n, k):
     """out (m, n) = x y, for x[i row_stride + l k_stride] and y[l y_stride + j column_stride]."""
     panel, block = panel_stack(), block_stack()
+    aside = shift(panel, DEPTH * COLUMNS)
     is_turned = column_stride != 1
     is_packed = is_turned or (n >= WIDE and m >= MANY)
     for start in range(0, k, DEPTH):
@@ -167,36 +142,28 @@ def product(x, row_stride, k_stride, y, column_stride, y_stride, out, out_stride
             rows = min(height, m - i)
             left = shift(x, i * row_stride + start * k_stride)
             right, place = shift(y, start * y_stride), shift(out, i * out_stride)
-            strides = row_stride, k_stride
+            down, along = row_stride, k_stride
             if n >= COPIED and depth >= 128 and rows >= 32:
-                strides = copy_block(left, row_stride, k_stride, block, rows, depth)
+                down, along = copy_block(left, row_stride, k_stride, block, rows, depth)
                 left = block
             column = 0
             if rows < 4 and not is_turned:
                 column = few_rows(
-                    left, *strides, right, y_stride, place, out_stride, rows, depth, n,
-                    adds,
-                )  # fmt: skip
+                    left, down, along, right, y_stride, place, out_stride, rows, depth, n, adds
+                )
             for j in range(column, n, COLUMNS):
-                wide, at = min(COLUMNS, n - j), shift(place, j)
-                part = shift(right, j * column_stride)
-                if wide == COLUMNS and not is_packed:
-                    whole_tiles(
-                        left, *strides, part, y_stride, at, out_stride, rows, depth,
-                        adds,
-                    )  # fmt: skip
-                    continue
-                pack(part, column_stride, y_stride, panel, depth, wide)
-                if wide == COLUMNS:
-                    whole_tiles(
-                        left, *strides, panel, COLUMNS, at, out_stride, rows, depth,
-                        adds,
-                    )  # fmt: skip
-                else:
-                    cut_tiles(left, *strides, panel, at, out_stride, rows, depth, adds, wide)
+                wide = min(COLUMNS, n - j)
+                part, stride = shift(right, j * column_stride), y_stride
+                if is_packed or wide < COLUMNS:
+                    pack(part, column_stride, y_stride, panel, depth, wide)
+                    part, stride = panel, COLUMNS
+                tiles(
+                    left, down, along, part, stride, aside, shift(place, j), out_stride, rows,
+                    depth, adds, wide,
+                )  # fmt: skip
 
 
-@njit(**CALLED)
+@njit(**FAST)
 def gemm_float32(transpose_x, transpose_y, out, x, y, part, parts):
     """out (m, n) = x y, either read transposed: the share of thread `part` of its rows, or of its
     columns if there are more of them."""

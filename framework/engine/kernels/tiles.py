@@ -87,17 +87,20 @@ def loop(b, count, starts: list, step):
 
 
 def tile_of(rows: int, vectors: int):
-    """tile(x, row_stride, k_stride, y, y_stride, out, out_stride, k, adds):
+    """tile(x, row_stride, k_stride, y, y_stride, out, out_stride, k, adds, present):
 
     out[i, 0 : lanes vectors] = sum_k x[i row_stride + k k_stride] y[k y_stride + 0 : lanes vectors]
-    for i < rows; added to what is there if adds != 0.
+    for i < rows; added to what is there if adds != 0. Of x only `present` rows are read: the last
+    one stands for those that are missing.
     """
 
     def codegen(ctx, b, sig, args):
-        x, row_stride, k_stride, y, y_stride, out, out_stride, count, adds = args
+        x, row_stride, k_stride, y, y_stride, out, out_stride, count, adds, present = args
         kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
         fma = cgutils.get_or_insert_function(b.module, kind, f"llvm.fma.v{LANES}f32")
-        offsets = [b.mul(row_stride, I64(i)) for i in range(rows)]
+        last = b.sub(present, I64(1))
+        numbers = [b.select(b.icmp_signed("<", I64(i), present), I64(i), last) for i in range(rows)]
+        offsets = [b.mul(row_stride, number) for number in numbers]
 
         def step(olds):
             (px, py), sums = olds[:2], olds[2:]
@@ -124,8 +127,8 @@ def tile_of(rows: int, vectors: int):
         return ctx.get_dummy_value()
 
     @intrinsic
-    def tile(context, x, row_stride, k_stride, y, y_stride, out, out_stride, count, adds):
-        integers = FLOATS, INT64, FLOATS, INT64, INT64, INT64
+    def tile(context, x, row_stride, k_stride, y, y_stride, out, out_stride, count, adds, present):
+        integers = FLOATS, INT64, FLOATS, INT64, INT64, INT64, INT64
         return types.void(FLOATS, INT64, INT64, *integers), codegen
 
     return tile
