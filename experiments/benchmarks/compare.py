@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from processes import OURS, PEERS, Contender, contenders, experiment_start, measured, once
-from tables import markdown
+from tables import markdown, summaries
 from workloads import WORKLOADS
 
 from framework.experiment.errors import RUN_FAILED, UserError
@@ -30,7 +30,8 @@ def run(options: argparse.Namespace) -> int:
     exit code: 1 where one of our own processes failed.
     """
     names = chosen(options.workloads, CHOICES, "workload")
-    threads = [positive(text, "--threads") for text in options.threads.split(",")]
+    counts = [positive(text, "--threads") for text in options.threads.split(",")]
+    threads = list(dict.fromkeys(counts))
     pythons = peer_pythons(options)
     rounds = positive(options.rounds, "--rounds")
     if not 0 < options.seconds < float("inf"):
@@ -38,13 +39,19 @@ def run(options: argparse.Namespace) -> int:
     target = None if options.json is None else writable(options.json)
     found: dict = {
         "machine": f"{processor()}, {os.cpu_count()} CPUs",
-        **{"rounds": rounds, "seconds": options.seconds, "is_cold": options.cold, "versions": {}},
-        **{"limits": {}, "results": [], "starts": []},
+        "rounds": rounds,
+        "seconds": options.seconds,
+        "is_cold": options.cold,
+        "versions": {},
+        "limits": {},
+        "results": [],
+        "starts": [],
     }
     for number in range(rounds):
         one_round(found, number, names, threads, pythons)
         if target is not None:  # a run of an hour keeps what it has
-            target.write_text(json.dumps(found, indent=1) + "\n")
+            told = {"summaries": summaries(found["results"], found["limits"]), **found}
+            target.write_text(json.dumps(told, indent=1) + "\n")
     print(markdown(found), end="")
     runs = [run for r in found["results"] if r["name"].startswith(OURS) for run in r["runs"]]
     runs += [run for each in found["starts"] for run in each["runs"]]
@@ -145,7 +152,7 @@ def one_contender(found: dict, number: int, name: str, threads: int, who: Conten
     if any("ms" not in run for run in runs):
         return
     run = measured(who, name, threads, found["seconds"], found["is_cold"])
-    runs.append({"round": number, **run})
+    runs.append({**run, "round": number})
     if "version" in run:
         found["versions"][who.name.split()[0]] = run["version"]
 

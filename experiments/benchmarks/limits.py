@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import timing
 
-SIZE = 1536  # rows and columns of the square matrices
+SIZE = 1024  # rows and columns: large enough for BLAS, short enough to be let alone
 COPIED = 2**27  # bytes of the array that is copied: more than caches hold
 
 
