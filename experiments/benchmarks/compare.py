@@ -38,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
         raise UserError(f"bench: --seconds: got {options.seconds:g}, wanted more than 0")
     target = None if options.json is None else writable(options.json)
     found: dict = {
-        "machine": f"{processor()}, {os.cpu_count()} CPUs",
+        "machine": processor(),
+        "cpus": os.cpu_count() or 1,
         "rounds": rounds,
         "seconds": options.seconds,
         "is_cold": options.cold,

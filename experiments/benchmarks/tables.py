@@ -121,7 +121,7 @@ def first_table(rows: list[dict]) -> str:
 def second_table(rows: list[dict]) -> str:
     """Every contender."""
     head = ["workload", "threads", "", "ms per step, median", "min", "ours / this", "ahead"]
-    head += ["busy cores", "first step, s: cold", "warm", "import, s", "peak MB", "of the limit"]
+    head += ["processor, ms", "first step, s: cold", "warm", "import, s", "peak MB", "of the limit"]
     cells = []
     for row in rows:
         line = [row["workload"], str(row["threads"]), row["name"]]
@@ -129,7 +129,7 @@ def second_table(rows: list[dict]) -> str:
             cells.append([*line, reason(row)])
             continue
         line += [milliseconds(row["ms"]), milliseconds(row["ms_min"]), *against(row)]
-        line += [f"{row['cpu_ms'] / row['ms']:.1f}"]
+        line += [milliseconds(row["cpu_ms"])]
         line += [seconds(row, key) for key in ("cold_s", "first_s", "import_s")]
         line += [f"{row['rss_mb']:.0f}", share(row)]
         cells.append(line)
@@ -168,9 +168,9 @@ def markdown(found: dict) -> str:
     names = dict.fromkeys(row["workload"] for row in rows)
     parts = [
         "# Train steps beside the peers",
-        f"{found['machine']}; {found['rounds']} interleaved rounds, float32; "
+        f"{found['machine']}, {found['cpus']} CPUs; {found['rounds']} interleaved rounds, float32; "
         + ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-        + f"{loads(found['results'])}. Made by `python -m framework bench`.",
+        + f"{loads(found['results'], found['cpus'])}. Made by `python -m framework bench`.",
         "\n".join(f"- {name}: {WORKLOADS[name].about}; {amount(name)}" for name in names),
     ]
     if rows:
@@ -181,7 +181,7 @@ def markdown(found: dict) -> str:
             first_table(rows),
             "Cold: from the start of the process with an empty folder for compiled kernels; warm: "
             "with what an earlier process left there. Libraries that keep nothing are cold each "
-            "time. Busy cores: processor time by time.",
+            "time. Processor: what all threads together spent, whatever else ran on the machine.",
             second_table(rows),
         ]
     if found["starts"]:
@@ -195,10 +195,15 @@ def markdown(found: dict) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def loads(results: list[dict]) -> str:
-    """How busy the machine was, this benchmark included."""
+def loads(results: list[dict], cpus: int) -> str:
+    """How busy the machine was, this benchmark included, and what to make of it."""
     seen = [run["load"] for result in results for run in result["runs"] if "load" in run]
-    return f"; load average {min(seen):.1f} to {max(seen):.1f}" if seen else ""
+    if not seen:
+        return ""
+    told = f"; load average {min(seen):.1f} to {max(seen):.1f}"
+    if max(seen) <= cpus + 1:
+        return told
+    return told + " (other work took part of the CPUs: compare the processor times)"
 
 
 def amount(name: str) -> str:

@@ -138,7 +138,7 @@ def test_the_best_peer_is_the_one_with_the_lowest_median():
 
 def test_markdown():
     found = {
-        **{"machine": "one, 2 CPUs", "rounds": 3, "versions": {"ours": "0.1.0"}},
+        **{"machine": "one", "cpus": 2, "rounds": 3, "versions": {"ours": "0.1.0"}},
         "limits": {"1": {"gflops": 50.0, "copy_gbs": 20.0}, "2": {"failed": "killed"}},
         "results": RESULTS,
         "starts": [
@@ -154,6 +154,14 @@ def test_markdown():
     for x in lines:  # a row with another number of cells would break its table
         if x.startswith("| W1"):
             assert x.count("|") in (10, 14), x
+
+
+def test_a_busy_machine_is_told():
+    loads = bench.module("tables").loads
+    assert loads([], 2) == ""
+    assert loads([entry("ours", timed(1.0, load=3.0))], 2) == "; load average 3.0 to 3.0"
+    busy = [entry("ours", [*timed(1.0, load=0.5), *timed(1.0, load=3.1)])]
+    assert loads(busy, 2).startswith("; load average 0.5 to 3.1 (other work took")
 
 
 def peer(folder, name, text):
