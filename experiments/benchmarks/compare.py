@@ -1,12 +1,8 @@
-"""Time the train steps of this framework beside the peers, interleaved: medians, ratios, first
-step, memory.
+"""Time train steps of this framework beside the peers: rounds over all workloads and contenders.
 
-    python experiments/benchmarks/compare.py --torch PYTHON --jax PYTHON [--rounds 5] [--threads 1
-    2] [--write]
+    python -m framework bench --peer-python torch=PYTHON --peer-python jax=PYTHON
 
-PYTHON is the interpreter of an environment that has the peer; a peer that is not given is left
-out. --write keeps
-the table as experiments/benchmarks/results.md.
+framework/experiment/bench.py hands the options over.
 """
 
 from __future__ import annotations
@@ -15,80 +11,169 @@ import argparse
 import json
 import os
 import platform
-import statistics
-import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
+from processes import OURS, PEERS, Contender, contenders, experiment_start, measured, once
+from tables import markdown, summaries
+from workloads import WORKLOADS
+
+from framework.experiment.errors import RUN_FAILED, UserError
+
+START = "start"  # beside the workloads: the start of an experiment
+CHOICES = (*WORKLOADS, START)
+LIMITS = Contender("limits", sys.executable, "limits.py")
 
 
-def once(python: str, script: str, workload: str, mode: str, threads: int) -> dict:
-    """One process: its RESULT line."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
-    env |= {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "MKL", "OPENBLAS")}
-    command = [python, str(HERE / script), workload, mode, str(threads)]
-    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-    if not lines:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-    return json.loads(lines[-1][7:])
+def run(options: argparse.Namespace) -> int:
+    """Measure what the options say, print the Markdown report and keep the JSON file; returns the
+    exit code: 1 where one of our own processes failed.
+    """
+    names = chosen(options.workloads, CHOICES, "workload")
+    counts = [positive(text, "--threads") for text in options.threads.split(",")]
+    threads = list(dict.fromkeys(counts))
+    pythons = peer_pythons(options)
+    rounds = positive(options.rounds, "--rounds")
+    if not 0 < options.seconds < float("inf"):
+        raise UserError(f"bench: --seconds: got {options.seconds:g}, wanted more than 0")
+    target = None if options.json is None else writable(options.json)
+    found: dict = {
+        "machine": processor(),
+        "cpus": os.cpu_count() or 1,
+        "rounds": rounds,
+        "seconds": options.seconds,
+        "is_cold": options.cold,
+        "versions": {},
+        "limits": {},
+        "results": [],
+        "starts": [],
+    }
+    for number in range(rounds):
+        one_round(found, number, names, threads, pythons)
+        if target is not None:  # a run of an hour keeps what it has
+            told = {"summaries": summaries(found["results"], found["limits"]), **found}
+            target.write_text(json.dumps(told, indent=1) + "\n")
+    print(markdown(found), end="")
+    runs = [run for r in found["results"] if r["name"].startswith(OURS) for run in r["runs"]]
+    runs += [run for each in found["starts"] for run in each["runs"]]
+    return RUN_FAILED if any("failed" in run for run in runs) else 0
 
 
-def contenders(options: argparse.Namespace) -> list[tuple[str, str, str, str]]:
-    """(name, python, script, mode)"""
-    found = [
-        ("ours compiled", sys.executable, "ours.py", "compiled"),
-        ("ours eager", sys.executable, "ours.py", "eager"),
-    ]
-    if options.torch:
-        found.append(("torch eager", options.torch, "peer_torch.py", "eager"))
-    if options.jax:
-        found.append(("jax jit", options.jax, "peer_jax.py", "jit"))
-    return found
+def chosen(text: str | None, known: tuple[str, ...], what: str) -> list[str]:
+    """The names of a list with commas; None: all that are known."""
+    names = list(known) if text is None else [name.strip() for name in text.split(",")]
+    for name in names:
+        need_known(name, known, what)
+    return list(dict.fromkeys(names))
 
 
-def main() -> None:
-    """Run all, print and perhaps write the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--torch")
-    parser.add_argument("--jax")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--workloads", nargs="+", default=["W1", "W2"])
-    parser.add_argument("--write", action="store_true")
-    options = parser.parse_args()
-    cases = [
-        (w, t, c) for w in options.workloads for t in options.threads for c in contenders(options)
-    ]
-    results: dict = {}
-    for _ in range(options.rounds):
-        for workload, threads, (name, python, script, mode) in cases:
-            found = once(python, script, workload, mode, threads)
-            results.setdefault((workload, threads, name), []).append(found)
-    rows = ["| workload | threads | | ms per step, median (min) | ours compiled / this, "
-            "median of rounds | first step, s | peak MB |",
-            "|---|---|---|---|---|---|---|"]  # fmt: skip
-    for (workload, threads, name), runs in results.items():
-        ours = results[workload, threads, "ours compiled"]
-        ratio = statistics.median([a["ms"] / b["ms"] for a, b in zip(ours, runs, strict=True)])
-        middle = {k: statistics.median([r[k] for r in runs]) for k in ("ms", "first_s", "rss_mb")}
-        least = min([r["ms_min"] for r in runs])
-        rows.append(f"| {workload} | {threads} | {name} | {middle['ms']:.4f} ({least:.4f}) "
-                    f"| {ratio:.2f} "
-                    f"| {middle['first_s']:.2f} | {middle['rss_mb']:.0f} |")  # fmt: skip
-    text = "\n".join(rows)
-    print(text)
-    if options.write:
-        head = (
-            f"# Train steps beside the peers\n\n{os.cpu_count()} CPUs ({platform.machine()}), "
-            f"{options.rounds} interleaved rounds, float32.\nW1: MLP 16-64-64-1, batch 32, Adam. "
-            "W2: MLP 784-512-512-10, batch 128, Adam.\nMade by `compare.py`.\n\n"
-        )
-        (HERE / "results.md").write_text(head + text + "\n")
+def need_known(name: str, known: tuple[str, ...], what: str) -> None:
+    """UserError unless the name is one of those known."""
+    if name not in known:
+        raise UserError(f"bench: unknown {what} {name!r}, wanted one of {', '.join(known)}")
 
 
-if __name__ == "__main__":
-    main()
+def positive(text: str | int, option: str) -> int:
+    """A whole number of 1 or more."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise UserError(f"bench: {option}: got {text!r}, wanted whole numbers of 1 or more")
+    return number
+
+
+def peer_pythons(options: argparse.Namespace) -> dict[str, str]:
+    """peer -> its Python, for the peers that take part: those named, or all that have a Python."""
+    found = {}
+    for text in options.peer_python:
+        name, equals, path = text.partition("=")
+        if not equals or not path:
+            raise UserError(f"bench: --peer-python: got {text!r}, wanted NAME=PYTHON")
+        need_known(name, PEERS, "peer")
+        found[name] = path
+    if options.peers is None:
+        return found
+    names = chosen(options.peers, PEERS, "peer")
+    for name in names:
+        if name not in found:
+            raise UserError(
+                f"bench: peer {name!r} has no Python, wanted --peer-python {name}=PYTHON"
+            )
+    return {name: found[name] for name in names}
+
+
+def writable(name: str) -> Path:
+    """The path of a file that can be written, found out before the work."""
+    path = Path(name)
+    try:
+        path.touch()
+    except OSError as error:
+        raise UserError(f"bench: --json {name}: {error.strerror}") from error
+    return path
+
+
+def processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(x.partition(":")[2].strip() for x in lines if x.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()
+
+
+def one_round(
+    found: dict, number: int, names: list[str], threads: list[int], pythons: dict[str, str]
+) -> None:
+    """Every contender once, on every workload; each other round backwards, because the first ones
+    may find the machine in another state than the last ones.
+    """
+    for count in threads:
+        tell(number, "limits", count)
+        here = once(LIMITS, "-", count, min(1.0, found["seconds"]))
+        found["limits"][count] = higher(found["limits"].get(count, {}), here)
+    for name in names:
+        for count in threads:
+            if name == START:
+                tell(number, START, count)
+                runs_of(found["starts"], threads=count).append(
+                    experiment_start(count, found["is_cold"])
+                )
+                continue
+            who = contenders(name, pythons)
+            for each in who if number % 2 == 0 else reversed(who):
+                tell(number, f"{name}, {each.name}", count)
+                one_contender(found, number, name, count, each)
+
+
+def one_contender(found: dict, number: int, name: str, threads: int, who: Contender) -> None:
+    """Measure one; who failed once is not asked again."""
+    runs = runs_of(found["results"], workload=name, threads=threads, name=who.name)
+    if any("ms" not in run for run in runs):
+        return
+    run = measured(who, name, threads, found["seconds"], found["is_cold"])
+    runs.append({**run, "round": number})
+    if "version" in run:
+        found["versions"][who.name.split()[0]] = run["version"]
+
+
+def runs_of(results: list[dict], **key: str | int) -> list[dict]:
+    """The runs of one entry of the results, which is made if it is not there."""
+    for result in results:
+        if all(result[name] == value for name, value in key.items()):
+            return result["runs"]
+    results.append({**key, "runs": []})
+    return results[-1]["runs"]
+
+
+def higher(before: dict, now: dict) -> dict:
+    """The limit is what the machine did at its best."""
+    if "gflops" not in before or "gflops" not in now:
+        return before if "gflops" in before else now
+    return {key: max(before[key], now[key]) for key in before}
+
+
+def tell(number: int, what: str, threads: int) -> None:
+    """Progress, beside the report."""
+    print(f"round {number + 1}: {what}, threads {threads}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The command line: `framework train`, `framework eval`, `framework doctor`.
+"""The command line: `framework train`, `framework eval`, `framework doctor`, `framework bench`.
 
 Each command imports what it needs when it is called, so that `--help` and mistakes answer at once.
 """
@@ -47,7 +47,35 @@ def parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("folder", metavar="RUN_FOLDER")
     commands.add_parser("doctor", help="tell what this installation finds")
+    bench = commands.add_parser(
+        "bench", help="time train steps beside other libraries", allow_abbrev=False, parents=[after]
+    )
+    _bench_options(bench)
     return top
+
+
+def _bench_options(bench: argparse.ArgumentParser) -> None:
+    bench.add_argument(
+        "--peer-python",
+        metavar="NAME=PYTHON",
+        action="append",
+        default=[],
+        help="the Python that has a peer: torch, jax or tf; once for each",
+    )
+    bench.add_argument("--peers", metavar="NAMES", help="only these of them, as torch,jax")
+    bench.add_argument("--workloads", metavar="NAMES", help="as W1,W2,start; all if not given")
+    bench.add_argument("--threads", metavar="NUMBERS", default="1,2", help="default: 1,2")
+    bench.add_argument("--rounds", metavar="N", default=3, help="default: 3")
+    bench.add_argument(
+        "--seconds", type=float, default=2.0, help="that steps are timed per process; default: 2"
+    )
+    bench.add_argument(
+        "--no-cold",
+        dest="cold",
+        action="store_false",
+        help="leave out the first steps with an empty kernel cache, some 10 s each",
+    )
+    bench.add_argument("--json", metavar="FILE", help="keep all figures")
 
 
 def settings(options: argparse.Namespace) -> list[str]:
@@ -88,6 +116,10 @@ def _command(options: argparse.Namespace) -> int:
         from framework.experiment.evaluate import evaluate
 
         return evaluate(options.folder)
+    if options.command == "bench":
+        from framework.experiment.bench import bench
+
+        return bench(options)
     from framework.experiment.doctor import doctor
 
     return doctor()
