@@ -21,7 +21,7 @@ import math
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import zip_longest
 
 import numpy as np
 
@@ -235,51 +235,78 @@ def collapse(shape: tuple, input_shapes: list) -> tuple[list, list]:
 def kernel_entry(program: Program, line: Line) -> Entry | None:
     """Unpack the block into C-contiguous arrays and scalars, call the op's body."""
     outs, inputs = [program.specs[o] for o in line.outs], [program.specs[i] for i in line.inputs]
+    seen = views_of(line, outs, inputs)
+    if seen is None:
+        return None
+    specs, (shapes, attrs), body = [*outs, *inputs], seen, line.op.body
+    names = list(inspect.signature(body).parameters)
+    words, places = operands(line, specs, shapes)
+    is_cut = [name in line.op.rows for name in names[: len(shapes)]]
+    text = ["def entry(a, part, parts):"]
+    if any(is_cut):
+        text.append(rows_text(line, shapes, is_cut))
+    texts = [
+        array_text(spec, at, len(shape), is_mine)
+        for spec, at, shape, is_mine in zip_longest(specs, places, shapes, is_cut)
+    ]
+    texts += scalars(names[len(shapes) :], attrs, words)
+    text.append("    body(" + ", ".join(texts) + ")")
+    is_shared = any(is_cut) or "part" in names
+    dtype = main_dtype([s.dtype for s in specs])
+    return Entry("\n".join(text), {"body": body}, dtype, words, is_shared=is_shared)
+
+
+def views_of(line: Line, outs: list[Spec], inputs: list[Spec]) -> tuple[list, dict] | None:
+    """The shapes in which the body wants to see its operands, and its scalars; None if it cannot."""
     attrs = attrs_of(line)
     seen = [o.shape for o in outs], [x.shape for x in inputs], attrs
     if line.op.views is not None:
         seen = line.op.views(outs, inputs, attrs)
-    if seen is None:
-        return None
-    out_shapes, input_shapes, attrs = seen
-    body: Any = line.op.body
-    names = list(inspect.signature(body).parameters)
-    shapes = [tuple(shape) or (1,) for shape in (*out_shapes, *input_shapes)]
-    text, arguments, words = ["def entry(a, part, parts):"], [], []
-    cut = [i for i in range(len(shapes)) if i < len(names) and names[i] in line.op.rows]
-    for i, (slot, spec) in enumerate(
-        zip((*line.outs, *line.inputs), (*outs, *inputs), strict=True)
-    ):
-        shape, at = shapes[i], HEADER + len(words)
+    return seen and ([tuple(shape) or (1,) for shape in (*seen[0], *seen[1])], seen[2])
+
+
+def scalars(names: list[str], attrs: dict, words: list) -> list[str]:
+    """How the scalars are read; they are appended to `words`, but for the number of a thread."""
+    texts = []
+    for name in names:
+        if name in ("part", "parts"):
+            texts.append(name)
+            continue
+        value = attrs[name]
+        texts.append(attr_text(HEADER + len(words), value).replace("real_of", "double_of"))
+        words.append(value if isinstance(value, (float, str)) else int(value))
+    return texts
+
+
+def operands(line: Line, specs: list[Spec], shapes: list[tuple]) -> tuple[list, list[int]]:
+    """The words that say where the operands are and how long their axes, and where each begins."""
+    words: list = []
+    places = []
+    for slot, spec, shape in zip((*line.outs, *line.inputs), specs, shapes, strict=True):
         if math.prod(shape) != spec.size:
             raise AssertionError(f"{line.op.name}: views() changes the size of {spec} to {shape}")
-        if i in cut and shape[0] != shapes[cut[0]][0]:
-            raise AssertionError(f"{line.op.name}: {names[i]} {shape} has other rows than the rest")
-        if cut and i == cut[0]:
-            unit = UNIT if len(shape) == 1 else 1
-            text.append(f"    first, last = share(a[{at + 1}], {unit}, part, parts)")
-        arguments.append((i in cut, spec, at, len(shape)))
+        places.append(HEADER + len(words))
         words += [Address(slot), *shape]
-    places = [array_text(*argument) for argument in arguments]
-    for name in names[len(places) :]:
-        if name in ("part", "parts"):
-            places.append(name)
-            continue
-        value, at = attrs[name], HEADER + len(words)
-        places.append(attr_text(at, value).replace("real_of", "double_of"))
-        words.append(value if isinstance(value, (float, str)) else int(value))
-    text.append("    body(" + ", ".join(places) + ")")
-    dtype = main_dtype([s.dtype for s in outs + inputs])
-    is_shared = bool(cut) or "part" in names
-    return Entry("\n".join(text), {"body": body}, dtype, words, is_shared=is_shared)
+    return words, places
 
 
-def array_text(is_cut: bool, spec: Spec, at: int, ndim: int) -> str:
+def rows_text(line: Line, shapes: list[tuple], is_cut: list[bool]) -> str:
+    """Which rows are this thread's: the first axis of all arrays that threads share by rows."""
+    cut = [i for i, is_mine in enumerate(is_cut) if is_mine]
+    first = cut[0]
+    if {shapes[i][0] for i in cut} != {shapes[first][0]}:
+        raise AssertionError(f"{line.op.name}: {line.op.rows} have different rows in {shapes}")
+    word = HEADER + 1 + sum([1 + len(shape) for shape in shapes[:first]])
+    unit = UNIT if len(shapes[first]) == 1 else 1
+    return f"    first, last = share(a[{word}], {unit}, part, parts)"
+
+
+def array_text(spec: Spec, at: int, ndim: int, is_mine: bool) -> str:
     """The array whose address is word `at`, followed by its sizes; of one that threads share by
     rows, those of this thread."""
     sizes = [f"a[{at + 1 + d}]" for d in range(ndim)]
     address = f"a[{at}]"
-    if is_cut:
+    if is_mine:
         address = " * ".join(["first", *sizes[1:], str(spec.dtype.itemsize)]) + f" + a[{at}]"
         sizes[0] = "last - first"
     return f"carray(pointer_{spec.dtype.name}({address}), ({', '.join(sizes)},))"

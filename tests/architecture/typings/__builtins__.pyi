@@ -44,6 +44,7 @@ isinf: Any
 isnan: Any
 largest: Any
 lgamma: Any
+load_acquire: Any
 log10: Any
 log1p: Any
 log2: Any
@@ -64,11 +65,15 @@ pointer_uint64: Any
 pointer_uint8: Any
 real: Any
 real_of_bits: Any
+rest: Any
 rint: Any
+share: Any
+shares: Any
 sin: Any
 sinh: Any
 smallest: Any
 sqrt: Any
+store_release: Any
 tan: Any
 tanh: Any
 to_bool: Any
@@ -90,8 +95,3 @@ uint32: Any
 uint64: Any
 uint8: Any
 zero: Any
-load_acquire: Any
-store_release: Any
-rest: Any
-share: Any
-shares: Any
