@@ -257,7 +257,7 @@ def kernel_entry(program: Program, line: Line) -> Entry | None:
 
 
 def views_of(line: Line, outs: list[Spec], inputs: list[Spec]) -> tuple[list, dict] | None:
-    """The shapes in which the body wants to see its operands, and its scalars; None if it cannot."""
+    """In which shapes the body sees its operands, and its scalars; None if it cannot."""
     attrs = attrs_of(line)
     seen = [o.shape for o in outs], [x.shape for x in inputs], attrs
     if line.op.views is not None:
