@@ -70,6 +70,20 @@ class Feeds:
         return rows
 
 
+class RowBatches:
+    """Rows in memory, batch by batch as they are, each of them an input of a program: another data
+    set needs no other one."""
+
+    def __init__(self, rows: Rows, size: int, caller: str):
+        self.rows, self.size, self.caller = rows, size, caller
+        self.steps = -(-rows.count // size)
+
+    def batches(self) -> Iterator[Rows]:
+        """All, from the first."""
+        starts = range(0, self.rows.count, self.size)
+        return (self.rows.part(i, min(i + self.size, self.rows.count)) for i in starts)
+
+
 def as_source(
     x: Any, y: Any = None, sample_weight: Any = None, caller: str = "fit", steps: int | None = None
 ) -> Rows | Feeds:
@@ -111,7 +125,7 @@ class FeedRunner(Runner):
     The first batch is drawn at once: the model is rehearsed with it.
     """
 
-    def __init__(self, step: Callable, feeds: Feeds, **options: bool):
+    def __init__(self, step: Callable, feeds: Feeds | RowBatches, **options: Any):
         self._feeds, self._batches = feeds, feeds.batches()
         self._next = next(self._batches, None)
         if self._next is None:

@@ -29,7 +29,8 @@ class Runner:
 
     rows: what there is to see before the first step. steps: the number of batches, None if it is
     not known. is_split: ranks share each batch (else every rank computes all of it). is_global:
-    losses are shares of the global loss (see shard.py). A subclass says where batches come from:
+    losses are shares of the global loss (see shard.py). executables: compiled steps of earlier
+    runners of this kind, and of later ones. A subclass says where batches come from:
     begin, run, is_over, cursor (the number of the next batch), last_rows.
     """
 
@@ -46,13 +47,14 @@ class Runner:
         is_compiled: bool,
         is_split: bool = True,
         is_global: bool = True,
+        executables: dict | None = None,
     ):
         self.step, self.rows, self.batch_size = step, rows, int(batch_size)
         self.is_compiled = is_compiled
         self.is_split, self.is_global = is_split, is_global
         self.rank, self.ranks = (rank(), size()) if is_split else (0, 1)
         self.steps: int | None = None
-        self._executables: dict[Any, Any] = {}
+        self._executables: dict[Any, Any] = {} if executables is None else executables
 
     @property
     def is_over(self) -> bool:
@@ -102,7 +104,7 @@ class RowsRunner(Runner):
 
     steps: int
 
-    def __init__(self, step: Callable, rows: Rows, batch_size: int, **options: bool):
+    def __init__(self, step: Callable, rows: Rows, batch_size: int, **options: Any):
         super().__init__(step, rows, batch_size, **options)
         self.steps = -(-rows.count // self.batch_size)
         self._order = Variable(np.arange(rows.count), name="order", trainable=False)

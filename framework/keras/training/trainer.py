@@ -26,7 +26,7 @@ from framework.keras.step.reduction import (
 from framework.keras.training.arrays import Rows, as_leaf, as_rows, listed
 from framework.keras.training.batch import BatchRunner
 from framework.keras.training.compiled import CompiledLoss, CompiledMetrics
-from framework.keras.training.feeds import FeedRunner, Feeds, as_source
+from framework.keras.training.feeds import FeedRunner, Feeds, RowBatches, as_source
 from framework.keras.training.fit import fit as fit_model
 from framework.keras.training.fit import predict_batches, run_once
 from framework.keras.training.logs import flat_logs, log_values, plain, scalars
@@ -79,6 +79,7 @@ class Trainer:
         self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics, names)
         self._loss_tracker = metrics_module.Mean(name="loss")
         self._batch_runners: dict[tuple, BatchRunner] = {}
+        self.__dict__.pop("_known_predictors", None)
         # kind of step -> names that a step of the user's own returns
         self._own_logs: dict[str, list[str]] = {}
 
@@ -256,16 +257,28 @@ class Trainer:
             "test": self._test,
             "predict": self._predict,
         }
-        options = {
+        options: dict[str, Any] = {
             "is_compiled": not self.run_eagerly,
             "is_split": kind != "predict",
             "is_global": not self._overrides(f"{kind}_step", "compute_loss"),
         }
+        if kind == "predict":
+            options["executables"] = self._predictors()
+            if isinstance(source, Rows):
+                return FeedRunner(steps[kind], RowBatches(source, size, kind), **options)
         if isinstance(source, Rows):
             return RowsRunner(steps[kind], source, size, **options)
         if batch_size is not None:
             LOG.warning("batch_size=%s: a data set's batches are taken as they are", batch_size)
         return FeedRunner(steps[kind], source, **options)
+
+    def _predictors(self: Any) -> dict:
+        """The compiled steps of predict, as long as the model has the same layers."""
+        layers = self._flatten_layers()
+        known = self.__dict__.setdefault("_known_predictors", ([], {}))
+        if [id(layer) for layer in known[0]] != [id(layer) for layer in layers]:
+            known = self.__dict__["_known_predictors"] = (list(layers), {})
+        return known[1]
 
     def _train(self, data: tuple) -> list:
         return self._logged("train", data, self._train_update)

@@ -1,0 +1,153 @@
+"""A Program as a reader wants to see it: its lines, what they cost, and where the time goes."""
+
+from __future__ import annotations
+
+from framework.engine.compile import cost
+from framework.engine.compile.vm import Executable
+from framework.engine.program import Line, Program, spec_text
+
+
+class Report:
+    """What an Executable does, line by line, as text.
+
+    executable: the program after all passes, with its memory planned. times: microseconds per line
+    of real steps, from Executable.profile; without them the table says what there is to do.
+    """
+
+    def __init__(self, executable: Executable, times: dict[int, float] | None = None):
+        self.executable, self.program, self.times = executable, executable.program, times
+
+    @property
+    def flops(self) -> int:
+        """Floating point operations of a step."""
+        return sum([cost.flops(self.program, line) for line in self.program.lines])
+
+    @property
+    def traffic(self) -> int:
+        """Bytes that the lines of a step read and write, each operand once per line."""
+        return sum([cost.traffic(self.program, line) for line in self.program.lines])
+
+    def rows(self) -> list[list[str]]:
+        """Cells of the table: result, op, operands, bytes, how it runs, MFLOP; and with times
+        microseconds, share, GFLOP/s and GB/s."""
+        names = Names(self.program)
+        total = sum(self.times.values()) if self.times else 0.0
+        shared, rows = self._shared(), []
+        for line in self.program.lines:
+            flops, size = cost.flops(self.program, line), cost.traffic(self.program, line)
+            outs = ", ".join([names.of_output(slot) for slot in line.outs])
+            operands = ", ".join([names.of(slot) for slot in line.inputs])
+            attrs = "".join([f", {k}={v}" for k, v in line.attrs.items() if v not in (None, False)])
+            row = [outs or "write", line.op.name, operands + attrs, amount(size),
+                   how(self.executable, line, id(line) in shared), f"{flops / 1e6:.3g}"]  # fmt: skip
+            if self.times is not None:
+                row += timing(self.times.get(id(line), 0.0), total, flops, size)
+            rows.append(row)
+        return rows
+
+    def _shared(self) -> set[int]:
+        """Lines that threads share."""
+        code, shared, until = self.executable.code, set(), 0
+        for line, pc in self.executable.lines:
+            until = max(until, pc + int(code[pc + 2]))
+            if pc < until:
+                shared.add(id(line))
+        return shared
+
+    def __str__(self) -> str:
+        plan = self.executable.plan
+        head = ["result", "op", "operands", "bytes", "run", "MFLOP"]
+        head += ["us", "share", "GFLOP/s", "GB/s"] if self.times is not None else []
+        inputs = [f"in{i}: {spec_text(self.program.specs[s])}"
+                  for i, s in enumerate(self.program.inputs)]  # fmt: skip
+        lines = [f"program({', '.join(inputs)})", *table([head, *self.rows()])]
+        names = ", ".join([Names(self.program).of(slot) for slot in self.program.outputs])
+        lines.append(f"return {names}")
+        lines.append(
+            f"{self.flops / 1e6:.4g} MFLOP and {amount(self.traffic)} of operands per step; arena "
+            f"{amount(plan.size)} (without reuse {amount(plan.naive)})"
+        )
+        if self.times is not None:
+            total = sum(self.times.values())
+            rates = f"{self.flops / total / 1e3:.3g} GFLOP/s" if total else ""
+            lines.append(f"{total:.4g} us per step, one thread: {rates}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+class Names:
+    """Readable names of slots, in the order in which they appear."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.names = {slot: f"in{i}" for i, slot in enumerate(program.inputs)}
+        self.names |= {slot: v.name for slot, v in program.variables.items()}
+        count = 0
+        for line in program.lines:
+            for slot in line.outs:
+                if slot not in self.names:
+                    self.names[slot] = f"%{count}"
+                    count += 1
+
+    def of(self, slot: int) -> str:
+        """The name; of a constant its value, or shape."""
+        if slot in self.program.constants:
+            value = self.program.constants[slot]
+            return f"{value:.6g}" if value.ndim == 0 else f"constant{list(value.shape)}"
+        return self.names.get(slot, f"slot{slot}")
+
+    def of_output(self, slot: int) -> str:
+        """%3: float32[32, 64]"""
+        return f"{self.of(slot)}: {spec_text(self.program.specs[slot])}"
+
+
+def profile(executable: Executable, steps: int = 100) -> Report:
+    """The report with the times of `steps` real steps, line by line on one thread. What the steps
+    write to Variables is put back."""
+    variables = list(executable.program.variables.values())
+    before = [v.array.copy() for v in variables]
+    times: dict[int, float] = {}
+    try:
+        for microseconds, line in executable.profile(steps):
+            times[id(line)] = times.get(id(line), 0.0) + microseconds
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            variable.writable()[...] = value
+    return Report(executable, times)
+
+
+def how(executable: Executable, line: Line, is_shared: bool) -> str:
+    """view: no work; NumPy: the op's forward; else a kernel, of one thread or shared by all."""
+    if line.op.is_view:
+        return "view"
+    if any([line is other for other in executable.callouts.values()]):
+        return "NumPy"
+    return "threads" if is_shared else "kernel"
+
+
+def timing(microseconds: float, total: float, flops: int, size: int) -> list[str]:
+    """Cells: microseconds, share of the step, GFLOP/s, GB/s."""
+    if not microseconds:
+        return [f"{microseconds:.4g}", "", "", ""]
+    share = 100 * microseconds / total
+    rates = [f"{amount / microseconds / 1e3:.3g}" for amount in (flops, size)]
+    return [f"{microseconds:.4g}", f"{share:.1f} %", *rates]
+
+
+def amount(size: float) -> str:
+    """12 B, 3.4 kB, 5.6 MB"""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"
+
+
+def table(rows: list[list[str]]) -> list[str]:
+    """Rows of cells, aligned."""
+    widths = [max([len(row[i]) for row in rows]) for i in range(len(rows[0]))]
+    return [
+        "  ".join([cell.ljust(w) for cell, w in zip(row, widths, strict=True)]).rstrip()
+        for row in rows
+    ]
