@@ -18,14 +18,13 @@ import numpy as np
 
 from tests.golden.gradient_cases import POOL, expressions
 
+KINDS = ("float32: ", "zero: ", "function: ", "within: ")
 FILE = Path(__file__).resolve().parents[1] / "doors" / "matrix.json"
 
 
 def parts_of(tf, text):
     """(function of tensors, the pool inputs it names, dtype, what unconnected inputs get)."""
-    kind, _, rest = (
-        text.rpartition(": ") if text.startswith(("float32:", "zero:")) else ("", "", text)
-    )
+    kind, _, rest = text.partition(": ") if text.startswith(KINDS) else ("", "", text)
     code = compile(rest, text, "eval")
     names = [name for name in POOL if name in code.co_names]
     names += [n for c in code.co_consts if hasattr(c, "co_names") for n in c.co_names if n in POOL]
@@ -43,6 +42,36 @@ def run(tf, text):
     tf.random.set_seed(1)
     function, names, dtype, unconnected = parts_of(tf, text)
     xs = [tf.constant(POOL[name].astype(dtype)) for name in names]
+    if text.startswith("function: "):
+        function = tf.function(function)
+    if text.startswith("within: "):
+        found = inside(tf, function, xs)
+    else:
+        found = orders(tf, function, xs, unconnected)
+    if isinstance(found, str):
+        return [found]
+    return [[described(y, None) for y in found[0]], *[written(part, xs) for part in found[1:]]]
+
+
+def inside(tf, function, xs):
+    """What `orders` finds when all of it is one tf.function; its tensors get their values."""
+    found = []
+
+    def whole(*xs):
+        found[:] = orders(tf, function, xs, "none")
+        return [x for x in tf.nest.flatten(found) if hasattr(x, "dtype")]
+
+    try:
+        values = iter(tf.function(whole)(*xs))
+    except Exception as error:
+        return said(error)
+    if not found[1:]:
+        return found[0]
+    return tf.nest.map_structure(lambda x: next(values) if hasattr(x, "dtype") else x, found)
+
+
+def orders(tf, function, xs, unconnected):
+    """[outputs, first, second, third], of tensors; or the error."""
     tapes = [tf.GradientTape(persistent=True) for _ in range(3)]
     with tapes[2]:
         tapes[2].watch(xs)
@@ -53,15 +82,12 @@ def run(tf, text):
                 try:
                     outs = [tf.convert_to_tensor(y) for y in tf.nest.flatten(function(*xs))]
                 except Exception as error:
-                    return [said(error)]
+                    return said(error)
                 targets = [weighted(tf, y) for y in outs if y.dtype.is_floating]
             first = gradients(tf, tapes[0], targets, xs, unconnected)
         second = following(tf, tapes[1], first, xs, unconnected)
     third = following(tf, tapes[2], second, xs, unconnected)
-    return [
-        [described(y, None) for y in outs],
-        *[written(found, xs) for found in (first, second, third)],
-    ]
+    return [outs, first, second, third]
 
 
 def gradients(tf, tape, target, xs, unconnected):
