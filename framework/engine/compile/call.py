@@ -42,7 +42,7 @@ class Compiled:
     name = "function"
     takes_wants = True
     forward = None  # a Line of it is there to be differentiated, not to be run again
-    writes, scalar, is_loop = (), None, False
+    writes, scalar = (), None
 
     def __init__(self, program: Program, patience: int = PATIENCE, captured: Iterable[int] = ()):
         self.program = program
@@ -61,8 +61,6 @@ class Compiled:
             return replay(self.program, inputs)
         seen = (*inputs, *self.variables, *self.captured, *ties)
         is_watched = any([tape.watches(seen) for tape in ACTIVE.tapes])
-        if is_watched and any([line.op.is_loop for line in self.program.lines]):
-            return replay(self.program, inputs)  # round by round: derivatives of every order
         outs = tuple([Tensor(a) for a in self._run([x.array for x in inputs], is_watched)])
         if is_watched:
             made = (*outs, Tensor(TIE))
