@@ -135,7 +135,12 @@ def test_structures_shapes_and_limits():
     with pytest.raises(TypeError, match="true_fn and false_fn"):
         tf.function(lambda q: tf.cond(q, lambda: 1.0, lambda: 2))(p)
     grow = tf.function(
-        lambda x: tf.while_loop(lambda y: tf.size(y) < 5, lambda y: [tf.concat([y, y], 0)], [x])
+        lambda x: tf.while_loop(
+            lambda y: tf.size(y) < 5,
+            lambda y: [tf.concat([y, y], 0)],
+            [x],
+            shape_invariants=[tf.TensorShape([None])],
+        )
     )
     assert grow(tf.ones(1))[0].shape == (8,)
     limited = tf.function(

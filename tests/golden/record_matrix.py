@@ -1,6 +1,8 @@
 """Record the gradient matrix of TensorFlow: what is None, zeros or a value, to third order.
 
-    python -m tests.golden.record_matrix      (in an environment with tensorflow)
+    python -m tests.golden.record_matrix [--new]      (in an environment with tensorflow)
+
+--new: only what is not in the file yet.
 
 Writes tests/doors/matrix.json: per expression of gradient_cases.py [outputs, first, second, third].
 The first target is a weighted sum of the outputs; gradients are taken with respect to each input.
@@ -12,6 +14,7 @@ where dtype or shape are not the input's; a text for an error. Indexed slices ar
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -167,7 +170,9 @@ def main():
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow as tf
 
-    record = {text: run(tf, text) for text in expressions()}
+    tf.autograph.set_verbosity(0)
+    known = json.loads(FILE.read_text()) if "--new" in sys.argv else {}
+    record = {text: known.get(text) or run(tf, text) for text in expressions()}
     lines = [f"{json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in record.items()]
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 

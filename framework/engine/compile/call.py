@@ -152,10 +152,7 @@ class Compiled:
             floats = [slot for slot in program.outputs if self._is_float(slot)]
             own = [v.id for v in (*self.variables, *self.captured)]
             back, found = traced_pullback(program, floats, [*program.inputs, *own])
-            read = {slot for line in back.lines for slot in line.inputs}.intersection(program.specs)
-            read = [slot for slot in read if self._is_float(slot)]
-            seen = traced_pullback(back, list(back.outputs), read)[1] if read else {}
-            self._survey = set(found), not set(seen).isdisjoint(read)
+            self._survey = set(found), depends_on(back, program)
         return self._survey
 
     def _slots(self) -> list[int]:
@@ -211,6 +208,14 @@ def traced_pullback(
             wholes[s] = g.whole if is_slices else None
     back.outputs = tuple([x.id for x in outputs])
     return back, wholes
+
+
+def depends_on(back: Program, program: Program) -> bool:
+    """Whether the gradients that `back` computes depend on floats that it reads of the program."""
+    read = {slot for line in back.lines for slot in line.inputs}.intersection(program.specs)
+    read = [slot for slot in read if program.specs[slot].dtype.kind == "f"]
+    found = traced_pullback(back, list(back.outputs), read)[1] if read else {}
+    return not set(found).isdisjoint(read)
 
 
 class Backward:

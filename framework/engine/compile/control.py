@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from framework.engine import ops
-from framework.engine.compile.call import Compiled, replay, traced_pullback
+from framework.engine.compile.call import Compiled, depends_on, replay, traced_pullback
+from framework.engine.compile.op_by_op import OpByOp, gradient_of, of_floats
 from framework.engine.compile.pure import assigned_by, without_writes
 from framework.engine.compile.signature import packed, template
 from framework.engine.errors import TraceError
 from framework.engine.op import Op
 from framework.engine.program import Program, has_rules, inner_program, tracing
 from framework.engine.slices import dense
-from framework.engine.tape import GradientTape
 from framework.engine.tensor import Spec, Tensor
 
 
@@ -111,9 +111,10 @@ class Branches(Op):
         given = [part is not None for part in parts]
         if not any(wants[1:]):
             return [None] * len(wants)
-        made = Branches([vjp_program(p, given, wants[1:]) for p in self.programs])(
-            index, *[p for p in parts if p is not None], *inputs
-        )
+        programs = [vjp_program(p, given, wants[1:]) for p in self.programs]
+        feeds = [*[part for part in parts if part is not None], *inputs]
+        programs, feeds = without_unread(programs, feeds)
+        made = Branches(programs)(index, *feeds)
         found = iter(made if isinstance(made, tuple) else (made,))
         return [None, *[next(found) if wanted else None for wanted in wants[1:]]]
 
@@ -136,6 +137,19 @@ def vjp_program(program: Program, given: list, wants: list) -> Program:
     inputs = (*back.inputs, *program.inputs)
     lines = [*program.lines, *back.lines]
     return Program(inputs, lines, tuple(outputs), back.specs, back.constants)
+
+
+def without_unread(programs: list[Program], feeds: list) -> tuple[list[Program], list]:
+    """The programs without the inputs that none of them reads, and the feeds of the others."""
+    read = [{slot for line in p.lines for slot in line.inputs}.union(p.outputs) for p in programs]
+    kept = [
+        i
+        for i in range(len(feeds))
+        if any([p.inputs[i] in slots for p, slots in zip(programs, read, strict=True)])
+    ]
+    for program in programs:
+        program.inputs = tuple([program.inputs[i] for i in kept])
+    return programs, [feeds[i] for i in kept]
 
 
 def choose_branch(index: Tensor, functions: list[Callable], what: str) -> Any:
@@ -237,7 +251,10 @@ class LoopGrad(Op):
         body, count = loop.round, loop.count
         kinds = [body.specs[slot].dtype.kind == "f" for slot in body.inputs]
         given = [i in floats for i in range(count)]
-        step = Compiled(vjp_program(body, given, kinds))
+        back = vjp_program(body, given, kinds)
+        step = Compiled(back)
+        self._count = len(floats)
+        self._reads = depends_on(back, body)
         specs = tuple(
             [body.specs[s] for s, wanted in zip(body.inputs, wants, strict=True) if wanted]
         )
@@ -265,74 +282,22 @@ class LoopGrad(Op):
         self._first = gradient_of(loop.by_rounds, given, wants)
 
     def backward(self, g: Any, out: Any, *inputs: Tensor, wants: list) -> list:
-        """The vjp: that of the same gradient taken op by op."""
+        """The vjp: that of the same gradient taken op by op. What it does not read has none."""
+        wants = [w and (i < self._count or self._reads) for i, w in enumerate(wants)]
+        if not any(wants):
+            return [None] * len(wants)
         return OpByOp(self._first).backward(g, out, *inputs, wants=wants)
 
 
-class OpByOp(Op):
-    """outs = function(*inputs), a function of Tensors that is run by Python at each call, inside a
-    Program too; its derivatives of every order are OpByOp again. For what is rare: the second
-    derivative of a loop."""
-
-    def __init__(self, function: Callable, specs: tuple = ()):
-        self._whole = function
-
-        def op_by_op(*arrays):
-            with tracing(None):  # neither a trace nor a tape of this thread sees it
-                outs = [y.array for y in function(*[Tensor(np.array(a)) for a in arrays])]
-            return outs[0] if len(specs) == 1 else tuple(outs)
-
-        def infer(*inputs):
-            return specs[0] if len(specs) == 1 else specs
-
-        super().__init__(op_by_op, op_by_op, outs=len(specs), infer=infer, register=False)
-        self.rule, self.needs, self.takes_wants = self.backward, ("inputs",), True
-
-    def backward(self, g: Any, out: Any, *inputs: Tensor, wants: list) -> list:
-        """The vjp: a tape around the function."""
-        parts = g if isinstance(g, tuple) else (g,)
-        given = [part is not None for part in parts]
-        wants = of_floats(wants, inputs)
-        specs = [Spec(x.array.shape, x.array.dtype) for x, w in zip(inputs, wants) if w]
-        op = OpByOp(gradient_of(self._whole, given, wants), tuple(specs))
-        made = op(*[part for part in parts if part is not None], *inputs)
-        found = iter(made if isinstance(made, tuple) else (made,))
-        return [next(found) if wanted else None for wanted in wants]
-
-
-def of_floats(wants: list, inputs: tuple) -> list[bool]:
-    """Those wanted that can have a gradient."""
-    return [w and x.array.dtype.kind == "f" for w, x in zip(wants, inputs, strict=True)]
-
-
-def gradient_of(function: Callable, given: list, wants: list) -> Callable:
-    """(cotangents of the given outs of a function of Tensors, its inputs) -> the gradients of the
-    wanted inputs, zeros where there is none."""
-    count = sum(given)
-
-    def gradient(*values):
-        g, inputs = values[:count], values[count:]
-        sources = [x for x, wanted in zip(inputs, wants, strict=True) if wanted]
-        with GradientTape() as tape:
-            tape.watch(sources)
-            outs = function(*inputs)
-        targets = [y for y, is_given in zip(outs, given, strict=True) if is_given]
-        found = tape.gradient(targets, sources, g, unconnected_gradients="zero")
-        return [dense(x) for x in found]
-
-    return gradient
-
-
 def run_loop(
-    condition: Callable, body: Callable, variables: list[Tensor], limit: int | None
+    condition: Callable, body: Callable, variables: list[Tensor], limit: int | None, may_grow: bool
 ) -> list:
     """The loop variables (tensors) after the last round, for a condition that is traced."""
     inputs = [Tensor(Spec(tuple(x.array.shape), x.array.dtype)) for x in variables]
     ask = Piece(condition, inputs, "the condition of while_loop")
     again = [Tensor(x.array) for x in inputs]
     work = Piece(body, again, "the body of while_loop")
-    if not same(work.specs, [x.array for x in inputs]):
-        raise TraceError("the body of while_loop changes the shape or dtype of a loop variable")
+    check_invariants(work, inputs, may_grow)
     if ask.writes:
         raise TraceError("the condition of while_loop assigns a Variable")
     written = work.writes
@@ -342,3 +307,21 @@ def run_loop(
     op = Loop(ask.closed(outside), work.closed(outside, written), limit)
     made = op(*variables, *written.values(), *outside.values())
     return assigned(written, list(made) if isinstance(made, tuple) else [made])
+
+
+def check_invariants(work: Piece, inputs: list[Tensor], may_grow: bool) -> None:
+    """Raise if the body changes the dtype (TypeError) or the shape of a loop variable: ValueError;
+    if it `may_grow` TraceError, since plain Python does not mind."""
+    for x, y in zip(inputs, work.specs, strict=True):
+        if x.array.dtype != y.dtype:
+            raise TypeError(
+                f"while_loop: a loop variable of dtype {x.dtype.name} has dtype {y.dtype.name} "
+                "after one round"
+            )
+        if tuple(x.array.shape) != tuple(y.shape) and not may_grow:
+            raise ValueError(
+                f"while_loop: a loop variable of shape {tuple(x.array.shape)} has shape "
+                f"{tuple(y.shape)} after one round: say so with shape_invariants"
+            )
+    if not same(work.specs, [x.array for x in inputs]):
+        raise TraceError("the body of while_loop changes the shape of a loop variable")
