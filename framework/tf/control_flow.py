@@ -162,7 +162,7 @@ def switch_case(
 
     branch_fns: functions without arguments, a dict {index: function} or a list of such pairs.
     """
-    if not isinstance(branch_index, Tensor):
+    if not isinstance(branch_index, Tensor) or branch_index.is_variable:
         raise TypeError(f"'branch_index' must be a Tensor, got {type(branch_index)}")
     if branch_index.array.dtype.kind not in "iu":
         raise TypeError(f"'branch_index' must be integers, got {branch_index.dtype.name}")
@@ -243,7 +243,9 @@ def next_vars(body: Callable, loop_vars: Any, wanted: Any) -> Any:
     if len(loop_vars) == 1 and not isinstance(found, (list, tuple)):
         found = type(loop_vars)([found])
     if not isinstance(found, (list, tuple)):
-        raise TypeError(f"while_loop: the body gave {found!r}, not one value for each loop variable")
+        raise TypeError(
+            f"while_loop: the body gave {found!r}, not one value for each loop variable"
+        )
     if nest.form_of(found) != wanted:
         raise ValueError(
             "while_loop: The two structures don't have the same nested structure: loop_vars "

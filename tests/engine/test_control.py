@@ -90,7 +90,9 @@ def test_branches_that_assign():
 
     def count(x):
         both = tf.cond(x > 0, lambda: v.assign_add(1.0), lambda: v.assign_sub(x) * v)
-        tf.switch_case(n, [lambda: n.assign(2), lambda: n.assign_add(0), lambda: n.assign_sub(1)])
+        tf.switch_case(
+            n + 0, [lambda: n.assign(2), lambda: n.assign_add(0), lambda: n.assign_sub(1)]
+        )
         return both, v.read_value(), n.read_value()
 
     check_writes(count, (v, n))
@@ -155,7 +157,7 @@ def test_structures_shapes_and_limits():
 def test_variables_decide_anew_at_each_call():
     n, yes = tf.Variable(0), tf.Variable(True)
     calls = [
-        lambda: tf.switch_case(n, [lambda: tf.constant(0), lambda: tf.constant(1)]),
+        lambda: tf.switch_case(n + 0, [lambda: tf.constant(0), lambda: tf.constant(1)]),
         lambda: tf.cond(yes, lambda: tf.constant(0), lambda: tf.constant(1)),
         lambda: tf.while_loop(lambda i: i < 1, lambda i: i + 1, [n])[0] - (0 if bool(yes) else 0),
         lambda: tf.constant(int(n)),

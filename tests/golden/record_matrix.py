@@ -29,8 +29,8 @@ def parts_of(tf, text):
     """(function of tensors, the pool inputs it names, dtype, what unconnected inputs get)."""
     kind, _, rest = text.partition(": ") if text.startswith(KINDS) else ("", "", text)
     code = compile(rest, text, "eval")
-    names = [name for name in POOL if name in code.co_names]
-    names += [n for c in code.co_consts if hasattr(c, "co_names") for n in c.co_names if n in POOL]
+    used = names_in(code)
+    names = [name for name in POOL if name in used]
     dtype = np.float32 if kind == "float32" else np.float64
 
     def function(*tensors):
@@ -38,6 +38,12 @@ def parts_of(tf, text):
         return eval(code, scope)
 
     return function, names, dtype, "zero" if kind == "zero" else "none"
+
+
+def names_in(code):
+    """The global names in a piece of code and in the functions that it makes."""
+    inner = [names_in(c) for c in code.co_consts if hasattr(c, "co_names")]
+    return set(code.co_names).union(*inner)
 
 
 def run(tf, text):
@@ -61,11 +67,11 @@ def inside(tf, function, xs):
     found = []
 
     def whole(*xs):
-        found[:] = orders(tf, function, xs, "none")
+        found[:] = orders(tf, function, list(xs), "none")
         return [x for x in tf.nest.flatten(found) if hasattr(x, "dtype")]
 
     try:
-        values = iter(tf.function(whole)(*xs))
+        values = iter(tf.function(whole, autograph=False)(*xs))
     except Exception as error:
         return said(error)
     if not found[1:]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from framework.engine import ops
 from framework.engine.compile.call import Compiled, depends_on, replay, traced_pullback
+from framework.engine.compile.passes.fold import drop_dead
 from framework.engine.compile.op_by_op import OpByOp, gradient_of, of_floats
 from framework.engine.compile.pure import assigned_by, without_writes
 from framework.engine.compile.signature import packed, template
@@ -136,7 +137,7 @@ def vjp_program(program: Program, given: list, wants: list) -> Program:
             outputs.append(zeros.id)
     inputs = (*back.inputs, *program.inputs)
     lines = [*program.lines, *back.lines]
-    return Program(inputs, lines, tuple(outputs), back.specs, back.constants)
+    return drop_dead(Program(inputs, lines, tuple(outputs), back.specs, back.constants))
 
 
 def without_unread(programs: list[Program], feeds: list) -> tuple[list[Program], list]:
