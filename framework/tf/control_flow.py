@@ -72,7 +72,8 @@ def cond(
             raise TypeError(f"'{word}' must be callable.")
     if ACTIVE.trace is not None and isinstance(pred, bool):
         raise TypeError("pred must not be a Python bool")
-    if ACTIVE.trace is not None and isinstance(pred, Tensor):
+    if ACTIVE.trace is not None and isinstance(pred, (Tensor, int, float)):
+        pred = tensor(pred)
         index = ops.cast(ops.logical_not(truth_of(pred)), dtype="int32")
         return choose_branch(index, [true_fn, false_fn], BRANCHES)  # type: ignore[list-item]
     return true_fn() if is_true(pred) else false_fn()  # type: ignore[misc]
@@ -95,16 +96,15 @@ def case(
     lists of one tensor in graphs: here results keep their structure.
     """
     pairs = pairs_of(pred_fn_pairs, exclusive)
-    predicates = [pred for pred, _ in pairs]
     if default is None:
-        _, last = pairs.pop()
+        held_last, last = pairs.pop()
 
         def default() -> Any:
-            Assert(predicates[-1], ["Input error: None of conditions evaluated as True:"])
+            Assert(held_last, ["Input error: None of conditions evaluated as True:"])
             return last()
 
-    if exclusive:
-        held = functools.reduce(ops.add, [ops.cast(p, dtype="int32") for p in predicates])
+    if exclusive and pairs:  # without a default the last one is not counted, as in TensorFlow
+        held = functools.reduce(ops.add, [ops.cast(p, dtype="int32") for p, _ in pairs])
         Assert(held <= 1, ["Input error: exclusive=True: more than 1 conditions hold:", held])
     chosen: Callable = default
     for pred, fn in reversed(pairs):
@@ -136,13 +136,14 @@ def pairs_of(pred_fn_pairs: Any, exclusive: bool) -> list[tuple]:
 
 
 def truth_of(x: Tensor) -> Tensor:
-    """One value as a bool."""
+    """One bool; InvalidArgumentError for other values, which only eager calls take."""
     if x.array.size != 1:
         raise InvalidArgumentError(
             f"tf.cond: the predicate must be a scalar, got shape {tuple(x.shape)}"
         )
-    x = ops.reshape(x, shape=())
-    return x if x.dtype.is_bool else ops.not_equal(x, ops.zeros_like(x))
+    if not x.dtype.is_bool:
+        raise InvalidArgumentError(f"the predicate must be bool, got {x.dtype.name}")
+    return ops.reshape(x, shape=())
 
 
 def is_true(pred: Any) -> bool:

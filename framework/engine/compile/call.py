@@ -212,7 +212,9 @@ def traced_pullback(
 
 def depends_on(back: Program, program: Program) -> bool:
     """Whether the gradients that `back` computes depend on floats that it reads of the program."""
-    read = {slot for line in back.lines for slot in line.inputs}.intersection(program.specs)
+    # A number in a formula may be the very one that a rule has in its own.
+    declared = {slot for line in program.lines if line.op.rule for slot in read_by_rule(line)}
+    read = {slot for line in back.lines for slot in line.inputs}.intersection(declared)
     read = [slot for slot in read if program.specs[slot].dtype.kind == "f"]
     found = traced_pullback(back, list(back.outputs), read)[1] if read else {}
     return not set(found).isdisjoint(read)

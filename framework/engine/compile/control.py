@@ -15,12 +15,13 @@ import numpy as np
 
 from framework.engine import ops
 from framework.engine.compile.call import Compiled, depends_on, replay, traced_pullback
-from framework.engine.compile.passes.fold import drop_dead
 from framework.engine.compile.op_by_op import OpByOp, gradient_of, of_floats
+from framework.engine.compile.passes.fold import drop_dead
 from framework.engine.compile.pure import assigned_by, without_writes
 from framework.engine.compile.signature import packed, template
 from framework.engine.errors import TraceError
 from framework.engine.op import Op
+from framework.engine.ops.constants import CONSTANTS
 from framework.engine.program import Program, has_rules, inner_program, tracing
 from framework.engine.slices import dense
 from framework.engine.tensor import Spec, Tensor
@@ -68,18 +69,21 @@ class Piece:
         program = self.program
         made = {o for line in program.lines for o in line.outs} | set(program.inputs)
         read = dict.fromkeys([s for line in program.lines for s in line.inputs if s not in made])
+        numbers = {x.id for x in CONSTANTS.values()}
         return {
             s: program.variables[s]
             if s in program.variables
             else Tensor(program.constants.get(s, program.specs[s]), s)
             for s in read
-            if not is_fixed(program, s)
+            if not is_fixed(program, s, numbers)
         }
 
 
-def is_fixed(program: Program, slot: int) -> bool:
-    """True for a constant without a gradient: it stays inside."""
-    return slot in program.constants and program.specs[slot].dtype.kind != "f"
+def is_fixed(program: Program, slot: int, numbers: set[int]) -> bool:
+    """True for a constant without a gradient (numbers: those in formulas): it stays inside."""
+    if slot not in program.constants:
+        return False
+    return slot in numbers or program.specs[slot].dtype.kind != "f"
 
 
 def same(specs: list[Spec], others: list[Spec]) -> bool:
@@ -110,7 +114,8 @@ class Branches(Op):
         """The vjp: the branch that was taken, differentiated; computes its forward again."""
         parts = g if isinstance(g, tuple) else (g,)
         given = [part is not None for part in parts]
-        if not any(wants[1:]):
+        wants = [False, *[w and p for w, p in zip(wants[1:], self._connected(), strict=True)]]
+        if not any(wants):
             return [None] * len(wants)
         programs = [vjp_program(p, given, wants[1:]) for p in self.programs]
         feeds = [*[part for part in parts if part is not None], *inputs]
@@ -118,6 +123,22 @@ class Branches(Op):
         made = Branches(programs)(index, *feeds)
         found = iter(made if isinstance(made, tuple) else (made,))
         return [None, *[next(found) if wanted else None for wanted in wants[1:]]]
+
+    def _connected(self) -> list[bool]:
+        """For each input whether some branch gives it a gradient."""
+        found = [
+            traced_pullback(p, [s for s in p.outputs if is_float(p, s)], list(p.inputs))[1]
+            for p in self.programs
+        ]
+        return [
+            any([p.inputs[i] in slots for p, slots in zip(self.programs, found, strict=True)])
+            for i in range(len(self.programs[0].inputs))
+        ]
+
+
+def is_float(program: Program, slot: int) -> bool:
+    """Whether a slot can have a cotangent."""
+    return program.specs[slot].dtype.kind == "f"
 
 
 def vjp_program(program: Program, given: list, wants: list) -> Program:
