@@ -67,16 +67,16 @@ def inside(tf, function, xs):
     found = []
 
     def whole(*xs):
-        found[:] = orders(tf, function, list(xs), "none")
+        found[:] = [orders(tf, function, list(xs), "none")]
         return [x for x in tf.nest.flatten(found) if hasattr(x, "dtype")]
 
     try:
         values = iter(tf.function(whole, autograph=False)(*xs))
     except Exception as error:
         return said(error)
-    if not found[1:]:
+    if isinstance(found[0], str):
         return found[0]
-    return tf.nest.map_structure(lambda x: next(values) if hasattr(x, "dtype") else x, found)
+    return tf.nest.map_structure(lambda x: next(values) if hasattr(x, "dtype") else x, found[0])
 
 
 def orders(tf, function, xs, unconnected):
