@@ -126,13 +126,18 @@ def pairs_of(pred_fn_pairs: Any, exclusive: bool) -> list[tuple]:
     if not pred_fn_pairs:
         raise ValueError("case: pred_fn_pairs must not be empty")
     for pair in pred_fn_pairs:
-        if not isinstance(pair, tuple) or len(pair) != 2:
-            raise TypeError(f"Each entry in 'pred_fn_pairs' must be a 2-tuple. Received {pair}.")
-        if not isinstance(pair[0], Tensor) or not pair[0].dtype.is_bool:
-            raise TypeError(f"pred must be Tensor of type bool: {pair[0]}")
-        if not callable(pair[1]):
-            raise TypeError(f"fn for pred {pair[0]} must be callable.")
+        check_pair(pair)
     return list(pred_fn_pairs)
+
+
+def check_pair(pair: Any) -> None:
+    """TypeError unless it is (scalar bool tensor, function)."""
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise TypeError(f"Each entry in 'pred_fn_pairs' must be a 2-tuple. Received {pair}.")
+    if not isinstance(pair[0], Tensor) or not pair[0].dtype.is_bool:
+        raise TypeError(f"pred must be Tensor of type bool: {pair[0]}")
+    if not callable(pair[1]):
+        raise TypeError(f"fn for pred {pair[0]} must be callable.")
 
 
 def truth_of(x: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ class Rows:
         # A vector of all rows gets its axis too: (n,) beside (n, 1) is what users are warned of.
         return [
             reshape(x, shape=(self.size if is_batched else 1, *[1] * (wanted - len(shape)), *shape))
-            if len(shape) < wanted if is_batched else len(shape) == wanted == 1
+            if (len(shape) < wanted if is_batched else len(shape) == wanted == 1)
             else x
             for x, shape, is_batched in zip(self.tensors, shapes, self.is_batched, strict=True)
         ]
