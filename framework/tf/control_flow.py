@@ -304,19 +304,22 @@ def map_fn(
     wanted = fn_output_signature if fn_output_signature is not None else dtype
     like = elems if wanted is None else wanted
     dtypes = nest.flatten(nest.map_structure(dtype_of, flat if wanted is None else wanted))
-    if not count and ACTIVE.trace is None:  # fn is not called: nobody knows the shape of a part
-        made = [zeros_of((0,), d) for d in dtypes]
-        return nest.pack_sequence_as(like, made)
     if not count:
-        one = fn(nest.pack_sequence_as(elems, [zeros_of(x.shape[1:], x.dtype) for x in flat]))
-        empty = [zeros_of((0, *y.shape), y.dtype) for y in as_written(one, dtypes)]
-        return nest.pack_sequence_as(like, empty)
+        return nest.pack_sequence_as(like, no_rows(fn, elems, flat, dtypes))
     rows = [fn(nest.pack_sequence_as(elems, [x[i] for x in flat])) for i in range(count)]
     check_form(rows[0], like)
     stacked = [ops.stack(column) for column in zip(*[as_written(r, dtypes) for r in rows])]
     result = nest.pack_sequence_as(rows[0], stacked)
     is_stopped = not back_prop and ACTIVE.trace is not None
     return nest.map_structure(ops.stop_gradient, result) if is_stopped else result
+
+
+def no_rows(fn: Callable, elems: Any, flat: list[Tensor], dtypes: list) -> list[Tensor]:
+    """map_fn of nothing: eagerly fn is not called, and nobody knows the shape of a row."""
+    if ACTIVE.trace is None:
+        return [zeros_of((0,), dtype) for dtype in dtypes]
+    one = fn(nest.pack_sequence_as(elems, [zeros_of(x.shape[1:], x.dtype) for x in flat]))
+    return [zeros_of((0, *y.shape), y.dtype) for y in as_written(one, dtypes)]
 
 
 def check_form(found: Any, like: Any) -> None:

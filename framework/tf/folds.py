@@ -76,11 +76,7 @@ def scan(
         found = fn(now, part(flat, elems, i))
         check_alike("scan", like, found)
         rows[i] = now = nest.map_structure(tensor, found)
-        for x, dtype in zip(nest.flatten(now), dtypes, strict=True):
-            if x.dtype != dtype:
-                raise InvalidArgumentError(
-                    f"scan: fn gave {x.dtype.name}, its results are {dtype.name}"
-                )
+        check_dtypes(now, dtypes)
     if not rows:
         empty = [np.zeros((0, *x.shape), x.dtype.as_numpy_dtype) for x in nest.flatten(now)]
         result = nest.pack_sequence_as(like, [Tensor(x) for x in empty])
@@ -142,6 +138,15 @@ def check_alike(name: str, like: Any, found: Any) -> None:
             f"{name}: The two structures don't have the same nested structure: fn got {like} and "
             f"gave {found}"
         )
+
+
+def check_dtypes(now: Any, dtypes: list) -> None:
+    """Raise unless fn gave the dtypes that it got."""
+    for x, dtype in zip(nest.flatten(now), dtypes, strict=True):
+        if x.dtype != dtype:
+            raise InvalidArgumentError(
+                f"scan: fn gave {x.dtype.name}, its results are {dtype.name}"
+            )
 
 
 def stopped(result: Any) -> Any:
