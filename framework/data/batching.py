@@ -19,7 +19,7 @@ from framework.data.element import (
 )
 from framework.data.stage import INFINITE, UNKNOWN, Follower, Stage
 from framework.engine import nest
-from framework.engine.errors import InvalidArgumentError
+from framework.engine.errors import DataLossError, InvalidArgumentError
 from framework.engine.shapes import TensorShape
 from framework.engine.tensor import Tensor
 from framework.engine.tensor_spec import TensorSpec
@@ -158,7 +158,7 @@ def padded(leaves: tuple, shape: Shape, value: Any) -> np.ndarray:
     longest = [max(sizes) for sizes in zip(*[a.shape for a in arrays], strict=True)]
     sizes = [m if n is None else n for m, n in zip(longest, shape.sizes, strict=True)]
     if any(m > n for m, n in zip(longest, sizes, strict=True)):
-        raise InvalidArgumentError("Attempted to pad to a smaller size than the input element.")
+        raise DataLossError("Attempted to pad to a smaller size than the input element.")
     batch = np.full((len(arrays), *sizes), value, arrays[0].dtype)
     for i, array in enumerate(arrays):
         batch[(i, *[slice(n) for n in array.shape])] = array

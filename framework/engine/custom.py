@@ -25,7 +25,7 @@ class Custom:
     takes_wants = False
     forward = None  # in a Program it is a line that is not run
     writes, outs, needs = (), 1, ()
-    is_view = is_random = is_loop = False
+    is_view = is_random = False
     scalar = places = None
 
     def __init__(self, rule: Callable):

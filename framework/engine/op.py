@@ -96,8 +96,6 @@ class Op:
     writes    positions of the inputs (Variables) that are overwritten
     """
 
-    is_loop = False  # rounds that tapes see one by one (compile/control.py)
-
     def __init__(
         self,
         fun: Callable,

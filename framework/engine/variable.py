@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from framework.engine.active import ACTIVE
+from framework.engine.errors import TraceError
 from framework.engine.tensor import Tensor, as_array, as_tensor, value_text
 
 ALIGNMENT = 64  # bytes: one cache line, so that kernels load whole vectors
@@ -155,6 +156,19 @@ class Variable(Tensor):
         self._raw = self._memory.base  # NumPy lets every view, of views too, refer to it
         self._free = sys.getrefcount(self._raw), sys.getrefcount(self.array)
         Variable.moves = next(MOVES)  # not += 1, which two threads may do at once
+
+    @property
+    def is_abstract(self) -> bool:
+        """True while tracing: the value then is not the one that the program will see."""
+        return ACTIVE.trace is not None
+
+    def _value(self) -> np.ndarray:
+        if ACTIVE.trace is not None:
+            raise TraceError(
+                f"the value of {self.name} is asked for while tracing; the program reads it anew "
+                "at each call: branch on it with tf.cond (or run eagerly)"
+            )
+        return super()._value()
 
     def is_held(self) -> bool:
         """True while someone else refers to the present value."""

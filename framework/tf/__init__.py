@@ -194,9 +194,10 @@ LAZY = {
     "autodiff": "framework.tf.autodiff",
     "config": "framework.tf.config",
 }
-CONTROL_FLOW = "cond function map_fn switch_case vectorized_map while_loop"
+CONTROL_FLOW = "case cond function map_fn switch_case vectorized_map while_loop"
 LATER = {  # names of modules that load more than a script of ops needs
     **dict.fromkeys(CONTROL_FLOW.split(), "framework.tf.control_flow"),
+    **dict.fromkeys(("foldl", "foldr", "scan"), "framework.tf.folds"),
     "device": "framework.tf.device",
 }
 INITIALIZERS = {
@@ -227,6 +228,7 @@ HELPERS = {
     "LAZY",
     "arithmetic",
     "control_flow",
+    "folds",
     "draws",
     "generator",
     "indices",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,8 @@ def check_shape(t: Tensor, bound: Tensor) -> None:
 
 
 def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Any:
-    """t clip_norm / max(|t|, clip_norm), with the Euclidean norm |t| over `axes`."""
+    """t clip_norm / max(|t|, clip_norm), with the Euclidean norm |t| over `axes`; a negative
+    clip_norm counts as 0."""
     if isinstance(t, IndexedSlices):
         return t.with_values(clip_by_norm(t.values, clip_norm, axes))
     t = tensor(t)
@@ -58,7 +60,11 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
     is_zero = ops.equal(total, ops.zeros_like(total))
     length = ops.sqrt(ops.where(is_zero, ops.ones_like(total), total))  # no NaN gradient at 0
     length = ops.where(is_zero, total, length)
-    clip_norm = tensor(clip_norm, t.dtype)
+    if np.isscalar(clip_norm):
+        clip_norm = tensor(max(clip_norm, 0), t.dtype)
+    else:
+        clip_norm = tensor(clip_norm, t.dtype)
+        clip_norm = ops.maximum(clip_norm, ops.zeros_like(clip_norm))
     return t * clip_norm / ops.maximum(length, clip_norm)
 
 
@@ -66,6 +72,8 @@ def clip_by_global_norm(
     t_list: Any, clip_norm: Any, use_norm: Any = None, name: str | None = None
 ) -> tuple[list, Tensor]:
     """(the tensors scaled so that their global norm is at most clip_norm, the norm before)."""
+    if not isinstance(t_list, Sequence) or isinstance(t_list, str):
+        raise TypeError(f"`t_list` should be a sequence of tensors. Received {type(t_list)}.")
     length = global_norm(t_list) if use_norm is None else tensor(use_norm)
     clip_norm = tensor(clip_norm, length.dtype)
     scale = clip_norm * ops.minimum(1.0 / length, 1.0 / clip_norm)

@@ -6,6 +6,7 @@ While a function is traced, what depends on a traced value becomes an op (compil
 
 from __future__ import annotations
 
+import collections
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ from framework.engine.compile.function import Function
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
+from framework.tf.debugging import Assert
 from framework.tf.types import TensorSpec, as_dtype
 
 
@@ -68,23 +70,85 @@ def cond(
     for word, branch in (("true_fn", true_fn), ("false_fn", false_fn)):
         if not callable(branch):
             raise TypeError(f"'{word}' must be callable.")
-    if isinstance(pred, Tensor) and pred.is_abstract:
+    if ACTIVE.trace is not None and isinstance(pred, bool):
+        raise TypeError("pred must not be a Python bool")
+    if ACTIVE.trace is not None and isinstance(pred, (Tensor, int, float)):
+        pred = tensor(pred)
         index = ops.cast(ops.logical_not(truth_of(pred)), dtype="int32")
-        return choose_branch(
-            index, [true_fn, false_fn], "true_fn and false_fn arguments to tf.cond"
-        )
+        return choose_branch(index, [true_fn, false_fn], BRANCHES)  # type: ignore[list-item]
     return true_fn() if is_true(pred) else false_fn()  # type: ignore[misc]
 
 
 BRANCHES = "true_fn and false_fn arguments to tf.cond"
 
 
+def case(
+    pred_fn_pairs: Any,
+    default: Callable | None = None,
+    exclusive: bool = False,
+    strict: bool = False,
+    name: str = "case",
+) -> Any:
+    """The function behind the first predicate that holds, called; `default()` if none holds.
+
+    pred_fn_pairs: (scalar bool tensor, function without arguments), ... exclusive: at most one may
+    hold, else InvalidArgumentError; so too if none holds and there is no default. strict is about
+    lists of one tensor in graphs: here results keep their structure.
+    """
+    pairs = pairs_of(pred_fn_pairs, exclusive)
+    if default is None:
+        held_last, last = pairs.pop()
+
+        def default() -> Any:
+            Assert(held_last, ["Input error: None of conditions evaluated as True:"])
+            return last()
+
+    if exclusive and pairs:  # without a default the last one is not counted, as in TensorFlow
+        held = functools.reduce(ops.add, [ops.cast(p, dtype="int32") for p, _ in pairs])
+        Assert(held <= 1, ["Input error: exclusive=True: more than 1 conditions hold:", held])
+    chosen: Callable = default
+    for pred, fn in reversed(pairs):
+        chosen = functools.partial(cond, pred, fn, chosen)
+    return chosen()
+
+
+def pairs_of(pred_fn_pairs: Any, exclusive: bool) -> list[tuple]:
+    """The pairs of tf.case, checked."""
+    if not isinstance(pred_fn_pairs, (list, tuple, dict)):
+        raise TypeError(
+            f"'pred_fn_pairs' must be a list, tuple, or dict. Received: {type(pred_fn_pairs)}"
+        )
+    if isinstance(pred_fn_pairs, dict):
+        if not exclusive and not isinstance(pred_fn_pairs, collections.OrderedDict):
+            raise ValueError("Unordered dictionaries are not supported for the 'pred_fn_pairs' "
+                             "argument when `exclusive=False`")  # fmt: skip
+        pred_fn_pairs = list(pred_fn_pairs.items())
+    if not pred_fn_pairs:
+        raise ValueError("case: pred_fn_pairs must not be empty")
+    for pair in pred_fn_pairs:
+        check_pair(pair)
+    return list(pred_fn_pairs)
+
+
+def check_pair(pair: Any) -> None:
+    """TypeError unless it is (scalar bool tensor, function)."""
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise TypeError(f"Each entry in 'pred_fn_pairs' must be a 2-tuple. Received {pair}.")
+    if not isinstance(pair[0], Tensor) or not pair[0].dtype.is_bool:
+        raise TypeError(f"pred must be Tensor of type bool: {pair[0]}")
+    if not callable(pair[1]):
+        raise TypeError(f"fn for pred {pair[0]} must be callable.")
+
+
 def truth_of(x: Tensor) -> Tensor:
-    """One value as a bool."""
+    """One bool; InvalidArgumentError for other values, which only eager calls take."""
     if x.array.size != 1:
-        raise ValueError(f"tf.cond: the predicate must be a scalar, got shape {tuple(x.shape)}")
-    x = ops.reshape(x, shape=())
-    return x if x.dtype.is_bool else ops.not_equal(x, ops.zeros_like(x))
+        raise InvalidArgumentError(
+            f"tf.cond: the predicate must be a scalar, got shape {tuple(x.shape)}"
+        )
+    if not x.dtype.is_bool:
+        raise InvalidArgumentError(f"the predicate must be bool, got {x.dtype.name}")
+    return ops.reshape(x, shape=())
 
 
 def is_true(pred: Any) -> bool:
@@ -104,12 +168,18 @@ def switch_case(
 
     branch_fns: functions without arguments, a dict {index: function} or a list of such pairs.
     """
-    if not isinstance(branch_index, Tensor):
+    if not isinstance(branch_index, Tensor) or branch_index.is_variable:
         raise TypeError(f"'branch_index' must be a Tensor, got {type(branch_index)}")
     if branch_index.array.dtype.kind not in "iu":
         raise TypeError(f"'branch_index' must be integers, got {branch_index.dtype.name}")
+    if branch_index.ndim:
+        raise InvalidArgumentError(
+            f"switch_case: the index must be a scalar, got shape {tuple(branch_index.shape)}"
+        )
     branches = branches_of(branch_fns)
-    if branch_index.is_abstract:
+    if ACTIVE.trace is not None:
+        if branch_index.dtype.name != "int32":
+            raise TypeError(f"'branch_index' must be int32, got {branch_index.dtype.name}")
         last = [default] if default is not None else []
         return choose_branch(branch_index, [*branches, *last], "the branches of switch_case")
     index = int(branch_index)
@@ -150,24 +220,27 @@ def while_loop(
 ) -> Any:
     """loop_vars = body(*loop_vars) as long as cond(*loop_vars) holds; the last loop_vars.
 
-    maximum_iterations: a limit on the number of rounds. shape_invariants, parallel_iterations and
+    maximum_iterations: a limit on the number of rounds. parallel_iterations and
     swap_memory are TensorFlow's advice to a graph that is built before it runs: nothing to do.
-    back_prop=False: no gradient flows back through the loop.
+    back_prop=False: in a tf.function no gradient flows back through the loop; eagerly it does.
+    shape_invariants: in a tf.function, where a loop variable may change its shape (the function
+    then runs as plain Python).
     """
     for word, given in (("cond", cond), ("body", body)):
         if not callable(given):
             raise TypeError(f"'{word}' must be callable.")
     if not isinstance(loop_vars, (list, tuple)) or not len(loop_vars):
         raise ValueError("'loop_vars' must be a list or tuple with at least one element")
+    if isinstance(maximum_iterations, float):
+        raise TypeError(f"maximum_iterations must be an integer, got {maximum_iterations}")
     limit = None if maximum_iterations is None else int(maximum_iterations)
     if ACTIVE.trace is not None:
-        loop_vars = traced_loop(cond, body, loop_vars, limit)
+        loop_vars = traced_loop(cond, body, loop_vars, limit, shape_invariants is not None)
         return loop_vars if back_prop else nest.map_structure(ops.stop_gradient, loop_vars)
     wanted, done = nest.form_of(loop_vars), 0
     while (limit is None or done < limit) and is_true(cond(*loop_vars)):
         loop_vars, done = next_vars(body, loop_vars, wanted), done + 1
-    loop_vars = nest.map_structure(tensor, loop_vars)
-    return loop_vars if back_prop else nest.map_structure(ops.stop_gradient, loop_vars)
+    return nest.map_structure(tensor, loop_vars)
 
 
 def next_vars(body: Callable, loop_vars: Any, wanted: Any) -> Any:
@@ -175,6 +248,10 @@ def next_vars(body: Callable, loop_vars: Any, wanted: Any) -> Any:
     found = body(*loop_vars)
     if len(loop_vars) == 1 and not isinstance(found, (list, tuple)):
         found = type(loop_vars)([found])
+    if not isinstance(found, (list, tuple)):
+        raise TypeError(
+            f"while_loop: the body gave {found!r}, not one value for each loop variable"
+        )
     if nest.form_of(found) != wanted:
         raise ValueError(
             "while_loop: The two structures don't have the same nested structure: loop_vars "
@@ -183,7 +260,9 @@ def next_vars(body: Callable, loop_vars: Any, wanted: Any) -> Any:
     return found
 
 
-def traced_loop(cond: Callable, body: Callable, loop_vars: Any, limit: int | None) -> Any:
+def traced_loop(
+    cond: Callable, body: Callable, loop_vars: Any, limit: int | None, may_grow: bool
+) -> Any:
     """while_loop while a function is traced."""
     wanted = nest.form_of(loop_vars)
 
@@ -195,7 +274,7 @@ def traced_loop(cond: Callable, body: Callable, loop_vars: Any, limit: int | Non
         return [tensor(x) for x in nest.flatten(found)]
 
     flat = [tensor(x) for x in nest.flatten(loop_vars)]
-    return nest.pack_sequence_as(loop_vars, run_loop(ask, work, flat, limit))
+    return nest.pack_sequence_as(loop_vars, run_loop(ask, work, flat, limit, may_grow))
 
 
 def map_fn(
@@ -213,7 +292,7 @@ def map_fn(
 
     elems: a tensor or a structure of them. fn_output_signature (or dtype): dtypes or TensorSpecs in
     the structure of the result, where that is not elems'. parallel_iterations, swap_memory and
-    infer_shape are advice to a graph; back_prop=False stops gradients.
+    infer_shape are advice to a graph; back_prop=False stops gradients in a tf.function.
     """
     flat = [tensor(x) for x in nest.flatten(elems)]
     if not flat:
@@ -226,14 +305,21 @@ def map_fn(
     like = elems if wanted is None else wanted
     dtypes = nest.flatten(nest.map_structure(dtype_of, flat if wanted is None else wanted))
     if not count:
-        one = fn(nest.pack_sequence_as(elems, [zeros_of(x.shape[1:], x.dtype) for x in flat]))
-        empty = [zeros_of((0, *y.shape), y.dtype) for y in as_written(one, dtypes)]
-        return nest.pack_sequence_as(like, empty)
+        return nest.pack_sequence_as(like, no_rows(fn, elems, flat, dtypes))
     rows = [fn(nest.pack_sequence_as(elems, [x[i] for x in flat])) for i in range(count)]
     check_form(rows[0], like)
     stacked = [ops.stack(column) for column in zip(*[as_written(r, dtypes) for r in rows])]
     result = nest.pack_sequence_as(rows[0], stacked)
-    return result if back_prop else nest.map_structure(ops.stop_gradient, result)
+    is_stopped = not back_prop and ACTIVE.trace is not None
+    return nest.map_structure(ops.stop_gradient, result) if is_stopped else result
+
+
+def no_rows(fn: Callable, elems: Any, flat: list[Tensor], dtypes: list) -> list[Tensor]:
+    """map_fn of nothing: eagerly fn is not called, and nobody knows the shape of a row."""
+    if ACTIVE.trace is None:
+        return [zeros_of((0,), dtype) for dtype in dtypes]
+    one = fn(nest.pack_sequence_as(elems, [zeros_of(x.shape[1:], x.dtype) for x in flat]))
+    return [zeros_of((0, *y.shape), y.dtype) for y in as_written(one, dtypes)]
 
 
 def check_form(found: Any, like: Any) -> None:
@@ -289,6 +375,8 @@ def vectorized_map(
     if `warn`, with fallback_to_while_loop=False ValueError. Random numbers differ from part to
     part; a Variable can be assigned only what is the same for all parts, and once for all.
     """
+    if ACTIVE.trace is None and ACTIVE.tapes:  # a tape sees one call, as of any tf.function
+        return Function(vectorized_map)(fn, elems, fallback_to_while_loop, warn)
     flat = [tensor(x) for x in nest.flatten(elems)]
     flat = [ops.identity(x) if x.is_variable else x for x in flat]
     if not flat:

@@ -221,7 +221,7 @@ def global_norm(t_list: Any, name: str | None = None) -> Tensor:
     IndexedSlices by their values.
     """
     given = [x.values if isinstance(x, IndexedSlices) else x for x in t_list if x is not None]
-    parts = [ops.sum(ops.square(tensor(x))) for x in given]
+    parts = [ops.sum(ops.square(tensor(x))) for x in given] or [tensor(0.0)]
     total = parts[0]
     for part in parts[1:]:
         total = ops.add(total, part)

@@ -68,7 +68,7 @@ def test_a_tape_inside_the_function(make):
     assert traced.experimental_get_tracing_count() == 1
 
 
-def test_a_second_derivative_inside_runs_as_python(caplog):
+def test_a_second_derivative_inside(caplog):
     v = tf.Variable(2.0)
 
     def second(x):
@@ -80,19 +80,53 @@ def test_a_second_derivative_inside_runs_as_python(caplog):
             g = tape.gradient(y, v)
         return outer.gradient(g, x)
 
-    assert float(tf.function(second)(X)) == float(second(X)) == 448
-    assert "runs as plain Python" in caplog.text
+    traced = tf.function(second, autograph=False)
+    assert [float(traced(X)) for _ in range(4)] == [448] * 4 and float(second(X)) == 448
+    assert not caplog.text
 
 
-def test_branches_that_assign_run_as_python():
-    v = tf.Variable(2.0)
+def test_branches_that_assign():
+    v, n = tf.Variable(2.0), tf.Variable(0)
 
-    @tf.function
     def count(x):
-        tf.cond(x > 0, lambda: v.assign_add(1.0), lambda: v.assign_add(-1.0))
-        return v.read_value()
+        both = tf.cond(x > 0, lambda: v.assign_add(1.0), lambda: v.assign_sub(x) * v)
+        tf.switch_case(
+            n + 0, [lambda: n.assign(2), lambda: n.assign_add(0), lambda: n.assign_sub(1)]
+        )
+        return both, v.read_value(), n.read_value()
 
-    assert [float(count(x)) for x in (X, -X, -X)] == [3, 2, 1]
+    check_writes(count, (v, n))
+
+
+def test_loops_that_assign():
+    v, n = tf.Variable(2.0), tf.Variable(0)
+
+    def count(x):
+        def body(i, a):
+            n.assign_add(i)
+            return i + 1, a * v.assign_add(a) + tf.cast(n, tf.float32)
+
+        i, a = tf.while_loop(lambda i, a: i < 3, body, (tf.constant(0), x))
+        return a, v * a, n.read_value(), i
+
+    check_writes(count, (v, n))
+
+
+def check_writes(function, variables):
+    """Values, gradients and what is assigned are the eager ones, without plain Python."""
+    v, traced = variables[0], tf.function(function, autograph=False)
+    notes = []
+    for call in (function, traced):
+        for variable, value in zip(variables, (2.0, 0), strict=True):
+            variable.assign(value)
+        notes.append([])
+        for x in (X, -X, -X, X, X):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                outs = call(x / 4)
+            found = tape.gradient(outs[0], [x, v], unconnected_gradients="zero")
+            notes[-1].append([float(y) for y in (*outs, *found, *variables)])
+    np.testing.assert_allclose(notes[1], notes[0], rtol=1e-5)
 
 
 def test_structures_shapes_and_limits():
@@ -103,7 +137,12 @@ def test_structures_shapes_and_limits():
     with pytest.raises(TypeError, match="true_fn and false_fn"):
         tf.function(lambda q: tf.cond(q, lambda: 1.0, lambda: 2))(p)
     grow = tf.function(
-        lambda x: tf.while_loop(lambda y: tf.size(y) < 5, lambda y: [tf.concat([y, y], 0)], [x])
+        lambda x: tf.while_loop(
+            lambda y: tf.size(y) < 5,
+            lambda y: [tf.concat([y, y], 0)],
+            [x],
+            shape_invariants=[tf.TensorShape([None])],
+        )
     )
     assert grow(tf.ones(1))[0].shape == (8,)
     limited = tf.function(
@@ -113,3 +152,20 @@ def test_structures_shapes_and_limits():
     rows = tf.function(lambda x: tf.map_fn(
         lambda r: tf.cond(tf.reduce_sum(r) > 0, lambda: r * 2.0, lambda: r * 3.0), x))  # fmt: skip
     assert rows(tf.constant([[1.0, 2], [-3, -4]])).numpy().tolist() == [[2, 4], [-9, -12]]
+
+
+def test_variables_decide_anew_at_each_call():
+    n, yes = tf.Variable(0), tf.Variable(True)
+    calls = [
+        lambda: tf.switch_case(n + 0, [lambda: tf.constant(0), lambda: tf.constant(1)]),
+        lambda: tf.cond(yes, lambda: tf.constant(0), lambda: tf.constant(1)),
+        lambda: tf.while_loop(lambda i: i < 1, lambda i: i + 1, [n])[0] - (0 if bool(yes) else 0),
+        lambda: tf.constant(int(n)),
+    ]
+    for i, call in enumerate(calls):
+        traced = tf.function(call, autograph=i > 1)
+        for number in (0, 1, 0):
+            n.assign(number), yes.assign(not number)
+            assert int(traced()) == int(call()) == (1 if i == 2 else number)
+    with pytest.raises(tf.errors.OperatorNotAllowedInGraphError, match="asked for while tracing"):
+        tf.function(calls[3], autograph=False)()

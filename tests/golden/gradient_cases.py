@@ -2,7 +2,8 @@
 
 An expression is differentiated with respect to each pool input that it names; `C` is tf.constant.
 Lines of gradient_cases.txt that begin with "float32:" run with the pool in float32, those with
-"zero:" with unconnected_gradients="zero".
+"zero:" with unconnected_gradients="zero". Those of control_cases.txt run thrice: as they are, as
+a tf.function ("function:"), and with all their tapes inside of one ("within:").
 """
 
 from pathlib import Path
@@ -111,6 +112,7 @@ BINARY = {
     "tf.math.atan2": "V,W S,M R,D Z,Y V,Z",
 }
 LINES = Path(__file__).with_suffix(".txt").read_text().splitlines()
+CONTROL = Path(__file__).with_name("control_cases.txt").read_text().splitlines()
 
 
 def expressions():
@@ -119,4 +121,5 @@ def expressions():
              for x in xs.split()]  # fmt: skip
     found += [f"{name}({pair.replace(',', ', ')})" for names, pairs in BINARY.items()
               for name in names.split() for pair in pairs.split()]  # fmt: skip
+    found += [kind + text for text in CONTROL for kind in ("", "function: ", "within: ")]
     return list(dict.fromkeys([*found, *LINES]))

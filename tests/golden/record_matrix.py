@@ -1,6 +1,8 @@
 """Record the gradient matrix of TensorFlow: what is None, zeros or a value, to third order.
 
-    python -m tests.golden.record_matrix      (in an environment with tensorflow)
+    python -m tests.golden.record_matrix [--new]      (in an environment with tensorflow)
+
+--new: only what is not in the file yet.
 
 Writes tests/doors/matrix.json: per expression of gradient_cases.py [outputs, first, second, third].
 The first target is a weighted sum of the outputs; gradients are taken with respect to each input.
@@ -12,23 +14,23 @@ where dtype or shape are not the input's; a text for an error. Indexed slices ar
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from tests.golden.gradient_cases import POOL, expressions
 
+KINDS = ("float32: ", "zero: ", "function: ", "within: ")
 FILE = Path(__file__).resolve().parents[1] / "doors" / "matrix.json"
 
 
 def parts_of(tf, text):
     """(function of tensors, the pool inputs it names, dtype, what unconnected inputs get)."""
-    kind, _, rest = (
-        text.rpartition(": ") if text.startswith(("float32:", "zero:")) else ("", "", text)
-    )
+    kind, _, rest = text.partition(": ") if text.startswith(KINDS) else ("", "", text)
     code = compile(rest, text, "eval")
-    names = [name for name in POOL if name in code.co_names]
-    names += [n for c in code.co_consts if hasattr(c, "co_names") for n in c.co_names if n in POOL]
+    used = names_in(code)
+    names = [name for name in POOL if name in used]
     dtype = np.float32 if kind == "float32" else np.float64
 
     def function(*tensors):
@@ -38,11 +40,47 @@ def parts_of(tf, text):
     return function, names, dtype, "zero" if kind == "zero" else "none"
 
 
+def names_in(code):
+    """The global names in a piece of code and in the functions that it makes."""
+    inner = [names_in(c) for c in code.co_consts if hasattr(c, "co_names")]
+    return set(code.co_names).union(*inner)
+
+
 def run(tf, text):
     """[outputs, first, second, third]"""
     tf.random.set_seed(1)
     function, names, dtype, unconnected = parts_of(tf, text)
     xs = [tf.constant(POOL[name].astype(dtype)) for name in names]
+    if text.startswith("function: "):
+        function = tf.function(function)
+    if text.startswith("within: "):
+        found = inside(tf, function, xs)
+    else:
+        found = orders(tf, function, xs, unconnected)
+    if isinstance(found, str):
+        return [found]
+    return [[described(y, None) for y in found[0]], *[written(part, xs) for part in found[1:]]]
+
+
+def inside(tf, function, xs):
+    """What `orders` finds when all of it is one tf.function; its tensors get their values."""
+    found = []
+
+    def whole(*xs):
+        found[:] = [orders(tf, function, list(xs), "none")]
+        return [x for x in tf.nest.flatten(found) if hasattr(x, "dtype")]
+
+    try:
+        values = iter(tf.function(whole, autograph=False)(*xs))
+    except Exception as error:
+        return said(error)
+    if isinstance(found[0], str):
+        return found[0]
+    return tf.nest.map_structure(lambda x: next(values) if hasattr(x, "dtype") else x, found[0])
+
+
+def orders(tf, function, xs, unconnected):
+    """[outputs, first, second, third], of tensors; or the error."""
     tapes = [tf.GradientTape(persistent=True) for _ in range(3)]
     with tapes[2]:
         tapes[2].watch(xs)
@@ -53,15 +91,12 @@ def run(tf, text):
                 try:
                     outs = [tf.convert_to_tensor(y) for y in tf.nest.flatten(function(*xs))]
                 except Exception as error:
-                    return [said(error)]
+                    return said(error)
                 targets = [weighted(tf, y) for y in outs if y.dtype.is_floating]
             first = gradients(tf, tapes[0], targets, xs, unconnected)
         second = following(tf, tapes[1], first, xs, unconnected)
     third = following(tf, tapes[2], second, xs, unconnected)
-    return [
-        [described(y, None) for y in outs],
-        *[written(found, xs) for found in (first, second, third)],
-    ]
+    return [outs, first, second, third]
 
 
 def gradients(tf, tape, target, xs, unconnected):
@@ -141,7 +176,9 @@ def main():
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow as tf
 
-    record = {text: run(tf, text) for text in expressions()}
+    tf.autograph.set_verbosity(0)
+    known = json.loads(FILE.read_text()) if "--new" in sys.argv else {}
+    record = {text: known.get(text) or run(tf, text) for text in expressions()}
     lines = [f"{json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in record.items()]
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 

@@ -61,9 +61,10 @@ class Rows:
         length 1 behind the leading one up to `ndim` axes in a row (None: the most of them)."""
         shapes = [self.shape(i) for i in range(len(self.tensors))]
         wanted = max([len(s) for s in shapes]) if ndim is None else ndim
+        # A vector of all rows gets its axis too: (n,) beside (n, 1) is what users are warned of.
         return [
-            reshape(x, shape=(self.size, *[1] * (wanted - len(shape)), *shape))
-            if is_batched and len(shape) < wanted
+            reshape(x, shape=(self.size if is_batched else 1, *[1] * (wanted - len(shape)), *shape))
+            if (len(shape) < wanted if is_batched else len(shape) == wanted == 1)
             else x
             for x, shape, is_batched in zip(self.tensors, shapes, self.is_batched, strict=True)
         ]

@@ -2,11 +2,17 @@
 
 A tape sees a call as one Line. Its rule runs a second Program, traced from the pullback of the
 first one's lines; that one is a Compiled too, so derivatives of every order come from here.
+
+Note [Ties]: in TensorFlow every float that the gradient of a function reads, an input or a constant
+too, is an output of the function, and a cotangent of one output makes zeros of the others. Hence
+the gradient of 2 x depends on x (zeros), that of x + 1, which reads nothing, does not (None). Here
+nothing is copied for that: a watched call has one output more, its tie, and the call of its
+gradient takes the tie as an input if it reads any such float.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,12 +22,13 @@ from framework.engine.active import ACTIVE
 from framework.engine.backward import filled_like, pullback
 from framework.engine.compile.vm import Executable
 from framework.engine.program import Line, Program, has_rules, tracing
-from framework.engine.slices import dense
+from framework.engine.slices import IndexedSlices, dense
 from framework.engine.tensor import Spec, Tensor
 
 # So many runs on NumPy before kernels are made ready: a function that is called once, as in a
 # test, would wait longer for them than they save.
 PATIENCE = 2
+TIE = np.zeros((), np.float32)
 
 
 class Compiled:
@@ -35,7 +42,7 @@ class Compiled:
     name = "function"
     takes_wants = True
     forward = None  # a Line of it is there to be differentiated, not to be run again
-    writes, scalar, is_loop = (), None, False
+    writes, scalar = (), None
 
     def __init__(self, program: Program, patience: int = PATIENCE, captured: Iterable[int] = ()):
         self.program = program
@@ -46,19 +53,19 @@ class Compiled:
         self._executables: dict[bool, Executable] = {}
         self._backward: dict[tuple, Backward] = {}
         self._residuals: tuple | None = None
-        self._connected: set[int] | None = None
+        self._survey: tuple[set[int], bool] | None = None
 
-    def __call__(self, inputs: list[Tensor]) -> list[Tensor]:
-        """The program's outputs for its inputs."""
+    def __call__(self, inputs: list[Tensor], ties: tuple = ()) -> list[Tensor]:
+        """The program's outputs for its inputs. ties: of the call that this is the gradient of."""
         if ACTIVE.trace is not None:
             return replay(self.program, inputs)
-        seen = (*inputs, *self.variables, *self.captured)
+        seen = (*inputs, *self.variables, *self.captured, *ties)
         is_watched = any([tape.watches(seen) for tape in ACTIVE.tapes])
-        if is_watched and any([line.op.is_loop for line in self.program.lines]):
-            return replay(self.program, inputs)  # round by round: derivatives of every order
         outs = tuple([Tensor(a) for a in self._run([x.array for x in inputs], is_watched)])
-        for tape in ACTIVE.tapes:
-            tape.record(self, seen, {}, outs)
+        if is_watched:
+            made = (*outs, Tensor(TIE))
+            for tape in ACTIVE.tapes:
+                tape.record(self, seen, {}, made)
         return list(outs[: len(self.program.outputs)])
 
     def run(self, arrays: list) -> list[np.ndarray]:
@@ -88,39 +95,65 @@ class Compiled:
     def values(self, inputs: tuple, outs: tuple) -> tuple:
         """What a tape's Line keeps: inputs that rules may read, and the residuals."""
         count = len(self.program.outputs)
-        own = [Spec(v.array.shape, v.array.dtype) for v in (*self.variables, *self.captured)]
-        kept = [Spec(o.array.shape, o.array.dtype) for o in outs[:count]]
         fed = [x.array for x in inputs[: len(self.program.inputs)]]
+        own = [Spec(x.array.shape, x.array.dtype) for x in inputs[len(fed) :]]
+        kept = [Spec(o.array.shape, o.array.dtype) for o in outs[:count]]
         return (*fed, *own, *kept, *[o.array for o in outs[count:]])
 
     def rule(self, g: Any, out: Any, *inputs: Tensor, wants: list[bool]) -> list:
         """The vjp of one call: None for what no output depends on; zeros for what only outputs
         without a cotangent do, as TensorFlow has it."""
-        outs = out if isinstance(out, tuple) else (out,)
-        parts = g if isinstance(g, tuple) else (g,)
+        count = len(self._slots()) - len(out) + 1  # inputs that are no ties
+        gradients: list = [Tensor(TIE) if i >= count else None for i in range(len(inputs))]
+        # Only a tape that recorded this very call can ask for the next order.
+        ties = (out[-1],) if ACTIVE.tapes and self._surveyed()[1] else ()
+        parts = self._completed(g[:-1], out) if ties else g[:-1]
         given = tuple([part is not None for part in parts])
+        if any(given):
+            feeds = (*inputs[:count], *out[:-1])
+            gradients[:count] = self._pulled(parts, given, feeds, ties, wants[:count])
+        for i, slot in enumerate(self._slots()[:count]):
+            if wants[i] and gradients[i] is None and slot in self.connected:
+                gradients[i] = filled_like(inputs[i], 0.0)
+        return gradients
+
+    def _completed(self, parts: tuple, outs: tuple) -> list:
+        """Cotangents with zeros for outputs that have none: the next order depends on them too."""
+        floats = [i for i, slot in enumerate(self.program.outputs) if self._is_float(slot)]
+        return [
+            filled_like(outs[i], 0.0) if part is None and i in floats else part
+            for i, part in enumerate(parts)
+        ]
+
+    def _is_float(self, slot: int) -> bool:
+        return self.program.specs[slot].dtype.kind == "f"
+
+    def _pulled(self, parts: Any, given: tuple, values: tuple, ties: tuple, wants: list) -> list:
+        """The gradients of the inputs that the given outputs depend on; values: of all slots."""
         key = given, tuple(wants)
         if key not in self._backward:
             self._backward[key] = self._trace_backward(given, wants)
         backward = self._backward[key]
-        known = dict(zip(self._slots(), (*inputs, *outs), strict=True))
+        known = dict(zip(self._slots(), values, strict=True))
         feeds = [known[slot] for slot in backward.kept]
-        found = iter(backward.compiled([*[p for p in parts if p is not None], *feeds]))
-        gradients = [next(found) if is_found else None for is_found in backward.found]
-        for i, (slot, wanted) in enumerate(zip(self._slots(), wants)):
-            if wanted and gradients[i] is None and slot in self.connected:
-                gradients[i] = filled_like(inputs[i], 0.0)
-        return gradients
+        cotangents = [part for part, is_given in zip(parts, given) if is_given]
+        found = iter(backward.compiled([*cotangents, *feeds], ties))
+        return [packed_gradient(found, *part) for part in backward.found]
 
     @property
     def connected(self) -> set[int]:
         """The slots of inputs, Variables and captured tensors that some output depends on."""
-        if self._connected is None:
+        return self._surveyed()[0]
+
+    def _surveyed(self) -> tuple[set[int], bool]:
+        """`connected`, and whether its gradient depends on floats that it reads of this program."""
+        if self._survey is None:
             program = self.program
-            floats = [slot for slot in program.outputs if program.specs[slot].dtype.kind == "f"]
+            floats = [slot for slot in program.outputs if self._is_float(slot)]
             own = [v.id for v in (*self.variables, *self.captured)]
-            self._connected = traced_pullback(program, floats, [*program.inputs, *own])[1]
-        return self._connected
+            back, found = traced_pullback(program, floats, [*program.inputs, *own])
+            self._survey = set(found), depends_on(back, program)
+        return self._survey
 
     def _slots(self) -> list[int]:
         """The program's slots of a Line's inputs and outs."""
@@ -133,7 +166,7 @@ class Compiled:
         count = len(wants)
         sources = [slot for slot, wanted in zip(slots[:count], wants, strict=True) if wanted]
         targets = [slot for slot, is_given in zip(slots[count:], given, strict=True) if is_given]
-        back, found = traced_pullback(program, targets, sources)
+        back, found = traced_pullback(program, targets, sources, keeps_slices=True)
         made = {o for line in back.lines for o in line.outs} | set(back.inputs)
         read = {slot for line in back.lines for slot in line.inputs} - made - set(back.constants)
         # A rule of the user's own may read Variables: the values that they have then.
@@ -143,16 +176,20 @@ class Compiled:
         if lost:
             raise AssertionError(f"function: the gradient reads slots that are not kept: {lost}")
         back.inputs = (*back.inputs, *kept)
-        is_found = [w and slot in found for slot, w in zip(slots[:count], wants, strict=True)]
         captured = [x.id for x in self.captured if x.id in back.constants]
-        return Backward(Compiled(back, captured=captured), kept, is_found)
+        parts = [(slot in found and w, found.get(slot)) for slot, w in zip(slots, wants)]
+        return Backward(Compiled(back, captured=captured), kept, parts)
 
 
 def traced_pullback(
-    program: Program, targets: list[int], sources: list[int]
-) -> tuple[Program, set[int]]:
+    program: Program, targets: list[int], sources: list[int], keeps_slices: bool = False
+) -> tuple[Program, dict[int, tuple | None]]:
     """The lines from cotangents of the slots in `targets` to the gradients of those in `sources`
-    that have one (the second result); they may read any slot of the program."""
+    that have one (the second result); they may read any slot of the program.
+
+    keeps_slices: IndexedSlices are two outputs, values and indices; their slot is marked with the
+    shape of the whole.
+    """
     g = [Tensor(program.specs[slot]) for slot in targets]
     back = Program([x.id for x in g], specs=dict(program.specs))
     back.specs.update({x.id: x.array for x in g})
@@ -163,17 +200,40 @@ def traced_pullback(
             known = cotangents.get(slot)
             cotangents[slot] = x if known is None else ops.add(known, x)
         found = pullback(program.lines, cotangents, set(sources))
-        outputs = [ops.identity(dense(found[s])) for s in sources if s in found]
+        outputs, wholes = [], {}
+        for s in [s for s in sources if s in found]:
+            g = found[s] if keeps_slices else dense(found[s])
+            is_slices = type(g) is IndexedSlices
+            outputs += [ops.identity(x) for x in ((g.values, g.indices) if is_slices else (g,))]
+            wholes[s] = g.whole if is_slices else None
     back.outputs = tuple([x.id for x in outputs])
-    return back, set(found)
+    return back, wholes
+
+
+def depends_on(back: Program, program: Program) -> bool:
+    """Whether the gradients that `back` computes depend on floats that it reads of the program."""
+    # A number in a formula may be the very one that a rule has in its own.
+    declared = {slot for line in program.lines if line.op.rule for slot in read_by_rule(line)}
+    read = {slot for line in back.lines for slot in line.inputs}.intersection(declared)
+    read = [slot for slot in read if program.specs[slot].dtype.kind == "f"]
+    found = traced_pullback(back, list(back.outputs), read)[1] if read else {}
+    return not set(found).isdisjoint(read)
 
 
 class Backward:
-    """A traced pullback. kept: the forward slots it reads, behind the cotangents; found: which of
-    the forward inputs it gives gradients of."""
+    """A traced pullback. kept: the forward slots it reads, behind the cotangents; found: of each
+    forward input whether it gives a gradient, and of IndexedSlices the shape of the whole."""
 
-    def __init__(self, compiled: Compiled, kept: list[int], found: list[bool]):
+    def __init__(self, compiled: Compiled, kept: list[int], found: list[tuple]):
         self.compiled, self.kept, self.found = compiled, kept, found
+
+
+def packed_gradient(parts: Iterator[Tensor], is_found: bool, whole: tuple | None) -> Any:
+    """The next gradient among the outputs of a Backward, or None."""
+    if not is_found:
+        return None
+    values = next(parts)
+    return values if whole is None else IndexedSlices(values, next(parts), whole)
 
 
 def residuals_of(program: Program, captured: Iterable[int] = ()) -> list[int]:

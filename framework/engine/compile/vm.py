@@ -121,7 +121,7 @@ class Executable:
         wanted = [VM, *[entry for _, entry in parts if entry], *([HELPER] if any(shared) else [])]
         vm, *functions = cache.addresses(wanted)
         self._vm = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 6)(vm)
-        self._helper = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(functions[-1])
+        self._helper = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)((functions or [vm])[-1])
         rest, code = iter(functions), []
         for (line, entry), together in zip(parts, shared, strict=True):
             self.lines.append((line, len(code)))

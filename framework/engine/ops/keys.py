@@ -28,7 +28,7 @@ def as_bound(value: Any) -> int | None:
 
 def parts_of(key: Any, ndim: int) -> list:
     """The key as one int or slice per axis, with None where an axis is put in."""
-    parts = list(key) if isinstance(key, tuple) else [key]
+    parts = list(key) if isinstance(key, (tuple, list)) else [key]
     given = sum([part is not None and part is not Ellipsis for part in parts])
     dots = [i for i, part in enumerate(parts) if part is Ellipsis]
     if len(dots) > 1:
