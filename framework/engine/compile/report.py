@@ -38,8 +38,9 @@ class Report:
             outs = ", ".join([names.of_output(slot) for slot in line.outs])
             operands = ", ".join([names.of(slot) for slot in line.inputs])
             attrs = "".join([f", {k}={v}" for k, v in line.attrs.items() if v not in (None, False)])
-            row = [outs or "write", line.op.name, operands + attrs, amount(size),
-                   how(self.executable, line, id(line) in shared), f"{flops / 1e6:.3g}"]  # fmt: skip
+            run = how(self.executable, line, id(line) in shared)
+            row = [outs or "write", line.op.name, operands + attrs, amount(size), run]
+            row.append(f"{flops / 1e6:.3g}")
             if self.times is not None:
                 row += timing(self.times.get(id(line), 0.0), total, flops, size)
             rows.append(row)
