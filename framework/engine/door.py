@@ -52,17 +52,7 @@ class Door:
         """
         theirs = parameters_of(signature)
         inputs, attrs = match(op, theirs, words)
-        meant = {name: f"{value!r} if {name} is None else " for name, value in (none or {}).items()}
-        values = f"({''.join([name + ', ' for name in inputs])})"
-        fixed = [f"{ours!r}: {value!r}" for ours, value in (pinned or {}).items()]
-        given = [f"{ours!r}: {meant.get(name, '')}{name}" for ours, name in attrs.items()]
-        source = f"call(op, {values}, {{{', '.join([*given, *fixed])}}})"
-        if self.takes_tensors and type(op) is Op and "*" not in values:
-            are_tensors = " and ".join([f"type({name}) is Tensor" for name in inputs])
-            plain = [f"{pair} if type({name}) in PLAIN else static({name})"
-                     for pair, name in zip(given, attrs.values(), strict=True)]  # fmt: skip
-            quick = f"op.apply({values}, {{{', '.join([*plain, *fixed])}}})"
-            source = f"({quick} if {are_tensors} else {source})"
+        source = self._source(op, inputs, attrs, pinned or {}, none or {})
         known = {name.strip("*") for name in inputs} | set(attrs.values()) | set(self.ignored)
         for name in theirs:
             if name not in known:
@@ -76,6 +66,21 @@ class Door:
         function.__doc__ = doc or op.__doc__
         function.op, function.inputs, function.attrs = op, tuple(inputs), attrs
         return function
+
+    def _source(self, op: Callable, inputs: list, attrs: dict, pinned: dict, none: dict) -> str:
+        """What the function of `renamed` returns, as text."""
+        meant = {name: f"{value!r} if {name} is None else " for name, value in none.items()}
+        values = f"({''.join([name + ', ' for name in inputs])})"
+        fixed = [f"{ours!r}: {value!r}" for ours, value in pinned.items()]
+        given = [f"{ours!r}: {meant.get(name, '')}{name}" for ours, name in attrs.items()]
+        source = f"call(op, {values}, {{{', '.join([*given, *fixed])}}})"
+        if self.takes_tensors and type(op) is Op and "*" not in values:
+            are_tensors = " and ".join([f"type({name}) is Tensor" for name in inputs])
+            plain = [f"{pair} if type({name}) in PLAIN else static({name})"
+                     for pair, name in zip(given, attrs.values(), strict=True)]  # fmt: skip
+            quick = f"op.apply({values}, {{{', '.join([*plain, *fixed])}}})"
+            source = f"({quick} if {are_tensors} else {source})"
+        return source
 
 
 def parameters_of(signature: str) -> dict[str, Any]:
