@@ -23,18 +23,18 @@ from framework.engine.spelling import nearest
 from framework.engine.tensor import Tensor
 
 PLAIN = {type(None), bool, int, float, str}
-INT = {int}
 
 
 class Door:
     """A door: `call(op, inputs, attrs)` is how this library's values enter and leave an op.
 
+    takes_tensors: of inputs that are all Tensors, `call` is op.apply of them, and of static attrs.
     ignored: parameters that say nothing about the result (name=); any other one without a meaning
     here must be left at its default.
     """
 
-    def __init__(self, call: Callable, ignored: tuple = ("name",)):
-        self.call, self.ignored = call, ignored
+    def __init__(self, call: Callable, ignored: tuple = ("name",), *, takes_tensors: bool = False):
+        self.call, self.ignored, self.takes_tensors = call, ignored, takes_tensors
 
     def renamed(
         self,
@@ -52,25 +52,35 @@ class Door:
         """
         theirs = parameters_of(signature)
         inputs, attrs = match(op, theirs, words)
-        meant = {
-            name: f"({value!r} if {name} is None else {name})"
-            for name, value in (none or {}).items()
-        }
-        pairs = [f"{ours!r}: {meant.get(name, name)}" for ours, name in attrs.items()]
-        pairs += [f"{ours!r}: {value!r}" for ours, value in (pinned or {}).items()]
-        source = f"call(op, ({''.join([name + ', ' for name in inputs])}), {{{', '.join(pairs)}}})"
+        source = self._source(op, inputs, attrs, pinned or {}, none or {})
         known = {name.strip("*") for name in inputs} | set(attrs.values()) | set(self.ignored)
         for name in theirs:
             if name not in known:
                 source = f"{source} if {name} is default_{name} else refuse(op, {name!r}, {name})"
         defaults = {f"default_{name}": value for name, value in theirs.items()}
         scope = {"call": self.call, "op": op, "refuse": refuse, **defaults}
+        scope |= {"PLAIN": PLAIN, "static": static, "Tensor": Tensor}
         # As namedtuple does it: a function with a real signature costs nothing at each call.
         # Under the name of this file: errors.caller looks for the first one outside the package.
         function = eval(compile(f"lambda {signature}: {source}", __file__, "eval"), scope)
         function.__doc__ = doc or op.__doc__
         function.op, function.inputs, function.attrs = op, tuple(inputs), attrs
         return function
+
+    def _source(self, op: Callable, inputs: list, attrs: dict, pinned: dict, none: dict) -> str:
+        """What the function of `renamed` returns, as text."""
+        meant = {name: f"{value!r} if {name} is None else " for name, value in none.items()}
+        values = f"({''.join([name + ', ' for name in inputs])})"
+        fixed = [f"{ours!r}: {value!r}" for ours, value in pinned.items()]
+        given = [f"{ours!r}: {meant.get(name, '')}{name}" for ours, name in attrs.items()]
+        source = f"call(op, {values}, {{{', '.join([*given, *fixed])}}})"
+        if self.takes_tensors and type(op) is Op and "*" not in values:
+            are_tensors = " and ".join([f"type({name}) is Tensor" for name in inputs])
+            plain = [f"{pair} if type({name}) in PLAIN else static({name})"
+                     for pair, name in zip(given, attrs.values(), strict=True)]  # fmt: skip
+            quick = f"op.apply({values}, {{{', '.join([*plain, *fixed])}}})"
+            source = f"({quick} if {are_tensors} else {source})"
+        return source
 
 
 def parameters_of(signature: str) -> dict[str, Any]:
@@ -109,12 +119,18 @@ def refuse(op: Callable, name: str, value: Any) -> None:
 
 def static(value: Any) -> Any:
     """An attr given as a tensor, list or dtype (axis=[0, 1]) as the plain value that ops take."""
-    if type(value) in PLAIN or (type(value) is tuple and set(map(type, value)) == INT):
+    if type(value) in PLAIN:
         return value
-    if isinstance(value, Tensor):
-        value = value.numpy().tolist()
+    if type(value) is tuple:
+        for v in value:
+            if type(v) is not int:
+                break
+        else:
+            return value
     if isinstance(value, DType):
         return value.name
+    if isinstance(value, Tensor):
+        value = value.numpy().tolist()
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, (list, tuple)):

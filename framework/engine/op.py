@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,6 +20,7 @@ from framework.engine.operands import (
     tell,
     writable,
 )
+from framework.engine.quick_calls import QuickCalls, hashable, kernels
 from framework.engine.tensor import Spec, Tensor
 
 OPS: dict[str, Op] = {}
@@ -88,8 +86,7 @@ class Op:
     and dtype
     scalar    elementwise ops: the scalar function, compiled alone or fused into a chain
     kernel_from  eager calls with an operand of so many elements run the kernel, not the forward
-    check     (*arrays, **attrs) raises what the forward refuses and the kernel does not see: before
-    the kernel in eager calls
+    is_exact  the kernel gives the bits that the forward gives: it takes over where calls are many
     floats_only  the first input must be of floats, as TensorFlow's must
     body      other ops: the kernel, a function on C-contiguous arrays; None: a host op, the VM
     calls forward
@@ -114,7 +111,7 @@ class Op:
         is_differentiable: bool = True,
         floats_only: bool = False,
         kernel_from: int | None = None,
-        check: Callable | None = None,
+        is_exact: bool = False,
         register: bool = True,
     ):
         self.name = self.__name__ = fun.__name__.rstrip("_") if register else fun.__name__
@@ -142,8 +139,11 @@ class Op:
             self.forward = on_floats(self.name, self.forward)
             self.infer = on_floats(self.name, self.infer)
         self.kernel_from = kernel_from  # eager calls of so many elements run the kernel
-        self.check = check
-        self.is_special = floats_only or kernel_from is not None or bool(writes)
+        self.is_exact = is_exact
+        self.is_special = floats_only or bool(writes)
+        # attrs -> the function for calls with them
+        has_kernels = not writes and (is_exact or kernel_from is not None)
+        self.quick: QuickCalls | None = QuickCalls(self) if has_kernels else None
         if register:
             OPS[self.name] = self
 
@@ -209,24 +209,21 @@ class Op:
         return tuple(specs) if self.outs != 1 else specs[0]
 
     def _special(self, inputs: tuple, arrays: list) -> tuple[Callable, list]:
-        """What runs, and on what: the kernel if an array is large enough, on arrays that may be
-        written; refuses what is not of floats.
+        """What runs, and on what: arrays that may be written, and the kernel if one of those is
+        large enough; refuses what is not of floats.
         """
-        if self.floats_only and arrays[0].dtype.kind != "f":
-            try:
-                check_floats(self.name, arrays[0])
-            except (ValueError, TypeError) as error:
-                raise refusal(self, arrays, error) from None
+        if self.floats_only:
+            check_floats(self.name, arrays[0])
         if self.writes:
             arrays = writable(self, inputs, arrays)
-        if self.kernel_from is not None:
-            for x in arrays:
-                if x.size >= self.kernel_from:
-                    return self._run_kernel, arrays
+            if self.kernel_from is not None:
+                for x in arrays:
+                    if x.size >= self.kernel_from:
+                        return self._run_kernel, arrays
         return self.unchecked, arrays
 
     def _run_kernel(self, *arrays: ndarray, **attrs: Any) -> Any:
-        return eager_kernels().run(self, arrays, attrs)
+        return kernels("eager").run(self, arrays, attrs)
 
     def values(self, inputs: tuple, outs: tuple) -> tuple:
         """What a Line keeps: arrays where the vjp needs them, Specs elsewhere."""
@@ -245,32 +242,43 @@ class Op:
         return tuple(kept)
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
+        return self.apply(inputs, attrs)
+
+    def apply(self, inputs: tuple, attrs: dict) -> Any:
+        """op(*inputs, **attrs), for callers who have them so; attrs is kept."""
         active = ACTIVE
         if active.trace is not None:
             return self._trace(inputs, attrs)
-        try:
-            arrays = [x.array for x in inputs]
+        try:  # a comprehension costs as much as the call of a function
+            arrays = [inputs[0].array] if len(inputs) == 1 else [x.array for x in inputs]
         except AttributeError:
-            inputs = as_tensors(inputs)
-            arrays = [x.array for x in inputs]
-        if self.same_dtype and arrays[0].dtype is not arrays[-1].dtype:
-            check_dtypes(self, arrays)
-        run = self.unchecked
-        if self.is_special:
-            run, arrays = self._special(inputs, arrays)
-        try:
-            result = run(*arrays, **attrs)
-        except (ValueError, TypeError) as error:  # a try costs nothing until something is raised
-            raise refusal(self, arrays, error) from None
+            return self.apply(as_tensors(inputs), attrs)
+        try:  # which costs nothing until something is raised
+            result = None
+            if self.quick is not None:
+                result = self.quick[(*attrs, *attrs.values()) if attrs else ()](*arrays)
+            if result is None:
+                if self.same_dtype and arrays[0].dtype is not arrays[-1].dtype:
+                    check_dtypes(self, arrays)
+                run = self.unchecked
+                if self.is_special:
+                    run, arrays = self._special(inputs, arrays)
+                result = run(*arrays, **attrs)
+        except (ValueError, TypeError) as error:
+            return self.apply(inputs, hashable(self, attrs, refusal(self, arrays, error)))
         if self.outs == 1:
             out = Tensor(result if type(result) is ndarray else np.asarray(result))
             for tape in active.tapes:
                 tape.record(self, inputs, attrs, (out,))
             return out
+        return self._outs(result, inputs, attrs)
+
+    def _outs(self, result: Any, inputs: tuple, attrs: dict) -> tuple | None:
+        """Several outputs, or none, after tapes were told of them."""
         if not self.outs:
-            return tell(active.tapes, self, inputs)
+            return tell(ACTIVE.tapes, self, inputs)
         outs = tuple([Tensor(np.asarray(r)) for r in result])
-        for tape in active.tapes:
+        for tape in ACTIVE.tapes:
             tape.record(self, inputs, attrs, outs)
         return outs
 
@@ -307,12 +315,6 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
-
-
-@functools.cache
-def eager_kernels() -> ModuleType:
-    """compile/eager.py, which knows ops and is above them: loaded when a call is large enough."""
-    return importlib.import_module("framework.engine.compile.eager")
 
 
 def argument_names(function: Callable) -> tuple[tuple, tuple, tuple]:

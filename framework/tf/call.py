@@ -11,9 +11,11 @@ import numpy as np
 from framework.engine import door, ops
 from framework.engine.dtypes import as_dtype
 from framework.engine.errors import InvalidArgumentError, MixedDtypesError
+from framework.engine.op import Op
 from framework.engine.shapes import TensorShape
 from framework.engine.tensor import Tensor, as_array, as_tensor
 
+BOOL = np.dtype(bool)
 ONE_BY_ONE = (ops.add, ops.matmul)
 
 
@@ -72,7 +74,7 @@ def call(op: Callable, inputs: tuple, attrs: dict) -> Any:
     for key, value in attrs.items():
         if type(value) not in door.PLAIN:
             attrs[key] = door.static(value)
-    return op(*inputs, **attrs)
+    return op.apply(inputs, attrs) if type(op) is Op else op(*inputs, **attrs)
 
 
 def matching(op: Callable, inputs: tuple) -> tuple:
@@ -114,7 +116,7 @@ def call_numbers(op: Callable, inputs: tuple, attrs: dict) -> Any:
     if not isinstance(x, Tensor):
         x = tensor(x)
         inputs = (x, *inputs[1:])
-    if x.array.dtype.kind == "b":
+    if x.array.dtype is BOOL:
         raise InvalidArgumentError(f"{op.__name__}: got dtype bool, wanted numbers; cast it")
     return call(op, inputs, attrs)
 
@@ -124,7 +126,7 @@ def dtype_among(inputs: tuple) -> Any:
     return next((x.array.dtype for x in inputs if isinstance(x, Tensor)), None)
 
 
-renamed = door.Door(call).renamed
+renamed = door.Door(call, takes_tensors=True).renamed
 of_bools = door.Door(call_bools).renamed
 of_numbers = door.Door(call_numbers).renamed
 

@@ -38,8 +38,12 @@ def gather(
 ) -> Tensor:
     """params[..., indices, ...] along `axis` (None: batch_dims), behind batch_dims common axes."""
     x, indices = tensor(params), tensor(indices)
+    is_of_numbers = indices.array.dtype.kind in "iu"
+    if axis is None and type(batch_dims) is int and not batch_dims:
+        if is_of_numbers and x.array.shape:  # rows: nothing below would have a word to say
+            return ops.gather.apply((x, indices), {"axis": 0})
     batch_dims, axis = door.static(batch_dims), door.static(axis)
-    if indices.array.dtype.kind not in "iu":
+    if not is_of_numbers:
         raise InvalidArgumentError(
             f"gather: indices have dtype {indices.dtype.name}, wanted integers"
         )

@@ -66,7 +66,7 @@ def simple(op: Op, inputs: tuple, attrs: dict) -> Tensor:
                 parents = tuple([source_of(x) for x in inputs])
                 break
     try:
-        out, history = op(*inputs, **attrs), None
+        out, history = op.apply(inputs, attrs), None
     except (ValueError, IndexError, TypeError) as error:
         raise explained(op, inputs, attrs, error) from None
     if parents is not None and out.array.dtype.kind == "f":

@@ -74,6 +74,12 @@ def addresses(entries: list[Entry]) -> list[int]:
     return [LOADED[key] for key in keys]
 
 
+def is_at_hand(entry: Entry) -> bool:
+    """True if the compiled function is loaded or on the disk."""
+    key, where = entry.key(target.stamp()), folder()
+    return key in LOADED or (where is not None and (where / f"{key}.o").exists())
+
+
 def stored(where: Path | None, key: str) -> tuple[dict, bytes] | None:
     """(head, object) from the disk; None if missing, damaged (the checksum tells) or another's."""
     if where is None:

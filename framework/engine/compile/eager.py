@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import ctypes
 from array import array
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from framework.engine.compile import cache
-from framework.engine.compile.entry import HEADER, Address, entry_of
+from framework.engine.compile.entry import HEADER, Address, Entry, entry_of
 from framework.engine.program import Line, Program
 from framework.engine.tensor import Spec
 
 MANY = 4096  # calls of other shapes and attrs are forgotten beyond
-ERROR = 3  # what a kernel writes into control[1] where the forward would raise; see vm.py
+# What a kernel writes into control[1] where the forward would raise (see vm.py), into control[4]
+# where only eager calls raise.
+ERROR = 3
 # A PyArrayObject begins with PyObject_HEAD and the pointer to the elements (ndarraytypes.h).
 DATA = object.__basicsize__
 CALLS: dict[tuple, Call | None] = {}
@@ -29,9 +30,10 @@ MISSING: Any = object()
 class Call:
     """One op on operands of certain shapes and dtypes: its kernel, and the words of its block."""
 
-    def __init__(self, function: Callable, outs: list[Spec], words: list):
-        self.function, self.outs = function, outs
-        self.words = [0, HEADER + len(words), 0]
+    def __init__(self, address: int, outs: list[Spec], words: list):
+        self.function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(address)
+        self.outs = outs
+        self.words = [address, HEADER + len(words), 0]
         self.places: list[tuple[int, int, int]] = []  # (place of a word, operand, offset)
         self.control = -1  # place of the word that names the control array
         for word in words:
@@ -53,10 +55,10 @@ class Call:
         if self.control < 0:
             self.function(block.buffer_info()[0], 0, 1)
         else:
-            control = array("q", (0, 0, 0, 0))
+            control = array("q", (0, 0, 0, 0, 0))
             block[self.control] = control.buffer_info()[0]
             self.function(block.buffer_info()[0], 0, 1)
-            if control[1] == ERROR:
+            if control[1] == ERROR or control[4] == ERROR:
                 return None
         return made[0] if len(made) == 1 else tuple(made)
 
@@ -75,22 +77,36 @@ def plain_word(word: Any) -> int:
 
 def run(op: Any, arrays: tuple, attrs: dict) -> Any:
     """op.forward(*arrays, **attrs), by the op's kernel where it has one."""
-    key = (op, *attrs.items(), *[(a.shape, a.dtype) for a in arrays])
-    call = CALLS.get(key, MISSING)
-    if call is MISSING:
-        if len(CALLS) >= MANY:
-            CALLS.clear()
-        call = CALLS[key] = prepared(op, arrays, attrs)
-    if call is not None and op.check is not None:
-        op.check(*arrays, **attrs)
+    call = call_of(op, arrays, attrs)
     result = None if call is None else call(arrays)
     if result is None:  # no kernel, or one that met an error, which the forward explains
         return op.forward(*arrays, **attrs)
     return result
 
 
-def prepared(op: Any, arrays: tuple, attrs: dict) -> Call | None:
+def call_of(op: Any, arrays: tuple, attrs: dict) -> Call | None:
     """The Call for operands like these; None if the op has no kernel for them."""
+    key = (op, *attrs.items(), *[(a.shape, a.dtype) for a in arrays])
+    call = CALLS.get(key, MISSING)
+    if call is MISSING:
+        if len(CALLS) >= MANY:
+            CALLS.clear()
+        call = CALLS[key] = prepared(op, arrays, attrs)
+    return call
+
+
+def prepared(op: Any, arrays: tuple, attrs: dict) -> Call | None:
+    """What call_of remembers."""
+    found = planned(op, arrays, attrs)
+    if found is None:
+        return None
+    entry, outs = found
+    (address,) = cache.addresses([entry])
+    return Call(address, outs, entry.words)
+
+
+def planned(op: Any, arrays: tuple, attrs: dict) -> tuple[Entry, list[Spec]] | None:
+    """The Entry for operands like these, and the outputs; None if there is no kernel."""
     specs = [Spec(a.shape, a.dtype) for a in arrays]
     inferred = op.infer(*specs, **attrs) if op.outs else ()
     outs: list[Any] = list(inferred) if isinstance(inferred, tuple) else [inferred]
@@ -100,6 +116,4 @@ def prepared(op: Any, arrays: tuple, attrs: dict) -> Call | None:
     entry = entry_of(program, Line(op, slots, attrs, made, tuple([*specs, *outs])))
     if entry is None or any([s.size == 0 for s in (*specs, *outs)]):
         return None
-    (address,) = cache.addresses([entry])
-    function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(address)
-    return Call(function, outs, entry.words)
+    return entry, outs

@@ -101,6 +101,18 @@ def rest(rounds):
 
 
 @intrinsic
+def invoke(context, address, words):
+    """What the C function at `address` returns for a tuple of words."""
+
+    def codegen(ctx, b, sig, args):
+        values = cgutils.unpack_tuple(b, args[1])
+        function = ir.FunctionType(ir.IntType(64), [v.type for v in values])
+        return b.call(b.inttoptr(args[0], function.as_pointer()), values)
+
+    return INT64(INT64, words), codegen
+
+
+@intrinsic
 def double_of_bits(context, word):
     """The float64 whose bits are `word`."""
     return types.float64(INT64), lambda ctx, b, sig, args: b.bitcast(args[0], ir.DoubleType())
@@ -177,7 +189,7 @@ def language(dtype: np.dtype) -> dict:
         }
     exp = words["exp"]
     return words | {
-        "real": real, "carray": carray, "after": after, "call": call,
+        "real": real, "carray": carray, "after": after, "call": call, "invoke": invoke,
         "max": max, "min": min, "range": range, "abs": abs, "int": int,
         "pointer_bool": pointer_to(types.boolean), "to_bool": bool,
         "double_of_bits": double_of_bits, "inf": real(np.inf), "pi": math.pi,

@@ -35,6 +35,7 @@ ZERO = {dtype: np.zeros((), dtype) for dtype in OF_NUMPY}
     Sample(((3, 4),), low=0.5),
     Sample(((3, 4),), high=-0.5),
     kernel_from=16384,
+    is_exact=True,
 )
 def relu(x):
     """max(x, 0), NaN stays NaN; derivative 1 where x > 0, else 0."""
@@ -46,7 +47,9 @@ def _(g, y, x):
     return (relu_grad(g, y),)
 
 
-@elementwise(lambda g, y: g * (y > 0), Sample(((3, 4), (3, 4)), low=0.5), kernel_from=32768)
+@elementwise(
+    lambda g, y: g * (y > 0), Sample(((3, 4), (3, 4)), low=0.5), kernel_from=32768, is_exact=True
+)
 def relu_grad(g, y):
     """g where y > 0, else 0 (a product, as in TensorFlow: an infinite g gives NaN);
     its gradient in y is zeros.

@@ -162,7 +162,7 @@ REDUCTIONS = (
 )
 
 
-@op(*REDUCTIONS, infer=infer_reduction, kernel_from=16384)
+@op(*REDUCTIONS, infer=infer_reduction, kernel_from=1024)
 def sum_(x, *, axis=None, keepdims=False):
     """Sum over `axis` (None: all axes), in the dtype of x."""
     return np.add.reduce(x, axis=axis_of(axis), keepdims=keepdims, dtype=x.dtype)

@@ -49,7 +49,7 @@ def of_nonzero(function):
     return divide
 
 
-@elementwise(np.add, *PAIRS)
+@elementwise(np.add, *PAIRS, is_exact=True)
 def add(x, y):
     """x + y"""
     return x + y
@@ -60,7 +60,7 @@ def _(g, out, x, y, *, wants):
     return unbroadcast(g, x) if wants[0] else None, unbroadcast(g, y) if wants[1] else None
 
 
-@elementwise(np.subtract, *PAIRS)
+@elementwise(np.subtract, *PAIRS, is_exact=True)
 def subtract(x, y):
     """x - y"""
     return x - y
@@ -73,7 +73,7 @@ def _(g, out, x, y, *, wants):
     ] else None
 
 
-@elementwise(np.multiply, *PAIRS)
+@elementwise(np.multiply, *PAIRS, is_exact=True)
 def multiply(x, y):
     """x y"""
     return x * y
@@ -92,7 +92,7 @@ def infer_divide(x, y):
     return Spec(np.broadcast_shapes(x.shape, y.shape), dtype)
 
 
-@elementwise(np.divide, *NONZERO, infer=infer_divide)
+@elementwise(np.divide, *NONZERO, infer=infer_divide, is_exact=True)
 def divide(x, y):
     """x / y; of integers in float64."""
     return x / y
@@ -208,7 +208,7 @@ def _(g, out, x, y, *, wants, ties="first"):
     return pick_gradient(g, x, y, wants, ties, less_equal, less)
 
 
-@elementwise(np.negative, SAME)
+@elementwise(np.negative, SAME, is_exact=True)
 def negative(x):
     """-x"""
     return -x
@@ -241,7 +241,7 @@ def _(g, out, x):
     return (zeros_like(x),)
 
 
-@elementwise(np.square, SAME)
+@elementwise(np.square, SAME, is_exact=True)
 def square(x):
     """x^2; derivative 2 x."""
     return x * x

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from framework.engine.active import ACTIVE
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, op
 from framework.engine.ops.broadcast import reshape
 from framework.engine.ops.constants import number
 from framework.engine.ops.create import cast
 from framework.engine.ops.elementwise import add
-from framework.engine.ops.keys import WRONG_KEY, as_bound, is_mask, parts_of, run_of
+from framework.engine.ops.keys import WRONG_KEY, as_bound, is_mask, parts_of, plain_part, run_of
 from framework.engine.ops.logical import less, where
 from framework.engine.ops.shape import strided_slice
 from framework.engine.slices import IndexedSlices
@@ -54,7 +55,11 @@ def check_indices(name: str, indices: np.ndarray, n: int) -> None:
         raise InvalidArgumentError(f"{name}: index {wrong} is not in [0, {n})")
 
 
-@op(*GATHERS, infer=lambda x, i, *, axis=0: Spec(gathered_shape(x.shape, i.shape, axis), x.dtype))
+@op(
+    *GATHERS,
+    infer=lambda x, i, *, axis=0: Spec(gathered_shape(x.shape, i.shape, axis), x.dtype),
+    is_exact=True,
+)
 def gather(x, indices, *, axis=0):
     """x[..., indices, ...] along `axis`; indices in [0, n) of any shape.
 
@@ -321,6 +326,10 @@ def getitem_of(x: Tensor, key: Any) -> Tensor:
     """x[key]: integers, slices with any step, `...`, None, scalar tensors as integers or bounds;
     or a boolean mask.
     """
+    if not ACTIVE.tapes and ACTIVE.trace is None:  # nobody asks how it was made
+        part = plain_part(x.array, key)
+        if part is not None:
+            return Tensor(part)
     if is_mask(key):
         return boolean_mask(x, key)
     begin, sizes, strides, shape = [], [], [], []

@@ -41,6 +41,30 @@ def parts_of(key: Any, ndim: int) -> list:
     return [*parts[:at], *missing, *parts[at + 1 :]]
 
 
+BOUNDS = {int, type(None)}
+PLAIN_PARTS = {int, type(None), type(Ellipsis)}
+
+
+def plain_part(x: Any, key: Any) -> np.ndarray | None:
+    """x[key] by NumPy, which means the same by a key of Python's ints and slices of them; None for
+    other keys and for those that NumPy refuses."""
+    for part in key if type(key) is tuple else (key,):
+        if type(part) is slice:
+            if not (
+                type(part.start) in BOUNDS
+                and type(part.stop) in BOUNDS
+                and type(part.step) in BOUNDS
+            ):
+                return None
+        elif type(part) not in PLAIN_PARTS:
+            return None
+    try:
+        found = x[key]
+    except (IndexError, ValueError):
+        return None
+    return found if type(found) is np.ndarray else np.asarray(found)
+
+
 NO_MASKS = {int, slice, tuple}
 
 

@@ -170,6 +170,7 @@ def infer_where(condition, x, y):
     infer=infer_where,
     same_dtype=False,
     kernel_from=32768,
+    is_exact=True,
 )
 def where(condition, x, y):
     """x where condition holds, else y; each gets the gradient where it was chosen."""

@@ -33,21 +33,31 @@ IN_PLACE = {
 BOOL = np.dtype(bool)
 
 
-def binary(op: Callable) -> tuple[Callable, Callable]:
+def binary(op: Op) -> tuple[Callable, Callable]:
     """x . y and its reflected form."""
+    return forms(op.apply)
+
+
+def forms(apply: Callable) -> tuple[Callable, Callable]:
+    """`apply`, of two inputs and attrs, as an operator and its reflected form."""
 
     def forward(x, y):
-        return op(x, y if isinstance(y, Tensor) else operand(y, x.array.dtype))
+        return apply((x, y if isinstance(y, Tensor) else operand(y, x.array.dtype)), {})
 
     def reflected(x, y):
-        return op(operand(y, x.array.dtype), x)
+        return apply((operand(y, x.array.dtype), x), {})
 
     return forward, reflected
 
 
-def floor_division(of_floats: Op, of_integers: Op) -> Callable:
-    """x // y"""
-    return lambda x, y: (of_floats if x.array.dtype.kind == "f" else of_integers)(x, y)
+def floor_division(of_floats: Op, of_integers: Op) -> tuple[Callable, Callable]:
+    """x // y and its reflected form."""
+
+    def apply(inputs, attrs):
+        op = of_floats if inputs[0].array.dtype.kind == "f" else of_integers
+        return op.apply(inputs, attrs)
+
+    return forms(apply)
 
 
 def addition(op: Op) -> tuple[Callable, Callable]:
@@ -56,9 +66,10 @@ def addition(op: Op) -> tuple[Callable, Callable]:
     def add(x, y):
         if x.array.dtype is BOOL:
             raise InvalidArgumentError("add: got dtype bool, wanted numbers; cast the tensor")
-        return op(x, y if isinstance(y, Tensor) else operand(y, x.array.dtype))
+        return apply((x, y if isinstance(y, Tensor) else operand(y, x.array.dtype)), {})
 
-    return add, binary(op)[1]
+    apply, (_, reflected) = op.apply, binary(op)
+    return add, reflected
 
 
 def by_kind(logical: Op, bitwise: Op) -> tuple[Callable, Callable]:
@@ -125,11 +136,7 @@ def true_division(divide: Op, cast: Op) -> tuple[Callable, Callable]:
 
 def compare(op: Op) -> Callable:
     """A comparison by size."""
-
-    def forward(x, y):
-        return op(x, y if isinstance(y, Tensor) else operand(y, x.array.dtype))
-
-    return forward
+    return binary(op)[0]
 
 
 def compare_equal(op: Op, otherwise: bool) -> Callable:
@@ -210,7 +217,7 @@ def bind(ops: dict[str, Op]) -> None:
         setattr(Tensor, f"__{name}__", forward)
         setattr(Tensor, f"__r{name}__", reflected)
     floordiv = floor_division(ops["floor_quotient"], ops["floor_divide"])
-    for name, function in zip(("floordiv", "rfloordiv"), binary(floordiv), strict=True):
+    for name, function in zip(("floordiv", "rfloordiv"), floordiv, strict=True):
         setattr(Tensor, f"__{name}__", function)
     Tensor.__truediv__, Tensor.__rtruediv__ = true_division(ops["divide"], ops["cast"])
     for name, op in COMPARE.items():

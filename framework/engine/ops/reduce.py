@@ -51,10 +51,10 @@ def mean_forward(x, axis, keepdims):
     if x.dtype.itemsize == 2:  # float16: NumPy sums in float32
         return x.mean(axis=axis, keepdims=keepdims)
     total = np.add.reduce(x, axis=axis, keepdims=keepdims)
-    return total / (x.size // total.size)
+    return total / x.dtype.type(x.size // total.size)
 
 
-@op(*REDUCTIONS, infer=infer_reduction, kernel_from=8192)
+@op(*REDUCTIONS, infer=infer_reduction, kernel_from=1024)
 def mean(x, *, axis=None, keepdims=False):
     """Mean over `axis` (None: all axes), in the dtype of x."""
     return mean_forward(x, axis_of(axis), keepdims)
@@ -105,7 +105,7 @@ def highest(dtype):
     return np.inf if dtype.kind == "f" else np.iinfo(dtype).max
 
 
-@op(*REDUCTIONS, infer=infer_reduction, kernel_from=4096)
+@op(*REDUCTIONS, infer=infer_reduction, kernel_from=1024)
 def max_(x, *, axis=None, keepdims=False):
     """The largest over `axis` (None: all), NaN if one is; -inf of nothing;
     ties share the gradient evenly.
@@ -132,7 +132,7 @@ def _(out, x):
                     best[c] = part[c] if (part[c] > best[c]) | (part[c] != part[c]) else best[c]
 
 
-@op(*REDUCTIONS, infer=infer_reduction, kernel_from=4096)
+@op(*REDUCTIONS, infer=infer_reduction, kernel_from=1024)
 def min_(x, *, axis=None, keepdims=False):
     """The smallest over `axis` (None: all), NaN if one is; inf of nothing;
     ties share the gradient evenly.

@@ -264,6 +264,7 @@ def infer_concatenate(*xs, axis=0):
     Sample(((3, 4), (3, 1), (3, 2)), {"axis": -1}),
     infer=infer_concatenate,
     same_dtype=True,
+    is_exact=True,
 )
 def concatenate(*xs, axis=0):
     """xs behind each other along `axis`."""

@@ -37,7 +37,7 @@ def at_labels(values, labels):
 
 def see_sparse(outs, inputs, attrs):
     rows, classes = rows_of(inputs[1])
-    return [(rows,), (rows, classes)], [(rows,), (rows, classes)], {}
+    return [(rows,), (rows, classes)], [(rows,), (rows, classes)], {"control": "control"}
 
 
 def check_sparse(labels, logits):
@@ -70,7 +70,7 @@ def check_labels(labels, logits):
         )
 
 
-@op(*LOGITS, infer=infer_sparse, outs=2, kernel_from=128, check=check_labels)
+@op(*LOGITS, infer=infer_sparse, outs=2, kernel_from=128)
 def sparse_softmax_cross_entropy(labels, logits):
     """(loss, p): loss[i] = -log p[i, labels[i]], p = softmax(logits) over the last axis; labels are
     integers.
@@ -87,7 +87,7 @@ def sparse_softmax_cross_entropy(labels, logits):
 
 
 @sparse_softmax_cross_entropy.kernel(views=see_sparse, rows="loss p labels logits")
-def _(loss, p, labels, logits):
+def _(loss, p, labels, logits, control):
     for i in range(p.shape[0]):
         x, y = logits[i], p[i]
         highest = largest(x)
@@ -101,6 +101,7 @@ def _(loss, p, labels, logits):
             loss[i] = log(sum_exp) - (x[labels[i]] - highest)
         else:
             loss[i] = nan(y)
+            pointer_int64(control)[4] = 3  # eager calls raise: the forward says what is wrong
 
 
 @sparse_softmax_cross_entropy.vjp("out labels")

@@ -39,6 +39,7 @@ int16: Any
 int32: Any
 int64: Any
 int8: Any
+invoke: Any
 isfinite: Any
 isinf: Any
 isnan: Any

@@ -1,0 +1,181 @@
+"""Small eager calls of kernels: functions that Python calls as it calls those written in C.
+
+NumPy takes 0.6 to 2 us for an op on a thousand numbers, a kernel 0.1: what counts is the way to it,
+3 us by ctypes and 0.3 us by `dispatch` (fastcall.py). A `Quick` is such a function for one op and
+its attrs, and learns what it is called with. dispatch holds the GIL: large calls go through
+eager.py, which does not.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from framework.engine.compile import cache, eager
+from framework.engine.compile.fastcall import DISPATCH
+
+MOST = 32768  # elements of the largest operand
+ROWS = 32  # rows of one op and its attrs; beyond, all are forgotten
+# Calls before a kernel is loaded, or even compiled, where it gives what NumPy gives, only sooner.
+STORED, ABSENT = 100, 50_000
+COMPUTED = {np.dtype(t) for t in ("float32", "float64", "int32", "int64", "bool")}
+FASTCALL = 0x80  # METH_FASTCALL
+EMPTY = 184  # PyArray_Empty in NumPy's table of functions for C
+
+
+class Method(ctypes.Structure):
+    """PyMethodDef."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+@functools.cache
+def method() -> Method | None:
+    """dispatch for Python; None where objects are not laid out as it reads them."""
+    if sys.implementation.name != "cpython" or not is_known() or not has_one_thread():
+        return None
+    (address,) = cache.addresses([DISPATCH])
+    return Method(b"quick", address, FASTCALL, b"An op with its attrs, on small arrays.")
+
+
+def has_one_thread() -> bool:
+    """Whether there is a GIL."""
+    return getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+def is_known() -> bool:
+    """Whether an array is laid out as in Note [Objects] of fastcall.py."""
+    x = np.zeros((3, 5), np.int16)
+    words = (ctypes.c_int64 * 9).from_address(id(x))
+    sizes = (ctypes.c_int64 * 2).from_address(words[4])
+    found = (words[1], words[2], words[3] & 255, tuple(sizes), words[7], words[8] & 257)
+    flags = 1 * x.flags.c_contiguous + 256 * x.flags.aligned
+    return found == (id(np.ndarray), x.ctypes.data, 2, x.shape, id(x.dtype), flags)
+
+
+@functools.cache
+def functions() -> list[int]:
+    """The words of a table up to the callable."""
+    python = ctypes.pythonapi
+    kind = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
+    pointer = kind(("PyCapsule_GetPointer", python))
+    numpys = pointer(np._core._multiarray_umath._ARRAY_API, None)
+    empty = ctypes.c_void_p.from_address(numpys + EMPTY * ctypes.sizeof(ctypes.c_void_p)).value
+    names = "Py_IncRef Py_DecRef", "PyTuple_New PyTuple_SetItem PyObject_Vectorcall"
+    before, behind = [
+        [ctypes.cast(getattr(python, name), ctypes.c_void_p).value for name in part.split()]
+        for part in names
+    ]
+    return [id(np.ndarray), id(None), *before, empty, *behind]
+
+
+def described(specs: Any) -> list[int]:
+    """dtype, nd and sizes of each."""
+    return [word for s in specs for word in (id(s.dtype), len(s.shape), *s.shape)]
+
+
+class Table(np.ndarray):
+    """The words of a table, and the Quick that lives as long as the function that reads them."""
+
+    quick: Quick
+
+
+class Quick:
+    """One op with its attrs. `function(*arrays)` gives the result, or None where the forward is to
+    run: dispatch with a table of its own, or `learn` itself."""
+
+    def __init__(self, op: Any, attrs: dict):
+        self.op, self.attrs = op, attrs
+        self.rows: list[list] = []
+        self.counts: Counter = Counter()
+        self.learner: Callable = self.learn  # kept: it is made anew whenever it is read
+        self.function, start = self.learner, method()
+        if start is not None:
+            words = [*functions(), id(self.learner), op.kernel_from is not None, 0]
+            self.table = np.array(words, np.int64).view(Table)
+            self.table.quick = self
+            word, thing = ctypes.c_void_p, ctypes.py_object
+            new = ctypes.PYFUNCTYPE(thing, word, thing, word)(
+                ("PyCFunction_NewEx", ctypes.pythonapi)
+            )
+            self.function = new(ctypes.addressof(start), self.table, None)
+
+    def learn(self, *arrays: Any) -> Any:
+        """What is done where there is no row: a large call runs its kernel by way of eager.py;
+        a small one gets a row, so that the next one finds it."""
+        op, size = self.op, max([a.size for a in arrays])
+        dtypes = {a.dtype for a in arrays}
+        if (op.floats_only and arrays[0].dtype.kind != "f") or (op.same_dtype and len(dtypes) > 1):
+            return None  # refused with words by the op
+        is_wanted = op.kernel_from is not None and size >= op.kernel_from
+        result = eager.run(op, arrays, self.attrs) if is_wanted else None
+        if size > MOST or not self.finds_row(arrays):
+            return result
+        if is_wanted:
+            self.add_row(arrays, eager.call_of(op, arrays, self.attrs))
+        elif not op.is_exact or not dtypes <= COMPUTED:
+            self.add_row(arrays, None)
+        else:
+            self.count(arrays)
+        return result
+
+    def finds_row(self, arrays: tuple) -> bool:
+        """Whether dispatch would find the row of such operands."""
+        return self.function is not self.learner and all(
+            [type(a) is np.ndarray and a.flags.c_contiguous and a.flags.aligned for a in arrays]
+        )
+
+    def count(self, arrays: tuple) -> None:
+        """Give a row to what was called often enough to be worth a kernel."""
+        key = tuple([(a.shape, a.dtype) for a in arrays])
+        self.counts[key] += 1
+        if self.counts[key] in (STORED, ABSENT):
+            planned = eager.planned(self.op, arrays, self.attrs)
+            if planned is None:
+                self.add_row(arrays, None)
+            elif self.counts[key] == ABSENT or cache.is_at_hand(planned[0]):
+                self.add_row(arrays, eager.call_of(self.op, arrays, self.attrs))
+
+    def add_row(self, arrays: tuple, call: eager.Call | None) -> None:
+        """Of operands like these; call None: the forward is to run."""
+        if len(self.rows) >= ROWS:
+            self.table[-1] = 0
+            self.rows.clear()
+            self.counts.clear()
+        parts = row_of(arrays, call, int(self.table[-1]))
+        self.rows.append(parts)
+        self.table[-1] = parts[0].ctypes.data
+
+
+def row_of(arrays: tuple, call: eager.Call | None, following: int) -> list[np.ndarray]:
+    """The words of a row and of its parts; see fastcall.py."""
+    outs = call.outs if call else []
+    control = np.zeros(8, np.int64)
+    block = call.words.copy() if call else []
+    if call and call.control >= 0:
+        block[call.control] = control.ctypes.data
+    places = call.places if call else []
+    flat = [word for place in places for word in place]
+    made = np.zeros(len(outs), np.int64)
+    parts = [
+        made,
+        *[np.array(words, np.int64) for words in (described(outs), block, flat)],
+        control,
+    ]
+    addresses = [part.ctypes.data for part in parts]
+    if call is None:
+        addresses[2] = 0
+    numbers = [len(outs), len(places), len(arrays)]
+    row = np.array([following, *addresses, *numbers, *described(arrays)], np.int64)
+    return [row, *parts]

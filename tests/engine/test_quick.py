@@ -1,0 +1,186 @@
+"""Small eager calls by compiled functions: the forward's results and errors, nothing leaked."""
+
+import gc
+import sys
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+from framework.engine import ops
+from framework.engine.compile import fastcall, quick
+from framework.engine.errors import InvalidArgumentError
+from framework.engine.op import OPS
+from framework.engine.tape import GradientTape
+from framework.engine.tensor import Tensor
+
+EXACT = sorted([name for name, op in OPS.items() if op.is_exact])
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """The first call of a signature gets its row."""
+    monkeypatch.setattr(quick, "STORED", 1)
+    monkeypatch.setattr(quick, "ABSENT", 1)
+
+
+def learnt(op, attrs, *arrays):
+    """A function that has a row for such operands."""
+    made = quick.Quick(op, attrs)
+    made.function(*arrays)
+    assert len(made.rows) == 1
+    return made.function
+
+
+def same_bits(x, y):
+    return x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
+
+
+def test_this_python_is_known():
+    assert quick.method() is not None
+
+
+@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gives_the_bits_of_the_forward(name, dtype):
+    op = OPS[name]
+    for sample in op.samples:
+        arrays = sample.arrays(1, np.dtype(dtype))
+        found = learnt(op, sample.attrs, *arrays)(*arrays)
+        assert same_bits(found, np.ascontiguousarray(op.forward(*arrays, **sample.attrs)))
+
+
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "relu", "relu_grad"])
+def test_special_numbers(name):
+    few = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 1e-45, 3e38], "f")
+    grid = [a.ravel().copy() for a in np.meshgrid(few, few)][: 1 if name == "relu" else 2]
+    with np.errstate(all="ignore"):
+        wanted = OPS[name].forward(*grid)
+    found = learnt(OPS[name], {}, *grid)(*grid)
+    np.testing.assert_array_equal(found, wanted)
+    zero = wanted == 0
+    np.testing.assert_array_equal(np.signbit(found[zero]), np.signbit(wanted[zero]))
+
+
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "relu"])
+def test_integers_wrap_around(name):
+    x = np.array([2**31 - 1, -(2**31), -1, 0, 7], np.int32)
+    arrays = [x] if name == "relu" else [x, x[::-1].copy()]
+    assert same_bits(learnt(OPS[name], {}, *arrays)(*arrays), OPS[name].forward(*arrays))
+
+
+def test_views_and_other_shapes_and_dtypes_are_left_to_the_forward():
+    x = RNG.random((6, 4)).astype("f")
+    add = learnt(ops.add, {}, x, x)
+    assert add(x.T, x.T) is None and add(x[::2], x[::2]) is None
+    other = quick.Quick(ops.add, {})
+    for dtype in (np.float16, np.int8):
+        assert other.function(x.astype(dtype), x.astype(dtype)) is None
+    assert [row[0][3] for row in other.rows] == [0, 0]  # rows without a kernel
+    assert other.function(x, x.astype(float)) is None
+    assert len(other.rows) == 2  # what the op refuses has no row
+
+
+def test_rows_are_told_apart():
+    many = quick.Quick(ops.multiply, {})
+    shapes = [((n, 3), tail) for n in range(1, 2 * quick.ROWS) for tail in ((3,), (n, 3))]
+    for _ in range(2):
+        for shape, tail in shapes:
+            x, y = RNG.random(shape), RNG.random(tail)
+            for _ in range(2):
+                found = many.function(x, y)
+            assert same_bits(found, x * y)
+    assert len(many.rows) <= quick.ROWS
+
+
+def test_an_error_is_the_forwards():
+    x, ids = RNG.random((4, 3)).astype("f"), np.array([1, 3], np.int32)
+    gather = learnt(ops.gather, {"axis": 0}, x, ids)
+    assert same_bits(gather(x, ids), x[ids])
+    assert gather(x, ids + 1) is None
+    logits, labels = Tensor(RNG.random((40, 8)).astype("f")), Tensor(np.arange(40) % 8)
+    for _ in range(3):
+        ops.sparse_softmax_cross_entropy(labels, logits)
+        with pytest.raises(InvalidArgumentError, match="label value of 8"):
+            ops.sparse_softmax_cross_entropy(Tensor(labels.array + 1), logits)
+
+
+def test_tapes_see_the_calls():
+    x = Tensor(RNG.standard_normal((40, 40)).astype("f"))
+    found = []
+    for _ in range(3):
+        with GradientTape() as tape:
+            tape.watch(x)
+            loss = ops.sum(ops.max(x, axis=1))
+        found.append(tape.gradient(loss, x).array)
+    wanted = (x.array == x.array.max(1, keepdims=True)).astype("f")
+    assert all([same_bits(g, wanted) for g in found])
+
+
+def test_nothing_is_leaked():
+    x, ids = RNG.random((4, 3)).astype("f"), np.array([1, 3])
+    gather = learnt(ops.gather, {"axis": 0}, x, ids)
+    logits, labels = RNG.random((40, 8)).astype("f"), np.arange(40) % 8
+    entropy = learnt(ops.sparse_softmax_cross_entropy, {}, labels, logits)
+
+    def counts():
+        return [sys.getrefcount(o) for o in (None, x.dtype, x, ids, logits)]
+
+    def work():
+        for _ in range(1000):
+            assert gather(x, ids) is not None and gather(x, ids + 9) is None
+            assert len(entropy(labels, logits)) == 2
+
+    work()
+    before = counts()
+    work()
+    assert max(np.abs(np.subtract(counts(), before))) < 100
+    made = quick.Quick(ops.add, {})
+    gone = weakref.ref(made)
+    del made
+    gc.collect()
+    assert gone() is None
+
+
+def test_threads_share_a_function():
+    inputs = [RNG.standard_normal((30, 40)) for _ in range(4)]
+    square, wrong = learnt(ops.square, {}, inputs[0]), []
+
+    def work(x):
+        wanted = x * x
+        for _ in range(3000):
+            if not np.array_equal(square(x), wanted):
+                wrong.append(x)
+
+    threads = [threading.Thread(target=work, args=(x,)) for x in inputs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_without_the_layout_all_calls_are_learnt(monkeypatch):
+    monkeypatch.setattr(quick, "method", lambda: None)
+    x = RNG.random((40, 40)).astype("f")
+    function = quick.Quick(ops.softmax, {}).function
+    for _ in range(2):
+        np.testing.assert_allclose(function(x), ops.softmax.forward(x), rtol=1e-5)
+    assert function(x[:2]) is None
+
+
+def test_many_calls_get_kernels(monkeypatch):
+    monkeypatch.setattr("framework.engine.quick_calls.PATIENCE", 3)
+    op = ops.negative
+    op.quick.clear()
+    x = Tensor(RNG.random(5).astype("f"))
+    for _ in range(6):
+        assert same_bits(ops.negative(x).array, -x.array)
+    assert type(op.quick[()]) is type(len)
+
+
+def test_the_words_of_the_tables():
+    names = fastcall.__doc__.replace("\n", " ")
+    assert "10 the address of the first row" in names and len(quick.functions()) == 8
