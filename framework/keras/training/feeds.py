@@ -180,8 +180,12 @@ class FeedRunner(Runner):
             self.cursor += 1
             left = None if left is None else left - 1
 
-    def _step_on(self, rows: Any) -> list[np.ndarray]:
-        """One step on this rank's rows of a batch."""
+    def whole_batch(self) -> Any:
+        """The compiled step on batches like the first one."""
+        return self._executable_for(self.rows)[0]
+
+    def _executable_for(self, rows: Any) -> tuple[Any, Callable, list]:
+        """(the compiled step or None, the step, this rank's rows) of a batch."""
         start, stop = part(rows.count, self.rank, self.ranks)
         self.last_rows = stop - start, rows.count
         leaves = [leaf[start:stop] for leaf in rows.leaves]
@@ -191,7 +195,11 @@ class FeedRunner(Runner):
             with shard.using(shard.Shard(start, stop - start, rows.count, self.is_global)):
                 return self.step(rows.packed(list(tensors)))
 
-        executable = self.executable(key, call, *leaves)
+        return self.executable(key, call, *leaves), call, leaves
+
+    def _step_on(self, rows: Any) -> list[np.ndarray]:
+        """One step on this rank's rows of a batch."""
+        executable, call, leaves = self._executable_for(rows)
         if executable is None:
             return [np.asarray(o) for o in call(*map(Tensor, leaves))]
         if len(self._executables) > KEPT:

@@ -75,6 +75,10 @@ class Runner:
         them. tick(): called now and then."""
         raise NotImplementedError
 
+    def whole_batch(self) -> Any:
+        """The compiled step on a whole batch; None where it must run eagerly."""
+        raise NotImplementedError
+
     def executable(self, key: Any, call: Callable, *likes: Any) -> Any:
         """The compiled form of call(*likes), made once per key; None where a step must run
         eagerly."""
@@ -153,6 +157,11 @@ class RowsRunner(Runner):
             outputs = self._run_same(rows, chunk, tick)
             count -= chunk
         return outputs
+
+    def whole_batch(self) -> Any:
+        """The compiled step on `batch_size` rows, or all there are."""
+        rows = min(self.batch_size, self.rows.count)
+        return self.executable(rows, lambda: self._call(rows))
 
     def _run_same(self, rows: int, count: int, tick: Callable | None) -> list[np.ndarray]:
         """`count` batches of `rows` rows each."""
