@@ -1,4 +1,4 @@
-"""The command line: `framework train`, `framework eval`, `framework doctor`, `framework bench`.
+"""The command line: `framework train`, `eval`, `doctor`, `bench`, `cache`.
 
 Each command imports what it needs when it is called, so that `--help` and mistakes answer at once.
 """
@@ -51,6 +51,11 @@ def parser() -> argparse.ArgumentParser:
         "bench", help="time train steps beside other libraries", allow_abbrev=False, parents=[after]
     )
     _bench_options(bench)
+    kernels = commands.add_parser(
+        "cache", help="tell how large the kernel cache is", allow_abbrev=False, parents=[after]
+    )
+    kernels.add_argument("--clear", action="store_true", help="remove all kernels")
+    kernels.add_argument("--warm", action="store_true", help="compile the common kernels now")
     return top
 
 
@@ -120,6 +125,10 @@ def _command(options: argparse.Namespace) -> int:
         from framework.experiment.bench import bench
 
         return bench(options)
+    if options.command == "cache":
+        from framework.experiment.kernel_cache import manage
+
+        return manage(options.clear, options.warm)
     from framework.experiment.doctor import doctor
 
     return doctor()

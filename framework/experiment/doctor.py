@@ -15,6 +15,7 @@ import numpy as np
 
 from framework import distributed
 from framework.distributed import launch
+from framework.experiment.kernel_cache import size_of
 
 PACKAGES = {
     "base": "numpy numba llvmlite mpi4py pydantic pyyaml rich safetensors threadpoolctl",
@@ -150,7 +151,4 @@ def _kernel_cache() -> str:
     folder = cache.folder()
     if folder is None:
         return "not usable: kernels are compiled anew by every process"
-    files = [each for each in folder.iterdir() if each.is_file()]
-    size = sum(each.stat().st_size for each in files) / 2**20
-    writable = "" if os.access(folder, os.W_OK) else ", READ-ONLY"
-    return f"{folder}: {len(files)} files, {size:.1f} MB{writable}"
+    return size_of(folder) + ("" if os.access(folder, os.W_OK) else ", READ-ONLY")
