@@ -1,21 +1,22 @@
 """The VM: a loop over argument blocks, in compiled code, and how threads share the work of a block.
 
 Note [Sharing]  One thread, the driver, goes through the program. Where blocks are marked as shared
-(compile/sharing.py) it calls its helpers, each of which runs the same blocks on its own part, and
-waits until all are done; the rest of the time they spin, and yield the core if that lasts. All
-threads compute parts of one whole batch: no gradient is summed between them, and no part's result
-depends on where it was cut (Note [Shares] in entry.py).
+(compile/sharing.py) it calls its helpers, each of which runs the same blocks on its own part; the
+rest of the time they spin, and yield the core if that lasts. A part that its helper has not begun
+when the driver is done with its own is the driver's, too: on a busy machine nobody waits for a
+thread that has no core. All threads compute parts of one whole batch: no gradient is summed between
+them, and no part's result depends on where it was cut (Note [Shares] in entry.py).
 
-A team's words (int64, one cache line apart where threads write): the number of the last call, the
-blocks from .. to that are meant, whether to leave; then for each helper the last call it has done.
+A team's words (int64): 0 the number of the last call, 1 and 2 the blocks from .. to that are meant,
+3 whether to leave; then for part p, in a cache line of its own, 8 p: the last call in which it was
+done by its helper, 8 p + 1: the last call for which somebody has taken it.
 """
 
 from __future__ import annotations
 
 from framework.engine.compile.entry import Entry
 
-CALL, FROM, TO, LEAVE = 0, 1, 2, 3
-LINE = 8  # words of a cache line: helper number i writes word i * LINE
+LEAVE, LINE = 3, 8
 
 
 def run_blocks(code, pc, end, part, parts):
@@ -33,6 +34,9 @@ def together(code, pc, end, team, parts):
     store_release(team, 0, number)
     run_blocks(code, pc, end, 0, parts)
     for part in range(1, parts):
+        if take(team, part * 8 + 1, number - 1, number):
+            run_blocks(code, pc, end, part, parts)
+            continue
         rounds = 0
         while load_acquire(team, part * 8) != number:
             rounds += 1
@@ -40,8 +44,8 @@ def together(code, pc, end, team, parts):
 
 
 def serve(code, team, part, parts):
-    """A helper: its part of every call, until the driver leaves."""
-    number = team[part * 8]
+    """A helper: its part of every call that it comes in time for, until the driver leaves."""
+    number = team[part * 8 + 1]
     while True:
         rounds = 0
         while load_acquire(team, 0) == number:
@@ -49,9 +53,10 @@ def serve(code, team, part, parts):
                 return
             rounds += 1
             rest(rounds)
-        number += 1
-        run_blocks(code, team[1], team[2], part, parts)
-        store_release(team, part * 8, number)
+        number = load_acquire(team, 0)
+        if take(team, part * 8 + 1, number - 1, number):
+            run_blocks(code, team[1], team[2], part, parts)
+            store_release(team, part * 8, number)
 
 
 def dispatch(code, pc, end, control, team, parts):

@@ -76,6 +76,17 @@ def store_release(context, words, place, value):
 
 
 @intrinsic
+def take(context, words, place, old, new):
+    """Whether words[place] was `old` and is `new` now, at once."""
+
+    def codegen(ctx, b, sig, args):
+        place = b.gep(args[0], [args[1]])
+        return b.extract_value(b.cmpxchg(place, *args[2:], "acq_rel", "acquire"), 1)
+
+    return types.boolean(WORDS, INT64, INT64, INT64), codegen
+
+
+@intrinsic
 def pause(context):
     """Tell the CPU that this thread spins."""
 
@@ -195,7 +206,7 @@ def language(dtype: np.dtype) -> dict:
         "double_of_bits": double_of_bits, "inf": real(np.inf), "pi": math.pi,
         "real_of_bits": njit(**FAST)(lambda word: real(double_of_bits(word))),
         "gemm": gemm_float32 if single else gemm_float64(), "share": share, "shares": shares,
-        "load_acquire": load_acquire, "store_release": store_release, "rest": rest,
+        "load_acquire": load_acquire, "store_release": store_release, "rest": rest, "take": take,
         "total_exp": vectors.summed(lambda i, x, top: exp(x[i] - top)),
         "philox": philox,
     }  # fmt: skip

@@ -9,7 +9,8 @@ alike: Any
 asin: Any
 asinh: Any
 atan2: Any
-atan: Any
+atake: Any
+tan: Any
 atanh: Any
 call: Any
 carray: Any
@@ -75,6 +76,7 @@ sinh: Any
 smallest: Any
 sqrt: Any
 store_release: Any
+take: Any
 tan: Any
 tanh: Any
 to_bool: Any
