@@ -90,6 +90,10 @@ def entry_of(program: Program, line: Line) -> Entry | None:
         return None
     if line.op.scalar is not None:
         return elementwise_entry(program, line)
+    if hasattr(line.op, "steps"):
+        from framework.engine.compile.sum_entry import sum_entry
+
+        return sum_entry(program, line)
     return kernel_entry(program, line) if line.op.body is not None else None
 
 
@@ -158,8 +162,9 @@ def calls_of(steps: tuple, names: dict, inputs: int, words: list) -> tuple[list,
     return constants, calls
 
 
-def loop_nest(inputs: list[Spec], varies: list, innermost: list[str]) -> list[str]:
-    """Loops over the collapsed axes; every input is loaded as far out as it still changes."""
+def loop_nest(inputs: list[Spec], varies: list, innermost: list[str], cut: int = 0) -> list[str]:
+    """Loops over the collapsed axes; every input is loaded as far out as it still changes. Of loop
+    number `cut` a thread does first ... last."""
     text, indent, axes = [], "    ", range(len(varies))
     last = [max([d for d in axes if varies[d][i]], default=-1) for i in range(len(inputs))]
     for depth in range(len(varies) + 1):
@@ -169,7 +174,7 @@ def loop_nest(inputs: list[Spec], varies: list, innermost: list[str]) -> list[st
                 is_bool = " != 0" if spec.dtype.kind == "b" else ""
                 text.append(f"{indent}v{i} = x{i}[{index}]{is_bool}")
         if depth < len(varies):
-            bounds = f"n{depth}" if depth else "first, last"
+            bounds = "first, last" if depth == cut else f"n{depth}"
             text.append(f"{indent}for i{depth} in range({bounds}):")
             indent += "    "
     return text + [indent + line for line in innermost]

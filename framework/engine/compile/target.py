@@ -84,7 +84,10 @@ def stamp() -> str:
     binding, here = llvm(), Path(__file__)
     found = find_spec("numba")  # found, not imported; importlib.metadata would cost 50 ms
     version = Path(str(found and found.origin)).with_name("_version.py")
-    sources = [here.with_name(f"{name}.py") for name in ("jit", "language", "entry", "dispatch")]
+    sources = [
+        here.with_name(f"{name}.py")
+        for name in ("jit", "language", "entry", "sum_entry", "dispatch")
+    ]
     sources += [*sorted((here.parents[1] / "kernels").glob("*.py")), version]
     texts = b"".join([path.read_bytes() for path in sources])
     machine = binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()

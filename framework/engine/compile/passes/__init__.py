@@ -3,7 +3,10 @@
 from framework.engine.compile.passes.fold import deduplicate, drop_dead, drop_rules, fold
 from framework.engine.compile.passes.fuse import fuse
 from framework.engine.compile.passes.snapshot import snapshot
+from framework.engine.compile.passes.sums import sum_chains
 
-PASSES = drop_rules, fold, deduplicate, drop_dead, snapshot, fuse
+PASSES = drop_rules, fold, deduplicate, drop_dead, snapshot, fuse, sum_chains
 
-__all__ = ["PASSES", "deduplicate", "drop_dead", "drop_rules", "fold", "fuse", "snapshot"]
+__all__ = [
+    "PASSES", "deduplicate", "drop_dead", "drop_rules", "fold", "fuse", "snapshot", "sum_chains",
+]  # fmt: skip
