@@ -361,7 +361,7 @@ def getitem_of(x: Tensor, key: Any) -> Tensor:
                     f"slice index {i if i >= 0 else i + n} of dimension {len(begin)} out of "
                     f"bounds: got index {i}, the length is {n}"
                 )
-            begin.append(i % n)
+            begin.append(i + n if i < 0 else i)
             sizes.append(1)
             strides.append(1)
     y = strided_slice(
