@@ -74,12 +74,11 @@ def at(value: Any, sizes: Sequence) -> Any:
     kind = type(value)
     if kind is Dim:
         return value.value(sizes)
-    if kind is tuple or kind is list:
-        return kind([at(part, sizes) for part in value])
     if kind is dict:
         return {key: at(part, sizes) for key, part in value.items()}
-    if isinstance(value, tuple) and has_dims(value):  # a TensorShape
-        return tuple([at(part, sizes) for part in value])
+    if kind is list or isinstance(value, tuple):  # also a TensorShape
+        parts = [at(part, sizes) for part in value]
+        return parts if kind is list else tuple(parts)
     return value
 
 

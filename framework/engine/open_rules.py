@@ -76,12 +76,7 @@ class PulledBack:
             made = self(*own, **attrs)
         finally:
             ACTIVE.tapes = outer
-        parts = g if isinstance(g, tuple) else (g,)
-        cotangents: dict[int, Any] = {}
-        for x, part in zip(made, parts, strict=True):
-            if part is not None:
-                known = cotangents.get(x.id)
-                cotangents[x.id] = part if known is None else ops.add(known, part)
+        cotangents = summed(made, g if isinstance(g, tuple) else (g,))
         sources = {x.id for x, wanted in zip(own, wants, strict=True) if wanted}
         found = self._pullback(recorder.lines, cotangents, sources)
         return [dense(found.get(x.id)) if x.id in sources else None for x in own]
@@ -101,6 +96,16 @@ class Lines(Recorder):
         """Called by every op call."""
         slots = tuple([x.id for x in inputs]), tuple([o.id for o in outs])
         self.lines.append(Line(op, slots[0], attrs, slots[1], op.values(inputs, outs)))
+
+
+def summed(made: list, parts: tuple) -> dict[int, Any]:
+    """The cotangents of tensors by their slots."""
+    cotangents: dict[int, Any] = {}
+    for x, part in zip(made, parts, strict=True):
+        if part is not None:
+            known = cotangents.get(x.id)
+            cotangents[x.id] = part if known is None else ops.add(known, part)
+    return cotangents
 
 
 def leaves(found: list) -> list[Tensor]:

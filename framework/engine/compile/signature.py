@@ -208,14 +208,15 @@ def likes_of(key: Any) -> list[Like]:
     return [like for part in key for like in likes_of(part)] if type(key) is tuple else []
 
 
+def shape_covers(opened: tuple, shape: tuple) -> bool:
+    """Whether a shape fits one with None in it."""
+    return len(opened) == len(shape) and all([n in (None, m) for n, m in zip(opened, shape)])
+
+
 def covers(opened: Any, key: Any) -> bool:
     """Whether the split `key` fits one that leaves sizes open."""
     if type(opened) is Like and type(key) is Like:
-        return (
-            opened.dtype == key.dtype
-            and len(opened.shape) == len(key.shape)
-            and all([n is None or n == m for n, m in zip(opened.shape, key.shape)])
-        )
+        return opened.dtype == key.dtype and shape_covers(opened.shape, key.shape)
     if type(opened) is tuple and type(key) is tuple:
         return len(opened) == len(key) and all(map(covers, opened, key))
     return opened == key

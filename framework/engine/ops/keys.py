@@ -93,7 +93,7 @@ def run_of(part: slice, n: int, axis: int) -> tuple[int, int, int]:
     if bounds[2] == 0:
         raise InvalidArgumentError(f"strides[{axis}] must be non-zero")
     if type(n) is Dim or type(bounds[0]) is Dim or type(bounds[1]) is Dim:
-        return open_run(bounds[0], bounds[1], bounds[2], n)
+        return open_run(bounds[0], bounds[1], bounds[2] or 1, n)
     start, stop, step = slice(*bounds).indices(n)
     count = len(range(start, stop, step))
     return start if count else 0, step, count
@@ -101,16 +101,25 @@ def run_of(part: slice, n: int, axis: int) -> tuple[int, int, int]:
 
 def open_run(start: Any, stop: Any, step: Any, n: Any) -> tuple:
     """run_of where n or a bound is an open size."""
-    step = 1 if step is None else step
-    if step < 0 and start is None and stop is None:
-        return largest(n - 1, 0), step, (n - step - 1) // -step
     if step < 0:
-        start, stop, step = slice(start, stop, step).indices(n)
-        return start, step, len(range(start, stop, step))
+        return backward_run(start, stop, step, n)
     first = 0 if start is None else bound_within(start, n)
     last = n if stop is None else bound_within(stop, n)
     count = largest(last - first, 0)
     return first, step, count if step == 1 else (count + step - 1) // step
+
+
+def backward_run(start: Any, stop: Any, step: Any, n: Any) -> tuple:
+    """open_run for a step below 0."""
+    if start is None and stop is None:
+        return largest(n - 1, 0), step, (n - step - 1) // -step
+    start, stop, step = slice(start, stop, step).indices(n)
+    return start, step, len(range(start, stop, step))
+
+
+def from_start(i: Any, n: Any) -> Any:
+    """An index, counted from the end where it is negative, as one from the start."""
+    return i + n if i < 0 else i
 
 
 def bound_within(bound: Any, n: Any) -> Any:
