@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from framework.engine import ops
+from framework.engine.active import ACTIVE
+from framework.engine.dimension import has_dims
 from framework.engine.op import Op
+from framework.engine.open_rules import pulled_back
 from framework.engine.program import Line
 from framework.engine.slices import IndexedSlices, added, dense
 from framework.engine.tensor import Spec, Tensor
@@ -75,6 +78,11 @@ def reachable(lines: list[Line], sources: set[int]) -> list[tuple[Line, list[boo
 
 def apply_rule(line: Line, g: Any, wants: list[bool]) -> tuple:
     """The line's vjp on Tensors rebuilt from its slots and values."""
+    trace = ACTIVE.trace
+    if trace is not None and trace.sizes is not None:
+        is_plain = line.op in PASSING or line.op.forward is None  # the user's rule: run once
+        if not is_plain and has_dims([v.shape for v in line.values]):
+            return tuple(pulled_back(line, g, wants, pullback))
     n = len(line.inputs)
     inputs = [Tensor(value, slot) for slot, value in zip(line.inputs, line.values[:n], strict=True)]
     outs = [Tensor(value, slot) for slot, value in zip(line.outs, line.values[n:], strict=True)]

@@ -30,6 +30,7 @@ class Custom:
 
     def __init__(self, rule: Callable):
         self.rule = rule
+        self.traces: list[Any] = []  # of a trace with open sizes: see compile/open_custom.py
 
     def values(self, inputs: tuple, outs: tuple) -> tuple:
         """The rule keeps what it needs by itself: Specs only."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from framework.engine.dtypes import DType
 from framework.engine.op import Op, argument_names
+from framework.engine.open_calls import size_or_value, sizes_of
 from framework.engine.spelling import nearest
 from framework.engine.tensor import Tensor
 
@@ -130,13 +131,18 @@ def static(value: Any) -> Any:
     if isinstance(value, DType):
         return value.name
     if isinstance(value, Tensor):
+        known = sizes_of(value) if value.is_abstract else None
+        if known is not None:
+            return known
         value = value.numpy().tolist()
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, (list, tuple)):
         return tuple(
             [
-                int(v) if hasattr(v, "__index__") and not isinstance(v, bool) else static(v)
+                size_or_value(v)
+                if hasattr(v, "__index__") and not isinstance(v, bool)
+                else static(v)
                 for v in value
             ]
         )

@@ -175,6 +175,15 @@ def place_of(error: BaseException) -> str:
     return found
 
 
+def is_users(error: BaseException) -> bool:
+    """Whether code outside this package raised the error (but TypeErrors: Python raises those)."""
+    trail = error.__traceback__
+    while trail is not None and trail.tb_next is not None:
+        trail = trail.tb_next
+    is_inside = trail is None or trail.tb_frame.f_code.co_filename.startswith(PACKAGE)
+    return not is_inside and not isinstance(error, TypeError)
+
+
 def caller() -> str:
     """file:line of the innermost frame outside this package that is running now."""
     frame = sys._getframe(1)

@@ -17,6 +17,7 @@ from framework.engine.backward import pullback
 from framework.engine.batching import batched
 from framework.engine.batching.batch import chunks, rows_at_once
 from framework.engine.batching.mapping import is_recorded, whole
+from framework.engine.dimension import Dim
 from framework.engine.errors import TraceError
 from framework.engine.program import Program, inner_program, tracing
 from framework.engine.slices import dense
@@ -58,9 +59,12 @@ class Units:
         """The units start ... stop - 1 behind each other."""
         n = stop - start
         batch = self.shape[0] if self.is_diagonal else 1
-        units = np.zeros((n, batch, self.count), self.target.array.dtype)
+        units = np.zeros((n, 1, self.count), self.target.array.dtype)
         units[np.arange(n), :, np.arange(start, stop)] = 1
-        return Tensor(units.reshape(n, *self.shape))
+        if type(batch) is Dim:  # a trace leaves it open
+            repeated = ops.broadcast_to(Tensor(units), shape=(n, batch, self.count))
+            return ops.reshape(repeated, shape=(n, *self.shape))
+        return Tensor(np.repeat(units, batch, axis=1).reshape(n, *self.shape))
 
 
 def pulled_back(lines: list, units: Units, slots: set[int]) -> dict[int, Tensor]:
@@ -81,6 +85,7 @@ def trace_pullback(lines: list, target: Tensor, slots: set[int]) -> tuple[Progra
     """The pullback as a Program of the cotangent; the slots that its outputs belong to."""
     g = Tensor(Spec(tuple(target.array.shape), target.array.dtype))
     program = inner_program([g])
+    program.sizes = None  # rules run now: what they are made of is to run for many rows
     with tracing(program):
         made = pullback(lines, {target.id: g}, slots)
         found = [slot for slot in made if slot in slots]

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from framework.engine.active import ACTIVE
+from framework.engine.dimension import broadcast_shapes
+from framework.engine.open_calls import infer_open, learn
 from framework.engine.operands import (
     as_tensors,
     check_dtypes,
@@ -288,9 +290,18 @@ class Op:
         specs = [x.array for x in inputs]
         if self.same_dtype:
             check_dtypes(self, specs)
-        inferred: Any = self.infer(*specs, **attrs) if self.outs else ()
+        trace = ACTIVE.trace
+        inferred: Any = ()
+        if self.outs:
+            inferred = (
+                self.infer(*specs, **attrs)
+                if trace.sizes is None
+                else infer_open(self, specs, attrs, trace.sizes)
+            )
         outs = tuple([Tensor(s) for s in (inferred if self.outs != 1 else (inferred,))])
-        ACTIVE.trace.record(self, inputs, attrs, outs)
+        trace.record(self, inputs, attrs, outs)
+        if trace.known:
+            learn(trace, self, inputs, attrs, outs)
         for tape in ACTIVE.tapes:
             tape.record(self, inputs, attrs, outs)
         return outs[0] if self.outs == 1 else outs or None
@@ -347,7 +358,7 @@ def elementwise(
         shape = specs[0].shape
         for s in specs[1:]:
             if s.shape != shape:
-                shape = np.broadcast_shapes(*[s.shape for s in specs])
+                shape = broadcast_shapes(*[s.shape for s in specs])
                 break
         return Spec(shape, out_dtype or specs[-1].dtype)
 

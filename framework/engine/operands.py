@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from framework.engine.dimension import broadcast_shapes
 from framework.engine.errors import InvalidArgumentError, MixedDtypesError, TraceError
 from framework.engine.tensor import Tensor, as_tensor
 
@@ -88,7 +87,7 @@ def refusal(op: Any, arrays: list, error: Exception) -> Exception:
 def broadcast_together(arrays: list) -> bool:
     """True if the shapes meet by broadcasting."""
     try:
-        np.broadcast_shapes(*[a.shape for a in arrays])
+        broadcast_shapes(*[a.shape for a in arrays])
     except ValueError:
         return False
     return True

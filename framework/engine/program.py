@@ -42,6 +42,10 @@ class Program:
     and written in place).
     """
 
+    # of a trace: the Sizes if some are open, and what tensors of sizes hold (open_calls.py)
+    sizes: Any = None
+    known: Any = None
+
     def __init__(self, inputs=(), lines=(), outputs=(), specs=None, constants=None, variables=None):
         self.inputs, self.lines, self.outputs = tuple(inputs), list(lines), tuple(outputs)
         self.specs: dict[int, Any] = {} if specs is None else specs
@@ -72,6 +76,17 @@ class Program:
         slots = tuple([x.id for x in inputs]), tuple([o.id for o in outs])
         values = tuple([self.specs[s] for s in (*slots[0], *slots[1])])
         self.lines.append(Line(op, slots[0], attrs, slots[1], values))
+
+    def value_of(self, slot: int) -> np.ndarray | None:
+        """The value of a tensor that is made of open sizes alone: the program is then good for
+        those that give the same; None for other tensors."""
+        known: Any = None if self.known is None else self.known.get(slot)
+        if known is None:
+            return None
+        known = known() if callable(known) else known
+        flat = [n.__bool__() if self.specs[slot].dtype.kind == "b" else n.__index__()
+                for n in known.reshape(-1).tolist()]  # fmt: skip
+        return np.array(flat, self.specs[slot].dtype).reshape(known.shape)
 
     def users(self) -> dict[int, list]:
         """slot -> the lines that read it; None among them stands for the program's outputs."""
@@ -152,7 +167,7 @@ def inner_program(inputs: list[Tensor]) -> Program:
         constants=dict(outer.constants),
         variables=dict(outer.variables),
     )
-    program.made = outer.made
+    program.made, program.sizes, program.known = outer.made, outer.sizes, outer.known
     return program
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from framework.engine import ops
+from framework.engine.active import ACTIVE
 from framework.engine.tensor import Tensor, as_tensor
 from framework.engine.variable import Variable
 
@@ -108,7 +109,11 @@ def default_generator() -> SeedGenerator:
     if GLOBAL.generator is not None:
         return GLOBAL.generator
     if STATE["default"] is None:
-        STATE["default"] = SeedGenerator(mixed(global_seed(), -2))
+        trace, ACTIVE.trace = ACTIVE.trace, None  # it is not the function's that draws first
+        try:
+            STATE["default"] = SeedGenerator(mixed(global_seed(), -2))
+        finally:
+            ACTIVE.trace = trace
     return STATE["default"]
 
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from framework.engine.dimension import Dim
+
 
 def dimension(value: Any) -> int | None:
     """One dimension: an int of at least 0, or None where it is unknown."""
-    if value is None or type(value) is bool:
+    if value is None or type(value) in (bool, Dim):
         return value
     try:
         n = value.__index__()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from framework.engine.dimension import SIZED, has_dims
 from framework.engine.dtypes import DType
 from framework.engine.op import OPS
 from framework.engine.shapes import TensorShape
@@ -30,7 +31,9 @@ class IndexedSlices:
                             "wanted integers")  # fmt: skip
         self.whole: tuple | None = None
         self.dense_shape: Tensor | None = None
-        if dense_shape is not None:
+        if type(dense_shape) is tuple and has_dims(dense_shape):
+            self.whole, self.dense_shape = dense_shape, SIZED[0](dense_shape, "int32")
+        elif dense_shape is not None:
             shape = np.asarray(dense_shape)
             self.whole = tuple([int(n) for n in shape])
             is_tensor = isinstance(dense_shape, Tensor)

@@ -160,7 +160,10 @@ class Tensor:
         computed from it outside of ops has no gradient."""
         for tape in ACTIVE.tapes:
             tape.left(self)
-        return self.array if type(self.array) is not Spec else self.array.__array__()
+        if type(self.array) is not Spec:
+            return self.array
+        known = None if ACTIVE.trace is None else ACTIVE.trace.value_of(self.id)
+        return self.array.__array__() if known is None else known
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         """The tensor's own memory, read-only; or, if asked for or needed, a copy."""

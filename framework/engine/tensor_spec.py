@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine.dtypes import as_dtype
+from framework.engine.open_sizes import GENERIC
 from framework.engine.shapes import TensorShape
 from framework.engine.tensor import Spec, Tensor, as_tensor
 
@@ -48,10 +49,12 @@ class TensorSpec:
         return x
 
     def example(self) -> Tensor:
-        """A tensor of this shape and dtype without a value."""
-        if self.shape is None or not self.shape.is_fully_defined():
-            raise ValueError(f"{self!r}: every dimension is wanted; each shape has its own trace")
-        return Tensor(Spec(tuple(self.shape), self.dtype.dtype))
+        """A tensor of this dtype and shape, with some length in the place of None, without a
+        value."""
+        if self.shape is None:
+            raise ValueError(f"{self!r}: a shape is wanted")
+        shape = tuple([GENERIC if n is None else n for n in self.shape.as_list()])
+        return Tensor(Spec(shape, self.dtype.dtype))
 
     def __eq__(self, other: object) -> bool:
         parts = ("shape", "dtype", "name")

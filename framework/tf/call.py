@@ -41,7 +41,7 @@ def is_shared(array: np.ndarray, value: Any) -> bool:
 
 def shape_tensor(shape: TensorShape, dtype: Any) -> Tensor:
     """A shape as a tensor of int32, or of int64."""
-    if not shape.is_fully_defined():
+    if shape.rank is None or any([n is None for n in shape]):
         raise ValueError(f"Cannot convert a partially known TensorShape {shape} to a Tensor.")
     wanted = as_dtype(dtype or "int32")
     if wanted.name not in ("int32", "int64"):
@@ -49,7 +49,7 @@ def shape_tensor(shape: TensorShape, dtype: Any) -> Tensor:
             f"Cannot convert TensorShape {shape} to dtype {wanted}. Allowed dtypes are tf.int32 "
             "and tf.int64."
         )
-    return Tensor(np.array(tuple(shape), wanted.dtype))
+    return ops.sized(tuple(shape), wanted)
 
 
 def stacked(values: list | tuple, dtype: Any) -> Tensor:

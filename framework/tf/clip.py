@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine import door, ops
+from framework.engine.dimension import broadcast_shapes
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor
@@ -41,7 +42,7 @@ def are_plain(t: Tensor, bounds: tuple) -> bool:
 def check_shape(t: Tensor, bound: Tensor) -> None:
     """A bound must broadcast to the tensor, and not make it bigger."""
     try:
-        shape = np.broadcast_shapes(t.array.shape, bound.array.shape)
+        shape = broadcast_shapes(t.array.shape, bound.array.shape)
     except ValueError:
         raise InvalidArgumentError(
             f"Incompatible shapes: {list(t.shape)} vs. {list(bound.shape)}"

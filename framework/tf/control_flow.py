@@ -18,6 +18,7 @@ from framework.engine.active import ACTIVE
 from framework.engine.batching import Elements, map_rows
 from framework.engine.compile.control import choose_branch, run_loop
 from framework.engine.compile.function import Function
+from framework.engine.dimension import largest
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
@@ -37,7 +38,7 @@ def function(
     input_signature: TensorSpecs that the arguments must fit. autograph=False: TraceError where the
     function asks for the value of a traced tensor, instead of running it as plain Python.
     jit_compile=True: kernels are made ready at the first call instead of the third.
-    reduce_retracing has nothing to reduce: each shape has its own trace, which takes milliseconds.
+    reduce_retracing=True: sizes that differ between two calls are left open from then on.
     """
     if func is None:
         return functools.partial(
@@ -47,7 +48,7 @@ def function(
             jit_compile=jit_compile,
             reduce_retracing=reduce_retracing,
         )
-    return Function(func, input_signature, autograph, jit_compile)
+    return Function(func, input_signature, autograph, jit_compile, reduce_retracing)
 
 
 def run_functions_eagerly(run_eagerly: bool) -> None:
@@ -383,11 +384,11 @@ def vectorized_map(
         raise ValueError(f"vectorized_map: elems {elems!r} contain no tensor")
     if any([not x.ndim for x in flat]):
         raise IndexError("vectorized_map: elems must have at least one axis, got a scalar")
-    size = max([int(x.shape[0]) for x in flat])
+    size = functools.reduce(largest, [x.array.shape[0] for x in flat])
     for x in flat:
-        if x.shape[0] not in (1, size):
+        if x.array.shape[0] not in (size, 1):
             raise InvalidArgumentError(
                 f"vectorized_map: the first axes of elems have lengths "
-                f"{[int(y.shape[0]) for y in flat]}, wanted {size} or 1"
+                f"{[y.array.shape[0] for y in flat]}, wanted {size} or 1"
             )
     return map_rows(fn, Elements(elems, flat, size), fallback_to_while_loop, warn)

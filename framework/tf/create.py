@@ -9,6 +9,7 @@ import numpy as np
 
 from framework.engine import door, ops
 from framework.engine.active import ACTIVE
+from framework.engine.dimension import Dim, broadcast_shapes, has_dims
 from framework.engine.dtypes import as_dtype
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.slices import IndexedSlices
@@ -19,7 +20,9 @@ from framework.tf.call import tensor
 def filled(shape: Any, value: float, dtype: Any) -> Tensor:
     """A constant of one value."""
     shape = door.static(shape)
-    shape = (shape,) if isinstance(shape, int) else shape
+    shape = (shape,) if isinstance(shape, (int, Dim)) else shape
+    if has_dims(shape):
+        return ops.broadcast_to(Tensor(np.array(value, as_dtype(dtype).dtype)), shape=shape)
     for n in shape:
         if type(n) is int and n < 0:
             raise InvalidArgumentError(f"Dimension {n} must be >= 0, got shape {tuple(shape)}")
@@ -69,6 +72,12 @@ def eye(
     name: str | None = None,
 ) -> Tensor:
     """Ones on the diagonal, else zeros."""
+    sizes = [plain_size(n) for n in (num_rows, num_rows if num_columns is None else num_columns)]
+    if has_dims(sizes):
+        rows, columns = [ops.counted(0, n, 1, "int32") for n in sizes]
+        matrix = ops.cast(ops.equal(ops.expand_dims(rows, 1), columns), dtype=as_dtype(dtype).name)
+        lead = () if batch_shape is None else door.static(batch_shape)
+        return ops.broadcast_to(matrix, shape=(*lead, *sizes))
     matrix = np.eye(num_rows, num_columns, dtype=as_dtype(dtype).dtype)
     lead = () if batch_shape is None else door.static(batch_shape)
     return Tensor(np.array(np.broadcast_to(matrix, (*lead, *matrix.shape))))
@@ -79,12 +88,36 @@ def range(
 ) -> Tensor:
     """start, start + delta ... below limit; range(n) starts at 0."""
     start, limit = (0, start) if limit is None else (start, limit)
+    known = [plain_size(x) for x in (start, limit, delta)]
+    if has_dims(known) and None not in [k if type(k) is not Dim else 0 for k in known]:
+        return open_range(known, (start, limit, delta), dtype)
     parts = [tensor(x).numpy() for x in (start, limit, delta)]
     wanted = np.result_type(*parts) if dtype is None else as_dtype(dtype).dtype
     if dtype is None and wanted == np.float64 and all([p.dtype.itemsize < 8 for p in parts]):
         wanted = np.dtype(np.float32)  # NumPy would widen int32 and float32
     check_order(*parts)
     return Tensor(np.arange(*parts).astype(wanted))
+
+
+def plain_size(x: Any) -> Any:
+    """A whole number, or what a tensor of sizes holds, as an int or Dim; None for others."""
+    if type(x) in (int, Dim):
+        return x
+    if not isinstance(x, Tensor) or x.ndim or not x.dtype.is_integer:
+        return None
+    return ops.sizes_of(x) if x.is_abstract else int(x.array)
+
+
+def open_range(known: list, given: tuple, dtype: Any) -> Tensor:
+    """The range from a start to a limit of which one is open in a trace."""
+    start, limit, delta = known
+    if type(delta) is Dim:
+        delta = int(delta)
+    check_order(0, delta, delta)
+    dtypes = [x.dtype.name for x in given if isinstance(x, Tensor)]
+    count = ops.largest((limit - start + delta - (1 if delta > 0 else -1)) // delta, 0)
+    wanted = as_dtype(dtype or ("int64" if "int64" in dtypes else "int32"))
+    return ops.counted(start, count, delta, wanted)
 
 
 def check_order(start: Any, limit: Any, delta: Any) -> None:
@@ -104,7 +137,7 @@ def linspace(start: Any, stop: Any, num: int, name: str | None = None, axis: int
     stop, count = tensor(stop, start.dtype), int(num)
     if count < 0:
         raise InvalidArgumentError(f"linspace: num is {count}, wanted at least 0")
-    whole = np.broadcast_shapes(start.array.shape, stop.array.shape)
+    whole = broadcast_shapes(start.array.shape, stop.array.shape)
     start, stop = [ops.expand_dims(ops.broadcast_to(x, shape=whole), axis) for x in (start, stop)]
     step = (stop - start) / max(count - 1, 1)
     if step.dtype != start.dtype:
@@ -118,7 +151,7 @@ def linspace(start: Any, stop: Any, num: int, name: str | None = None, axis: int
 
 def shape(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
     """The shape as a tensor of int32."""
-    return Tensor(np.array(tensor(input).array.shape, as_dtype(out_type or "int32").dtype))
+    return ops.sized(tensor(input).array.shape, out_type or "int32")
 
 
 def rank(input: Any, name: str | None = None) -> Tensor:
@@ -128,7 +161,7 @@ def rank(input: Any, name: str | None = None) -> Tensor:
 
 def size(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
     """The number of elements as a tensor of int32."""
-    return Tensor(np.array(tensor(input).array.size, as_dtype(out_type or "int32").dtype))
+    return ops.sized(tensor(input).array.size, out_type or "int32")
 
 
 def is_tensor(x: Any) -> builtins.bool:

@@ -224,7 +224,7 @@ def sufficient_statistics(
     """(count, sum, sum of squares, shift) of x - shift along `axes`."""
     x = tensor(x)
     axes = (axes,) if isinstance(axes, int) else door.static(axes)
-    count = Tensor(np.array(math.prod([x.shape[a] for a in axes]), x.array.dtype))
+    count = ops.sized(math.prod([x.array.shape[a] for a in axes]), x.dtype)
     if shift is not None:
         shift = tensor(shift, x.dtype)
         x = x - shift

@@ -76,6 +76,7 @@ def traced(fn: Callable, elements: Elements) -> tuple[Program, tuple[Any, list]]
     for _ in range(2):  # as tf.function does: Variables are made only by the first trace
         inputs = elements.abstract()
         program = inner_program(inputs)
+        program.sizes = None  # gradient rules run now: what they are made of is to run for all rows
         count = len(program.made)
         with tracing(program):
             structure = fn(nest.pack_sequence_as(elements.structure, inputs))

@@ -12,7 +12,7 @@ gradient takes the tie as an input if it reads any such float.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from framework.engine import ops
 from framework.engine.active import ACTIVE
 from framework.engine.backward import filled_like, pullback
+from framework.engine.compile.template import with_variables
 from framework.engine.compile.vm import Executable
 from framework.engine.program import Line, Program, has_rules, tracing
 from framework.engine.slices import IndexedSlices, dense
@@ -179,6 +180,31 @@ class Compiled:
         captured = [x.id for x in self.captured if x.id in back.constants]
         parts = [(slot in found and w, found.get(slot)) for slot, w in zip(slots, wants)]
         return Backward(Compiled(back, captured=captured), kept, parts)
+
+
+class Trace:
+    """What a function does for one signature: a Compiled and the structure of its result; or, if
+    it cannot be traced, plain Python. variables: those among the arguments that it was traced
+    with."""
+
+    def __init__(self, compiled: Compiled | None, form: Any, key: tuple, variables: Any = ()):
+        self.compiled, self.form, self.key, self.variables = compiled, form, key, variables
+        self._others: dict[tuple, Compiled | None] = {}  # for other Variables, by their slots
+
+    def compiled_for(self, variables: list, patience: int, again: Callable) -> Any:
+        """The Compiled in which these Variables take the place of those of the trace; again() where
+        the function must be traced for them."""
+        if self.compiled is None or all([v is w for v, w in zip(variables, self.variables)]):
+            return self.compiled
+        slots = tuple([v.id for v in variables])
+        if slots not in self._others:
+            if has_rules(self.compiled.program):  # Python that names the Variables themselves
+                self._others[slots] = again().compiled
+                return self._others[slots]
+            program = with_variables(self.compiled.program, self.variables, variables)
+            captured = [x.id for x in self.compiled.captured]
+            self._others[slots] = Compiled(program, patience, captured)
+        return self._others[slots]
 
 
 def traced_pullback(

@@ -27,8 +27,9 @@ class ConcreteFunction:
         values = function._arguments(*self._completed(names, args, kwargs))
         if self._trace is None:
             pairs = zip(values, self._values, strict=True)
-            return function._run(tuple([fit(v, s, function.__name__) for v, s in pairs]))
-        key = tuple([split(value, []) for value in values])
+            fitted = tuple([fit(v, s, function.__name__) for v, s in pairs])
+            return function._run(fitted, self._values)
+        key = tuple([split(value, [], []) for value in values])
         if key != self._trace.key:
             what = difference(self._trace.key, key, names)
             raise TypeError(f"ConcreteFunction {function.__name__}: {what}")
@@ -75,6 +76,15 @@ def is_open(structure: Any) -> bool:
     if not hasattr(structure, "example"):
         return False
     return structure.shape is None or not structure.shape.is_fully_defined()
+
+
+def has_unknown_rank(structure: Any) -> bool:
+    """Whether a TensorSpec in the structure leaves the rank open."""
+    if isinstance(structure, (list, tuple)):
+        return any([has_unknown_rank(part) for part in structure])
+    if isinstance(structure, dict):
+        return has_unknown_rank(list(structure.values()))
+    return hasattr(structure, "example") and structure.shape is None
 
 
 def has_tensors(structure: Any) -> bool:

@@ -8,7 +8,7 @@ and the assignment stands behind the op.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from framework.engine.compile.op_by_op import OpByOp, gradient_of, of_floats
 from framework.engine.compile.passes.fold import drop_dead
 from framework.engine.compile.pure import assigned_by, without_writes
 from framework.engine.compile.signature import packed, template
+from framework.engine.compile.template import program_at
 from framework.engine.errors import TraceError
 from framework.engine.op import Op
 from framework.engine.ops.constants import CONSTANTS
@@ -109,6 +110,10 @@ class Branches(Op):
 
         super().__init__(branches, branches, outs=len(specs), infer=infer, register=False)
         self.rule, self.needs, self.takes_wants = self.backward, ("inputs",), True
+
+    def at(self, numbers: Sequence) -> Branches:
+        """Of Programs with open sizes: the op for these sizes."""
+        return Branches([program_at(program, numbers) for program in self.programs])
 
     def backward(self, g: Any, out: Any, index: Tensor, *inputs: Tensor, wants: list) -> list:
         """The vjp: the branch that was taken, differentiated; computes its forward again."""
@@ -231,6 +236,10 @@ class Loop(Op):
 
         super().__init__(while_loop, while_loop, outs=self.count, infer=infer, register=False)
         self.rule, self.needs, self.takes_wants = self.backward, ("inputs",), True
+
+    def at(self, numbers: Sequence) -> Loop:
+        """Of Programs with open sizes: the op for these sizes."""
+        return Loop(program_at(self.asked, numbers), program_at(self.round, numbers), self.limit)
 
     def history(self, values: list, keeps_all: bool = False) -> list[list]:
         """The loop variables before each round and after the last one, or only the last."""

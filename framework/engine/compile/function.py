@@ -12,18 +12,35 @@ from typing import Any
 
 from framework.engine import eagerly, ops
 from framework.engine.active import ACTIVE
-from framework.engine.compile.call import PATIENCE, Compiled, replay
-from framework.engine.compile.concrete import ConcreteFunction, example, is_open
+from framework.engine.compile.call import PATIENCE, Compiled, Trace, replay
+from framework.engine.compile.concrete import (
+    ConcreteFunction,
+    example,
+    has_unknown_rank,
+    is_open,
+)
+from framework.engine.compile.method import weakly_bound
 from framework.engine.compile.signature import (
+    Seen,
+    covers,
     difference,
     filled,
     fitted,
+    form_at,
+    likes_of,
+    open_numbers,
+    opened_key,
     packed,
+    signature_shapes,
     specs_of,
+    specs_of_tensors,
     split,
     template,
 )
-from framework.engine.errors import ForeignTensorError, TraceError, place_of
+from framework.engine.compile.template import Mismatch, Template
+from framework.engine.dimension import Dim, dims_of, has_dims
+from framework.engine.errors import ForeignTensorError, TraceError, is_users, place_of
+from framework.engine.open_sizes import Sizes
 from framework.engine.ops.constants import CONSTANTS
 from framework.engine.program import Program, has_rules, tracing
 from framework.engine.tensor import SLOTS, Spec, Tensor
@@ -36,14 +53,6 @@ SINGLETON = (
 )
 
 
-class Trace:
-    """What a function does for one signature: a Compiled and the structure of its result; or, if
-    it cannot be traced, plain Python."""
-
-    def __init__(self, compiled: Compiled | None, form: Any, key: tuple):
-        self.compiled, self.form, self.key = compiled, form, key
-
-
 class Function:
     """A function of tensors: traced at the first call of each signature, run as a Program.
 
@@ -51,8 +60,12 @@ class Function:
     ops at each call. A function that asks a traced tensor for its value (Python's `if` and `while`
     on tensors, float(), .numpy()) is run as plain Python instead, with one warning; with
     autograph=False TraceError is raised. jit_compile=True makes kernels ready at the first call
-    instead of the third. A None in the input_signature admits any length; each has its own trace,
-    since kernels and memory are planned for known shapes, and Python side effects happen in each.
+    instead of the third. A None in the input_signature admits any length and is traced once, with
+    the size left open: in the function it is a Dim, which prints and compares as None. For each
+    length a Program is made of that trace, since kernels and memory are planned for known shapes,
+    without Python. What needs the length as a number (a Python loop over rows, NumPy, a size in an
+    `if`) is traced again for lengths for which it would do something else. reduce_retracing=True:
+    sizes that differ between two calls are left open from then on.
     """
 
     def __init__(
@@ -61,6 +74,7 @@ class Function:
         input_signature: Any = None,
         autograph: bool = True,
         jit_compile: bool | None = None,
+        reduce_retracing: bool = False,
     ):
         functools.update_wrapper(self, function, updated=())  # not the attributes of a Layer
         if not hasattr(function, "__name__"):  # a partial, an object that can be called
@@ -71,6 +85,10 @@ class Function:
         self._autograph, self._patience = autograph, 0 if jit_compile else PATIENCE
         self._binder = inspect.signature(function)
         self._traces: dict[Any, Trace] = {}
+        self._templates: dict[Any, list[Template] | Trace] = {}  # by keys with open sizes
+        self._seen = Seen() if reduce_retracing else None
+        self._closed: set[Any] = set()  # those of which there are traces for numbers only
+        self._made: list[Any] = []  # the keys that Python was run for
         self._count = 0
         self._has_warned = self._has_warned_often = False
         self._lock = threading.RLock()
@@ -82,7 +100,12 @@ class Function:
             return self
         if instance not in self._bound:
             method = weakly_bound(self.python_function, instance)
-            self._bound[instance] = Function(method, self.input_signature, self._autograph)
+            self._bound[instance] = Function(
+                method,
+                self.input_signature,
+                self._autograph,
+                reduce_retracing=self._seen is not None,
+            )
             self._bound[instance]._patience = self._patience
         return self._bound[instance]
 
@@ -91,18 +114,43 @@ class Function:
             return self.python_function(*args, **kwargs)
         return self._run(self._arguments(args, kwargs))
 
-    def _run(self, args: tuple) -> Any:
-        """The result for the values of all parameters."""
+    def _run(self, args: tuple, signature: tuple | None = None) -> Any:
+        """The result for the values of all parameters. signature: TensorSpecs in their places,
+        where that is not the input_signature."""
         tensors: list[Tensor] = []
-        key = tuple([split(value, tensors) for value in args])
-        trace = self._traces.get(key) or self._make(key, args, tensors)
-        if trace.compiled is None:
+        variables: list[Any] = []
+        key = tuple([split(value, tensors, variables) for value in args])
+        if ACTIVE.trace is not None and has_dims([x.array.shape for x in tensors]):
+            return self._run_open(key, args, tensors, variables)
+        trace = self._traces.get(key) or self._make(key, args, tensors, variables, signature)
+        compiled = trace.compiled
+        if variables:
+            compiled = trace.compiled_for(
+                variables,
+                self._patience,
+                lambda: self._traced(key, args, specs_of_tensors(tensors), variables),
+            )
+        if compiled is None:
             return self._plain(args)
         if ACTIVE.trace is not None:
-            if has_rules(trace.compiled.program):  # their closures name tensors of this one trace
+            if has_rules(compiled.program):  # their closures name tensors of this one trace
                 return self._plain(args)
-            return packed(trace.form, replay(trace.compiled.program, tensors))
-        return packed(trace.form, trace.compiled(tensors))
+            return packed(trace.form, replay(compiled.program, tensors))
+        return packed(trace.form, compiled(tensors))
+
+    def _run_open(self, key: tuple, args: tuple, tensors: list, variables: list) -> Any:
+        """A call on tensors of the trace of another function, which leaves sizes open."""
+        shapes = [[None if type(n) is Dim else n for n in x.array.shape] for x in tensors]
+        opened = opened_key(key, iter(map(tuple, shapes)))
+        numbers = open_numbers(opened, key)
+        with self._lock:
+            found = self._template(opened, [n.hint for n in numbers], args, variables)
+        if not isinstance(found, Template) or has_rules(found.program):
+            return self._plain(args)
+        if not found.admits(numbers):
+            return self._plain(args)
+        form = form_at(found.form, numbers)
+        return packed(form, found.replay(numbers, tensors, variables))
 
     def _arguments(self, args: tuple, kwargs: dict) -> tuple:
         """The values of all parameters in order; those of *args and **kwargs as one each."""
@@ -136,42 +184,147 @@ class Function:
                 positional.append(value)
         return function(*positional, **named)
 
-    def _make(self, key: tuple, args: tuple, tensors: list) -> Trace:
+    def _make(
+        self,
+        key: tuple,
+        args: tuple,
+        tensors: list,
+        variables: list,
+        signature: tuple | None = None,
+    ) -> Trace:
         with self._lock:
-            if key in self._traces:
-                return self._traces[key]
-            self._tell_of_retrace(key)
-            try:
-                trace = self._traced(key, args, tensors)
-            except ForeignTensorError:  # it closes over a tensor of the trace around: part of that
-                trace = Trace(None, None, key)
-            except TraceError as error:
-                if not self._autograph:
-                    raise
-                if not self._has_warned:
-                    self._has_warned = True
-                    LOG.warning("tf.function %s runs as plain Python, since it cannot be traced: "
-                                "%s%s", self.__name__, error, place_of(error))  # fmt: skip
-                trace = Trace(None, None, key)
-            self._traces[key] = trace
-            return trace
+            if key not in self._traces:
+                opened = self._opened(key, args, signature or self.input_signature)
+                trace = None if opened is None else self._instance(opened, key, args, variables)
+                if trace is None:
+                    specs = specs_of_tensors(tensors)
+                    trace = self._attempt(key, lambda: self._traced(key, args, specs, variables))
+                    if opened is not None and not self._templates[opened]:
+                        self._closed.add(opened)
+                self._traces[key] = trace
+            return self._traces[key]
 
-    def _traced(self, key: tuple, args: tuple, tensors: list) -> Trace:
+    def _attempt(self, key: tuple, make: Callable) -> Any:
+        """make(), which traces; a Trace that is plain Python where that cannot be."""
+        self._tell_of_retrace(key)
+        try:
+            made = make()
+        except ForeignTensorError:  # it closes over a tensor of the trace around: part of that
+            made = Trace(None, None, key)
+        except TraceError as error:
+            if not self._autograph:
+                raise
+            if not self._has_warned:
+                self._has_warned = True
+                LOG.warning("tf.function %s runs as plain Python, since it cannot be traced: "
+                            "%s%s", self.__name__, error, place_of(error))  # fmt: skip
+            made = Trace(None, None, key)
+        self._made.append(key)
+        return made
+
+    def _opened(self, key: tuple, args: tuple, signature: tuple | None) -> Any:
+        """The key with None in the place of the sizes that are left open; None if none is."""
+        if signature is not None:
+            parts = zip(args, self._aligned(signature), key, strict=True)
+            shapes = [shape for part in parts for shape in signature_shapes(*part)]
+        else:
+            known = next((opened for opened in self._templates if covers(opened, key)), None)
+            if known is not None or self._seen is None:
+                return known
+            shapes = self._seen.joined(key)
+        is_open = any([None in shape for shape in shapes])
+        return opened_key(key, iter(shapes)) if is_open else None
+
+    def _aligned(self, signature: tuple) -> list:
+        """The parts of a signature, one for each parameter; None for those that it does not name,
+        several for *args."""
+        rest, parts = list(signature), []
+        for parameter in self._binder.parameters.values():
+            if parameter.kind is parameter.VAR_POSITIONAL and self.input_signature is not None:
+                parts.append(tuple(rest))
+                rest = []
+            else:
+                parts.append(rest.pop(0) if rest else None)
+        return parts
+
+    def _instance(self, opened: tuple, key: tuple, args: tuple, variables: list) -> Trace | None:
+        """The Trace for the shapes of `key`, of one that leaves sizes open; None if there is none
+        that does."""
+        numbers = open_numbers(opened, key)
+        found = self._template(opened, numbers, args, variables)
+        if not isinstance(found, Template):
+            return found
+        try:
+            program = found.at(numbers)
+        except Mismatch:
+            return None
+        form = form_at(found.form, numbers)
+        compiled = Compiled(program, self._patience, found.captured)
+        return Trace(compiled, form, key, found.variables)
+
+    def _template(
+        self, opened: tuple, numbers: list, args: tuple, variables: list
+    ) -> Template | Trace | None:
+        """The trace for these sizes that leaves sizes open; a Trace that is plain Python where it
+        cannot be traced; None where it can be for numbers only."""
+        known = self._templates.setdefault(opened, [])
+        if isinstance(known, Trace):
+            return known
+        found = next((template for template in known if template.admits(numbers)), None)
+        if found is not None or opened in self._closed:
+            return found
+        try:
+            made = self._attempt(
+                opened, lambda: self._traced_open(opened, args, numbers, variables)
+            )
+        except TraceError:
+            raise
+        except Exception as error:
+            if is_users(error):
+                raise
+            return None  # said again, in a trace for numbers, if it does not come of Dims
+        if isinstance(made, Trace):
+            self._templates[opened] = made
+        elif made is not None:
+            known.append(made)
+        return made
+
+    def _traced(self, key: tuple, args: tuple, specs: list[Spec], variables: list) -> Trace:
+        program, form, captured = self._captured(args, specs, None)
+        return Trace(Compiled(program, self._patience, captured), form, key, variables)
+
+    def _traced_open(self, opened: tuple, args: tuple, numbers: list, variables: list) -> Template:
+        """The trace with Dims in the place of open sizes."""
+        sizes = Sizes(numbers)
+        dims = iter(dims_of(sizes))
+        specs = [
+            Spec(tuple([next(dims) if n is None else n for n in like.shape]), like.dtype)
+            for like in likes_of(opened)
+        ]
+        program, form, captured = self._captured(args, specs, sizes)
+        return Template(program, form, sizes, captured, variables)
+
+    def _captured(self, args: tuple, specs: list, sizes: Sizes | None) -> tuple:
+        """The Program, the form of its result, and the slots of constants that were tensors
+        before."""
         start = next(SLOTS)
-        program, form = self._program(args, tensors)
+        program, form = self._program(args, specs, sizes)
         if program.made:  # as in TensorFlow: a second trace shows whether they are made only once
-            is_first = not self._traces
-            program, form = self._program(args, tensors)
+            is_first = not self._made
+            program, form = self._program(args, specs, sizes)
             if program.made or not is_first:
                 raise ValueError(SINGLETON)
         shared = {x.id for x in CONSTANTS.values()}  # the numbers in formulas: nobody watches them
-        captured = [slot for slot in program.constants if slot < start and slot not in shared]
-        return Trace(Compiled(program, self._patience, captured), form, key)
+        return program, form, [s for s in program.constants if s < start and s not in shared]
 
-    def _program(self, args: tuple, tensors: list) -> tuple[Program, Any]:
-        inputs = [Tensor(Spec(tuple(x.array.shape), x.array.dtype)) for x in tensors]
+    def _program(self, args: tuple, specs: list, sizes: Sizes | None) -> tuple[Program, Any]:
+        inputs = [Tensor(spec) for spec in specs]
         program = Program([x.id for x in inputs])
         program.specs.update({x.id: x.array for x in inputs})
+        if sizes is not None:
+            sizes.guards.clear()
+            program.sizes = sizes
+        program.known = {}
         self._count += 1
         feeds, leaves = iter(inputs), []
         with tracing(program):
@@ -182,17 +335,23 @@ class Function:
 
     def _tell_of_retrace(self, key: tuple) -> None:
         """Say which argument made another trace necessary."""
-        if not self._traces:
+        if not self._made:
             return
-        near = min(self._traces, key=lambda k: sum(a != b for a, b in zip(k, key, strict=True)))
+        if key in self._made:
+            what = "it asks for sizes that its signature leaves open"
+            return self._tell(what)
+        near = min(self._made, key=lambda k: sum(a != b for a, b in zip(k, key, strict=True)))
         what = difference(near, key, list(self._binder.parameters))
+        self._tell(what)
+
+    def _tell(self, what: str) -> None:
         LOG.info("tf.function %s is traced again: %s", self.__name__, what)
-        if len(self._traces) + 1 >= MANY_TRACES and not self._has_warned_often:
+        if len(self._made) + 1 >= MANY_TRACES and not self._has_warned_often:
             self._has_warned_often = True
             LOG.warning(
                 "%d calls of tf.function %s triggered tf.function retracing: %s. Pass numbers that "
                 "change as tensors; each shape, dtype and Python value has its own trace.",
-                len(self._traces) + 1, self.__name__, what,
+                len(self._made) + 1, self.__name__, what,
             )  # fmt: skip
 
     def experimental_get_tracing_count(self) -> int:
@@ -207,12 +366,27 @@ class Function:
         if is_open((args, kwargs)):
             bound = self._binder.bind(*args, **kwargs)
             bound.apply_defaults()
-            return ConcreteFunction(self, tuple(bound.arguments.values()), None)
+            values = tuple(bound.arguments.values())
+            self._trace_open_signature(values)
+            return ConcreteFunction(self, values, None)
         values = self._arguments(*example((args, kwargs)))
         tensors: list[Tensor] = []
-        key = tuple([split(value, tensors) for value in values])
-        trace = self._traces.get(key) or self._make(key, values, tensors)
+        variables: list[Any] = []
+        key = tuple([split(value, tensors, variables) for value in values])
+        trace = self._traces.get(key) or self._make(key, values, tensors, variables)
         return ConcreteFunction(self, values, trace)
+
+    def _trace_open_signature(self, signature: tuple) -> None:
+        """Trace for a signature with open sizes, before there is a call; one of unknown rank waits
+        for it."""
+        if has_unknown_rank(signature):
+            return
+        values = example(signature)
+        variables: list[Any] = []
+        key = tuple([split(value, [], variables) for value in values])
+        opened = self._opened(key, values, signature)
+        with self._lock:
+            self._template(opened, open_numbers(opened, key), values, variables)
 
     def __reduce__(self) -> Any:
         raise TypeError(
@@ -222,16 +396,3 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<tf.function {self.__name__}{self._binder}>"
-
-
-def weakly_bound(function: Callable, instance: Any) -> Callable:
-    """A method that does not keep its instance alive."""
-    reference = weakref.ref(instance)
-
-    def method(*args: Any, **kwargs: Any) -> Any:
-        return function(reference(), *args, **kwargs)
-
-    functools.update_wrapper(method, function)
-    # without `self`; inspect.signature takes this one
-    setattr(method, "__signature__", inspect.signature(function.__get__(instance)))  # noqa: B010
-    return method

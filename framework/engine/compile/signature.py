@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from framework.engine import ops
+from framework.engine.dimension import at
 from framework.engine.slices import IndexedSlices
-from framework.engine.tensor import Tensor, as_array, as_tensor
+from framework.engine.tensor import Spec, Tensor, as_array, as_tensor
 
 
 class Slices:
@@ -19,13 +21,16 @@ class Slices:
         self.values, self.indices, self.whole = values, indices, whole
 
 
-def split(value: Any, tensors: list) -> Any:
-    """The hashable part of an argument; its tensors and arrays are appended to `tensors`.
+def split(value: Any, tensors: list, variables: list) -> Any:
+    """The hashable part of an argument; its tensors and arrays are appended to `tensors`, its
+    Variables to `variables`.
 
-    Tensors and NumPy's arrays and numbers count by shape and dtype, Python's values by value,
-    Variables and other objects by identity.
+    Tensors and NumPy's arrays and numbers count by shape and dtype, as Variables do, of which it
+    also counts which are the same; Python's values by value, other objects by identity.
     """
-    if isinstance(value, Tensor) and not value.is_variable:
+    if isinstance(value, Tensor):
+        if value.is_variable:
+            return variable_key(value, variables)
         tensors.append(value)
         return Like(value.array.shape, value.array.dtype)
     if isinstance(value, (np.ndarray, np.generic)):
@@ -33,15 +38,25 @@ def split(value: Any, tensors: list) -> Any:
         tensors.append(Tensor(np.array(array)))
         return Like(array.shape, array.dtype)
     if isinstance(value, IndexedSlices):
-        parts = [split(part, tensors) for part in (value.values, value.indices)]
+        parts = [split(part, tensors, variables) for part in (value.values, value.indices)]
         return (IndexedSlices, *parts, value.whole)
     if isinstance(value, (list, tuple)):
-        return (type(value), *[split(part, tensors) for part in value])
+        return (type(value), *[split(part, tensors, variables) for part in value])
     if isinstance(value, dict):
-        return (type(value), *[(key, split(value[key], tensors)) for key in keys_of(value)])
+        parts = [(key, split(value[key], tensors, variables)) for key in keys_of(value)]
+        return (type(value), *parts)
     if isinstance(value, (bool, int, float, complex, str, bytes, type(None))):
         return value
     return Object(value)
+
+
+def variable_key(variable: Any, variables: list) -> tuple:
+    """What of a Variable decides which trace is run: not which one it is, but whether it is one of
+    those before it."""
+    place = next((i for i, v in enumerate(variables) if v is variable), len(variables))
+    variables.append(variable)
+    like = VariableLike(variable.array.shape, variable.array.dtype)
+    return type(variable), like, variable.trainable, place
 
 
 def filled(value: Any, tensors: Any) -> Any:
@@ -118,6 +133,17 @@ def packed(form: Any, tensors: list) -> Any:
     return rebuilt(form, [packed(part, tensors) for part in form])
 
 
+def form_at(form: Any, numbers: Sequence) -> Any:
+    """The form of a trace that leaves sizes open, for these sizes."""
+    if isinstance(form, Slices):
+        return Slices(form.values, form.indices, at(form.whole, numbers))
+    if isinstance(form, (list, tuple)):
+        return rebuilt(form, [form_at(part, numbers) for part in form])
+    if isinstance(form, dict):
+        return rebuilt_dict(form, {key: form_at(part, numbers) for key, part in form.items()})
+    return form
+
+
 class Like:
     """Any tensor of one shape and dtype."""
 
@@ -134,6 +160,19 @@ class Like:
 
     def __repr__(self) -> str:
         return f"{self.dtype.name}{list(self.shape)}"
+
+
+class VariableLike(Like):
+    """Any Variable of one shape and dtype."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            type(other) is VariableLike and self.shape == other.shape and self.dtype == other.dtype
+        )
+
+    __hash__ = Like.__hash__
 
 
 class Object:
@@ -153,6 +192,84 @@ class Object:
     def __repr__(self) -> str:
         name = getattr(self.value, "name", None)
         return f"{type(self.value).__name__} {name!r}" if name else f"{self.value!r:.60}"
+
+
+def opened_key(key: Any, shapes: Iterator) -> Any:
+    """A split of arguments with the next of `shapes` in the place of each tensor's shape."""
+    if type(key) is Like:
+        return Like(next(shapes), key.dtype)
+    return tuple([opened_key(part, shapes) for part in key]) if type(key) is tuple else key
+
+
+def likes_of(key: Any) -> list[Like]:
+    """The tensors of a split, in order."""
+    if type(key) is Like:
+        return [key]
+    return [like for part in key for like in likes_of(part)] if type(key) is tuple else []
+
+
+def shape_covers(opened: tuple, shape: tuple) -> bool:
+    """Whether a shape fits one with None in it."""
+    return len(opened) == len(shape) and all([n in (None, m) for n, m in zip(opened, shape)])
+
+
+def covers(opened: Any, key: Any) -> bool:
+    """Whether the split `key` fits one that leaves sizes open."""
+    if type(opened) is Like and type(key) is Like:
+        return opened.dtype == key.dtype and shape_covers(opened.shape, key.shape)
+    if type(opened) is tuple and type(key) is tuple:
+        return len(opened) == len(key) and all(map(covers, opened, key))
+    return opened == key
+
+
+def same_but_shapes(one: Any, other: Any) -> bool:
+    """Whether two splits differ in the shapes of tensors at most."""
+    if type(one) is Like and type(other) is Like:
+        return one.dtype == other.dtype
+    if type(one) is tuple and type(other) is tuple:
+        return len(one) == len(other) and all(map(same_but_shapes, one, other))
+    return one == other
+
+
+class Seen:
+    """The sizes of the calls of a function that is to be traced seldom."""
+
+    def __init__(self):
+        self._shapes: dict[Any, list[tuple]] = {}  # by what else there is of the key
+
+    def joined(self, key: Any) -> list[tuple]:
+        """The shapes of a call, with None for sizes that differ from those of another call; all of
+        them after a call with other ranks."""
+        shapes = [like.shape for like in likes_of(key)]
+        unknown = [(None,) * len(shape) for shape in shapes]
+        ranks = opened_key(key, iter(unknown))
+        is_first = not any([same_but_shapes(ranks, other) for other in self._shapes])
+        before = self._shapes.get(ranks, shapes if is_first else unknown)
+        self._shapes[ranks] = [
+            tuple([n if n == m else None for n, m in zip(a, b)]) for a, b in zip(before, shapes)
+        ]
+        return self._shapes[ranks]
+
+
+def open_numbers(opened: Any, key: Any) -> list:
+    """The sizes in `key` that `opened` leaves open."""
+    pairs = zip(likes_of(opened), likes_of(key), strict=True)
+    return [m for a, b in pairs for n, m in zip(a.shape, b.shape, strict=True) if n is None]
+
+
+def signature_shapes(value: Any, spec: Any, key: Any) -> list[tuple]:
+    """The shapes of the tensors in an argument, None where its part of the signature leaves a size
+    open. key: the split of the argument."""
+    if hasattr(spec, "example"):
+        (like,) = likes_of(key)
+        return [(None,) * len(like.shape) if spec.shape is None else tuple(spec.shape)]
+    if isinstance(spec, (list, tuple)) and type(key) is tuple and len(key) == len(spec) + 1:
+        parts = zip(value, spec, key[1:])
+        return [shape for part in parts for shape in signature_shapes(*part)]
+    if isinstance(spec, dict) and type(key) is tuple:
+        parts = [(value[name], spec[name], part) for name, part in key[1:]]
+        return [shape for part in parts for shape in signature_shapes(*part)]
+    return [like.shape for like in likes_of(key)]
 
 
 def difference(old: tuple, new: tuple, names: list[str]) -> str:
@@ -215,6 +332,12 @@ def fit(value: Any, spec: Any, name: str) -> Any:
         if not isinstance(value, dict) or value.keys() != spec.keys():
             raise TypeError(f"tf.function {name!r}: got {value!r} for the signature {spec}")
         return {key: fit(value[key], part, name) for key, part in spec.items()}
-    if not hasattr(spec, "fit"):
+    if not hasattr(spec, "example"):
         return value
-    return spec.fit(value, f"Binding inputs to tf.function {name!r} failed due to")
+    found = spec.fit(value, f"Binding inputs to tf.function {name!r} failed due to")
+    return ops.read(found) if found.is_variable else found  # its value, as for any tensor
+
+
+def specs_of_tensors(tensors: list[Tensor]) -> list[Spec]:
+    """The shapes and dtypes."""
+    return [Spec(tuple(x.array.shape), x.array.dtype) for x in tensors]

@@ -29,6 +29,7 @@ def trace_structure(function: Callable, *likes: Any) -> tuple[Program, Any]:
     ]
     program = Program([x.id for x in inputs])
     program.specs.update({x.id: x.array for x in inputs})
+    program.known = {}
     with tracing(program):
         outputs = function(*inputs)
         leaves = [ops.identity(as_tensor(x)) for x in nest.flatten(outputs) if x is not None]

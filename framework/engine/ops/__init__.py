@@ -43,6 +43,8 @@ from framework.engine.ops import (
 globals().update(
     OPS
 )  # ops.sum is the op that ops/broadcast.py declares as sum_: no builtin is shadowed there
+from framework.engine.dimension import largest  # noqa: E402
+from framework.engine.open_calls import sizes_of  # noqa: E402
 from framework.engine.ops.activation import gelu, hard_sigmoid, hard_silu  # noqa: E402
 from framework.engine.ops.arrange import (  # noqa: E402
     concatenate,
@@ -88,6 +90,7 @@ from framework.engine.ops.scatter import (  # noqa: E402
     scatter_nd,
 )
 from framework.engine.ops.segment import segment_mean, segment_sqrt_n  # noqa: E402
+from framework.engine.ops.sized import counted, sized  # noqa: E402
 from framework.engine.ops.solve import cholesky_solve  # noqa: E402
 from framework.engine.ops.sorting import roll, sort, top_k, unique, value_of  # noqa: E402
 from framework.engine.ops.windows import same_paddings  # noqa: E402

@@ -4,6 +4,9 @@ they are made of reshape, broadcast_to, slices and concatenate.
 
 from __future__ import annotations
 
+import operator
+
+from framework.engine.dimension import largest, number_of
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.ops.broadcast import axes_of, broadcast_to, reshape, zeros_like
 from framework.engine.ops.shape import concatenate as concatenate_op
@@ -39,7 +42,7 @@ def flip(x: Tensor, axis: int | tuple | None = None) -> Tensor:
     """x with the order along `axis` (None: all axes) reversed."""
     x = as_tensor(x)
     shape, axes = x.array.shape, axes_of(x.ndim, axis)
-    begin = tuple([n - 1 if i in axes and n else 0 for i, n in enumerate(shape)])
+    begin = tuple([largest(n - 1, 0) if i in axes else 0 for i, n in enumerate(shape)])
     strides = tuple([-1 if i in axes else 1 for i in range(len(shape))])
     return strided_slice(x, begin=begin, sizes=tuple(shape), strides=strides, shape=tuple(shape))
 
@@ -95,7 +98,8 @@ def split(x: Tensor, parts: int | list | tuple, axis: int = 0) -> list[Tensor]:
         sizes = [shape[axis] // parts] * parts
     else:
         sizes = [
-            shape[axis] - sum([n for n in parts if n != -1]) if n == -1 else int(n) for n in parts
+            shape[axis] - sum([n for n in parts if n != -1]) if n == -1 else number_of(n)
+            for n in parts
         ]
     if sum(sizes) != shape[axis]:
         raise InvalidArgumentError(
@@ -114,7 +118,7 @@ def split(x: Tensor, parts: int | list | tuple, axis: int = 0) -> list[Tensor]:
 
 def unstack(x: Tensor, axis: int = 0) -> list[Tensor]:
     """The slices of x along `axis`, without that axis."""
-    return [squeeze(piece, axis) for piece in split(x, x.shape[axis], axis)]
+    return [squeeze(piece, axis) for piece in split(x, operator.index(x.array.shape[axis]), axis)]
 
 
 def swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:

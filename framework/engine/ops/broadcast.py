@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from framework.engine.dimension import number_of
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Op, Sample, elementwise, op
 from framework.engine.ops.constants import number
@@ -71,7 +72,7 @@ def resolve_shape(shape: tuple, size: int, old: tuple) -> tuple:
         raise ValueError(
             f"reshape: cannot reshape {tuple(old)} ({size} elements) to {tuple(shape)}"
         )
-    return tuple([size // known if n == -1 else int(n) for n in shape])
+    return tuple([size // known if n == -1 else number_of(n) for n in shape])
 
 
 def infer_reshape(x, *, shape):

@@ -12,6 +12,7 @@ from collections import Counter
 
 import numpy as np
 
+from framework.engine.dimension import meet
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.ops.broadcast import broadcast_to, reshape, sum_
 from framework.engine.ops.elementwise import multiply
@@ -86,8 +87,8 @@ def sizes_of(spelled: list[list], shapes: list[tuple]) -> dict:
                     f"einsum: Expected dimension {known} at axis {axis} of the input {i} shaped "
                     f"{list(shape)} but got dimension {n}"
                 )
-            if known == 1:
-                sizes[label] = n
+            if not isinstance(label, str):
+                sizes[label] = meet(known, n)
     return sizes
 
 

@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from framework.engine.dimension import broadcast_shapes
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, elementwise
 from framework.engine.ops.broadcast import unbroadcast, zeros_like
@@ -89,7 +90,7 @@ def _(g, out, x, y, *, wants):
 
 def infer_divide(x, y):
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
-    return Spec(np.broadcast_shapes(x.shape, y.shape), dtype)
+    return Spec(broadcast_shapes(x.shape, y.shape), dtype)
 
 
 @elementwise(np.divide, *NONZERO, infer=infer_divide, is_exact=True)

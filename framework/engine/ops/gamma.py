@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from framework.engine.dimension import broadcast_shapes
 from framework.engine.op import Sample, elementwise, op
 from framework.engine.ops.broadcast import unbroadcast
 from framework.engine.ops.constants import number
@@ -126,7 +127,7 @@ def polygamma_forward(n, x):
 
 @op(
     Sample(((), (3, 4)), dtypes=(np.int8,), low=0.5, high=12.0),
-    infer=lambda n, x: Spec(np.broadcast_shapes(n.shape, x.shape), x.dtype),
+    infer=lambda n, x: Spec(broadcast_shapes(n.shape, x.shape), x.dtype),
 )
 def polygamma(n, x):
     """The n-th derivative of digamma, (-1)^(n+1) n! zeta(n + 1, x); NaN unless n is 0, 1, 2 ...

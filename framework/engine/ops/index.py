@@ -14,7 +14,15 @@ from framework.engine.ops.broadcast import reshape
 from framework.engine.ops.constants import number
 from framework.engine.ops.create import cast
 from framework.engine.ops.elementwise import add
-from framework.engine.ops.keys import WRONG_KEY, as_bound, is_mask, parts_of, plain_part, run_of
+from framework.engine.ops.keys import (
+    WRONG_KEY,
+    as_bound,
+    from_start,
+    is_mask,
+    parts_of,
+    plain_part,
+    run_of,
+)
 from framework.engine.ops.logical import less, where
 from framework.engine.ops.shape import strided_slice
 from framework.engine.slices import IndexedSlices
@@ -361,7 +369,7 @@ def getitem_of(x: Tensor, key: Any) -> Tensor:
                     f"slice index {i if i >= 0 else i + n} of dimension {len(begin)} out of "
                     f"bounds: got index {i}, the length is {n}"
                 )
-            begin.append(i % n)
+            begin.append(from_start(i, n))
             sizes.append(1)
             strides.append(1)
     y = strided_slice(

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from framework.engine.dimension import Dim, largest, smallest
 from framework.engine.errors import InvalidArgumentError, TraceError
+from framework.engine.open_calls import size_or_value
 
 WRONG_KEY = (
     "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar "
@@ -14,12 +16,12 @@ WRONG_KEY = (
 )
 
 
-def as_bound(value: Any) -> int | None:
+def as_bound(value: Any) -> Any:
     """A bound of a slice, or an index, as an int."""
     if value is None:
         return None
     try:
-        return value.__index__()
+        return size_or_value(value)
     except TraceError:
         raise
     except (AttributeError, TypeError):
@@ -90,6 +92,36 @@ def run_of(part: slice, n: int, axis: int) -> tuple[int, int, int]:
     ]
     if bounds[2] == 0:
         raise InvalidArgumentError(f"strides[{axis}] must be non-zero")
+    if type(n) is Dim or type(bounds[0]) is Dim or type(bounds[1]) is Dim:
+        return open_run(bounds[0], bounds[1], bounds[2] or 1, n)
     start, stop, step = slice(*bounds).indices(n)
     count = len(range(start, stop, step))
     return start if count else 0, step, count
+
+
+def open_run(start: Any, stop: Any, step: Any, n: Any) -> tuple:
+    """run_of where n or a bound is an open size."""
+    if step < 0:
+        return backward_run(start, stop, step, n)
+    first = 0 if start is None else bound_within(start, n)
+    last = n if stop is None else bound_within(stop, n)
+    count = largest(last - first, 0)
+    return first, step, count if step == 1 else (count + step - 1) // step
+
+
+def backward_run(start: Any, stop: Any, step: Any, n: Any) -> tuple:
+    """open_run for a step below 0."""
+    if start is None and stop is None:
+        return largest(n - 1, 0), step, (n - step - 1) // -step
+    start, stop, step = slice(start, stop, step).indices(n)
+    return start, step, len(range(start, stop, step))
+
+
+def from_start(i: Any, n: Any) -> Any:
+    """An index, counted from the end where it is negative, as one from the start."""
+    return i + n if i < 0 else i
+
+
+def bound_within(bound: Any, n: Any) -> Any:
+    """A bound of a slice, counted from the end where it is negative, within [0, n]."""
+    return largest(bound + n, 0) if bound < 0 else smallest(bound, n)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from framework.engine.dimension import broadcast_shapes
 from framework.engine.op import Sample, op
 from framework.engine.ops.broadcast import reshape, unbroadcast
 from framework.engine.tensor import Spec
@@ -24,7 +25,7 @@ def infer_matmul(x, y, *, transpose_x=False, transpose_y=False):
         raise ValueError(
             f"matmul: x {tuple(x.shape)} and y {tuple(y.shape)} do not fit: {k} != {rows}"
         )
-    return Spec((*np.broadcast_shapes(x.shape[:-2], y.shape[:-2]), m, n), x.dtype)
+    return Spec((*broadcast_shapes(x.shape[:-2], y.shape[:-2]), m, n), x.dtype)
 
 
 @op(

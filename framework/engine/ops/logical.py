@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from framework.engine.dimension import broadcast_shapes
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, elementwise
 from framework.engine.ops.broadcast import unbroadcast
@@ -159,7 +160,7 @@ def where_forward(condition, x, y):
 
 def infer_where(condition, x, y):
     check_choice(condition, x, y)
-    return Spec(np.broadcast_shapes(condition.shape, x.shape, y.shape), x.dtype)
+    return Spec(broadcast_shapes(condition.shape, x.shape, y.shape), x.dtype)
 
 
 @elementwise(

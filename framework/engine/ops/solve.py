@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from framework.engine.dimension import broadcast_shapes
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, op
 from framework.engine.operands import check_floats
@@ -113,7 +114,7 @@ def infer_triangular(x, y, *, lower=True, adjoint=False):
         raise InvalidArgumentError(
             f"triangular_solve: In[0] mismatch In[1] shape: {tuple(x.shape)}, {tuple(y.shape)}"
         )
-    lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    lead = broadcast_shapes(x.shape[:-2], y.shape[:-2])
     return Spec((*lead, *y.shape[-2:]), x.dtype)
 
 

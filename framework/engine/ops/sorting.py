@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from framework.engine.active import ACTIVE
+from framework.engine.dimension import Dim, largest
 from framework.engine.errors import InvalidArgumentError, TraceError
 from framework.engine.op import Sample, op
 from framework.engine.ops.arrange import concatenate, split
@@ -231,7 +232,8 @@ def roll(x: Tensor, *, shift: int | tuple, axis: int | tuple) -> Tensor:
     for a in sorted({a % x.ndim for a in axes}):
         n = x.array.shape[a]
         total = sum([s for s, b in zip(shifts, axes, strict=True) if b % x.ndim == a])
-        if n and total % n:
-            head, tail = split(y, [n - total % n, total % n], axis=a)
+        if type(n) is Dim or (n and total % n):
+            behind = total % largest(n, 1)
+            head, tail = split(y, [n - behind, behind], axis=a)
             y = concatenate(tail, head, axis=a)
     return y

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from framework.engine import ops
 from framework.engine.tensor import Tensor
 from framework.keras.losses.reduction import divide_or_zero, match_ranks
@@ -51,7 +49,7 @@ class Mean(Metric):
             self.count.assign_add(ops.sum(weight))
         else:
             self.count.assign_add(
-                np.asarray(values.array.shape[0] if values.ndim else 1, self.dtype)
+                ops.sized(values.array.shape[0] if values.ndim else 1, self.dtype)
             )
 
     def _add_batch_mean(self, value: Tensor) -> None:

@@ -44,7 +44,7 @@ class Shard:
         per row as here.
         """
         if not self.is_global or not self.is_split:
-            return float(count)
+            return count * 1.0
         return count / self.part if self.local else float(self.total or 1)
 
 
