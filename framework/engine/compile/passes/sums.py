@@ -18,11 +18,11 @@ from framework.engine.program import Line, Program
 class ChainSum(Op):
     """The sum, or the mean, over the first axes of what elementwise steps give.
 
-    steps: as a Chain's. shape: of what is summed, `axes` of its first axes; is_mean: divided by
-    their number of elements.
+    steps: as a Chain's. shape: of what is summed, `axes` of its first axes, which `out` may keep as
+    axes of 1; is_mean: divided by their number of elements.
     """
 
-    def __init__(self, steps: tuple, shape: tuple, axes: int, is_mean: bool):
+    def __init__(self, steps: tuple, shape: tuple, out: tuple, axes: int, is_mean: bool):
         self.steps, self.shape, self.axes, self.is_mean = steps, shape, axes, is_mean
         inner = Chain(steps)
         self.count = math.prod(shape[:axes])
@@ -30,6 +30,7 @@ class ChainSum(Op):
         def forward(*inputs, **_):
             whole = np.broadcast_to(inner.forward(*inputs), shape)
             total = np.add.reduce(whole, axis=tuple(range(axes)), dtype=whole.dtype)
+            total = total.reshape(out)
             return total / whole.dtype.type(self.count) if is_mean else total
 
         forward.__name__ = f"{'mean' if is_mean else 'sum'}({inner.name})"
@@ -81,6 +82,6 @@ def join(program: Program, chain: Line, line: Line) -> Line | None:
     axes = axes_of(spec.ndim, line.attrs.get("axis"))
     if axes != tuple(range(len(axes))) or not axes or out.size < 2 or out.dtype != spec.dtype:
         return None
-    op = ChainSum(steps_of(chain), spec.shape, len(axes), line.op is ops.mean)
+    op = ChainSum(steps_of(chain), spec.shape, out.shape, len(axes), line.op is ops.mean)
     values = (*chain.values[: len(chain.inputs)], line.values[-1])
     return Line(op, chain.inputs, {}, line.outs, values)
