@@ -226,3 +226,19 @@ def test_a_layer_made_in_call_is_told(caplog):
 def test_predict_says_what_it_did_if_asked(verbose, said, capsys):
     KINDS["built"]([layers.Dense(1)]).predict(X, batch_size=4, verbose=verbose)
     assert capsys.readouterr().out == said
+
+
+@pytest.mark.parametrize(("given", "batches"), [("auto", [0, 1, 2]), (2, [1, 3])])
+def test_batch_hooks_are_called_as_often_as_wished(given, batches):
+    seen = []
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", steps_per_execution=given)
+    hook = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))
+    model.fit(np.ones((6, 2)), np.ones((6, 1)), batch_size=2, callbacks=[hook], verbose=0)
+    assert seen == batches
+
+
+@pytest.mark.parametrize("given", [0, -1, 1.5, "often"])
+def test_other_steps_per_execution_are_refused(given):
+    with pytest.raises(ValueError, match="steps_per_execution must be 1 or more, or 'auto'"):
+        keras.Sequential([keras.layers.Dense(1)]).compile("sgd", "mse", steps_per_execution=given)

@@ -55,12 +55,13 @@ class Trainer:
         metrics: Any = None,
         weighted_metrics: Any = None,
         run_eagerly: bool = False,
-        steps_per_execution: int = 1,
+        steps_per_execution: int | str = 1,
         jit_compile: str | bool = "auto",
     ) -> None:
         """Set what `fit` minimises and reports.
 
-        steps_per_execution: how many steps lie between two calls of callbacks' batch hooks.
+        steps_per_execution: how many steps lie between two calls of callbacks' batch hooks; "auto":
+        one where a callback has such hooks. Without them an epoch is one execution in any case.
         jit_compile: "auto" and True run steps as compiled programs, False runs them eagerly, as
         run_eagerly=True does.
         """
@@ -68,11 +69,13 @@ class Trainer:
             raise ValueError(
                 f"compile: jit_compile must be 'auto', True or False, got {jit_compile!r}"
             )
-        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+        steps = 1 if steps_per_execution == "auto" else steps_per_execution
+        if not isinstance(steps, int) or steps < 1:
             raise ValueError(
-                f"compile: steps_per_execution must be 1 or more, got {steps_per_execution!r}"
+                "compile: steps_per_execution must be 1 or more, or 'auto', got "
+                f"{steps_per_execution!r}"
             )
-        self.steps_per_execution = steps_per_execution
+        self.steps_per_execution = steps
         self.optimizer = optimizers.get(optimizer)
         self.run_eagerly = bool(run_eagerly) or jit_compile is False
         names = getattr(self, "output_names", None)
