@@ -32,7 +32,10 @@ def pullback(
     """
     unseen = set(sources)
     reached = reachable(lines, sources)
+    trace = ACTIVE.trace
     for line, wants in reversed(reached):
+        if trace is not None and trace.where is not None:
+            trace.phase = f"gradient of {trace.places.get(line.outs[0]) or 'the loss'}"
         if hook is not None:
             unseen.difference_update(line.outs)
             call_hooks(hook, line.outs, cotangents)
@@ -54,6 +57,8 @@ def pullback(
             if gx is not None and wanted:
                 known = cotangents.get(slot)
                 cotangents[slot] = gx if known is None else added(gx, known)
+    if trace is not None:
+        trace.phase = ""
     call_hooks(hook, unseen, cotangents)
     return cotangents
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,9 @@ class Program:
     # of a trace: the Sizes if some are open, and what tensors of sizes hold (open_calls.py)
     sizes: Any = None
     known: Any = None
+    # of a trace: where() names the layer under way, phase what else is done ("gradient of dense")
+    where: Callable[[], str] | None = None
+    phase = ""
 
     def __init__(self, inputs=(), lines=(), outputs=(), specs=None, constants=None, variables=None):
         self.inputs, self.lines, self.outputs = tuple(inputs), list(lines), tuple(outputs)
@@ -52,11 +55,14 @@ class Program:
         self.constants: dict[int, np.ndarray] = {} if constants is None else constants
         self.variables: dict[int, Any] = {} if variables is None else variables
         self.made: list[Any] = []  # Variables that were created while this was traced
+        self.places: dict[int, str] = {}  # slot -> the layer that made it, where that is known
 
     def with_lines(self, lines: list[Line], outputs: tuple | None = None) -> Program:
         """A Program with other lines (and outputs) over the same slots."""
         kept = self.outputs if outputs is None else outputs
-        return Program(self.inputs, lines, kept, self.specs, self.constants, self.variables)
+        made = Program(self.inputs, lines, kept, self.specs, self.constants, self.variables)
+        made.places = self.places
+        return made
 
     def record(self, op: Any, inputs: tuple, attrs: dict, outs: tuple) -> None:
         """Append a Line for an op call on Tensors."""
@@ -73,9 +79,19 @@ class Program:
                 self.specs[x.id] = Spec(x.array.shape, x.array.dtype)
         for out in outs:
             self.specs[out.id] = out.array
+            if self.where is not None:
+                self.places[out.id] = self.phase or self.where()
         slots = tuple([x.id for x in inputs]), tuple([o.id for o in outs])
         values = tuple([self.specs[s] for s in (*slots[0], *slots[1])])
         self.lines.append(Line(op, slots[0], attrs, slots[1], values))
+
+    def place_of(self, line: Line) -> str:
+        """The layer that a line belongs to, or "gradient of" or "update of" something; "" if that
+        is not known."""
+        if line.outs:
+            return self.places.get(line.outs[0], "")
+        written = [self.variables.get(line.inputs[i]) for i in line.op.writes]
+        return f"update of {getattr(written[0], 'path', written[0].name)}" if written else ""
 
     def value_of(self, slot: int) -> np.ndarray | None:
         """The value of a tensor that is made of open sizes alone: the program is then good for

@@ -22,6 +22,10 @@ class Calls(threading.local):
         """The names of the layers under way."""
         return [layer.name for layer in self.layers]
 
+    def place(self) -> str:
+        """The layer under way as a reader looks for it: without the model around it; "" outside."""
+        return "/".join(self.path()[1:])
+
     def enter(self, layer: Any, training: Any = None) -> tuple:
         """Put `layer` on top; returns what `leave` wants."""
         before = self.layers, self.training

@@ -28,8 +28,8 @@ class Report:
         return sum([cost.traffic(self.program, line) for line in self.program.lines])
 
     def rows(self) -> list[list[str]]:
-        """Cells of the table: result, op, operands, bytes, how it runs, MFLOP; and with times
-        microseconds, share, GFLOP/s and GB/s."""
+        """Cells of the table: result, op, operands, bytes, how it runs, MFLOP, layer; and with
+        times microseconds, share, GFLOP/s and GB/s."""
         names = Names(self.program)
         total = sum(self.times.values()) if self.times else 0.0
         shared, rows = self._shared(), []
@@ -40,7 +40,7 @@ class Report:
             attrs = "".join([f", {k}={v}" for k, v in line.attrs.items() if v not in (None, False)])
             run = how(self.executable, line, id(line) in shared)
             row = [outs or "write", line.op.name, operands + attrs, amount(size), run]
-            row.append(f"{flops / 1e6:.3g}")
+            row += [f"{flops / 1e6:.3g}", self.program.place_of(line)]
             if self.times is not None:
                 row += timing(self.times.get(id(line), 0.0), total, flops, size)
             rows.append(row)
@@ -57,13 +57,13 @@ class Report:
 
     def __str__(self) -> str:
         plan = self.executable.plan
-        head = ["result", "op", "operands", "bytes", "run", "MFLOP"]
+        head = ["result", "op", "operands", "bytes", "run", "MFLOP", "where"]
         head += ["us", "share", "GFLOP/s", "GB/s"] if self.times is not None else []
         inputs = [f"in{i}: {spec_text(self.program.specs[s])}"
                   for i, s in enumerate(self.program.inputs)]  # fmt: skip
         lines = [f"program({', '.join(inputs)})", *table([head, *self.rows()])]
         names = ", ".join([Names(self.program).of(slot) for slot in self.program.outputs])
-        lines.append(f"return {names}")
+        lines += [f"return {names}"] if names else []
         lines.append(
             f"{self.flops / 1e6:.4g} MFLOP and {amount(self.traffic)} of operands per step; arena "
             f"{amount(plan.size)} (without reuse {amount(plan.naive)})"
@@ -83,7 +83,8 @@ class Names:
     def __init__(self, program: Program):
         self.program = program
         self.names = {slot: f"in{i}" for i, slot in enumerate(program.inputs)}
-        self.names |= {slot: v.name for slot, v in program.variables.items()}
+        variables = program.variables.items()
+        self.names |= {slot: getattr(v, "path", v.name) for slot, v in variables}
         count = 0
         for line in program.lines:
             for slot in line.outs:

@@ -12,16 +12,18 @@ from framework.engine.program import Program, tracing
 from framework.engine.tensor import Spec, Tensor, as_tensor
 
 
-def trace(function: Callable, *likes: Any) -> Program:
+def trace(function: Callable, *likes: Any, where: Callable[[], str] | None = None) -> Program:
     """The Program of function(*inputs) for inputs of the shape and dtype of `likes`.
 
     Only shapes and dtypes flow: nothing is computed, written or drawn. Reading a value raises
-    TraceError.
+    TraceError. where() names the layer that is under way.
     """
-    return trace_structure(function, *likes)[0]
+    return trace_structure(function, *likes, where=where)[0]
 
 
-def trace_structure(function: Callable, *likes: Any) -> tuple[Program, Any]:
+def trace_structure(
+    function: Callable, *likes: Any, where: Callable[[], str] | None = None
+) -> tuple[Program, Any]:
     """trace, and the structure that `function` returned (its leaves are abstract tensors or
     None)."""
     inputs = [
@@ -29,6 +31,7 @@ def trace_structure(function: Callable, *likes: Any) -> tuple[Program, Any]:
     ]
     program = Program([x.id for x in inputs])
     program.specs.update({x.id: x.array for x in inputs})
+    program.where = where
     program.known = {}
     with tracing(program):
         outputs = function(*inputs)

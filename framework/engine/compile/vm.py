@@ -26,11 +26,11 @@ BITS = {n: np.dtype(f"uint{8 * n}") for n in (1, 2, 4, 8)}  # by size: what movi
 
 class NotFinite(FloatingPointError):
     """A checked value was NaN or infinite: `steps` steps were finished before; nothing of the
-    failing one was written."""
+    failing one was written. executable: the one that stopped."""
 
-    def __init__(self, steps: int):
+    def __init__(self, steps: int, executable: Executable):
         super().__init__(f"a value is NaN or infinite in step {steps + 1}")
-        self.steps = steps
+        self.steps, self.executable = steps, executable
 
 
 def fill_zero(out):
@@ -56,6 +56,7 @@ class Executable:
     """
 
     def __init__(self, program: Program, passes: tuple = PASSES):
+        self.source = program
         for pass_ in passes:
             program = pass_(program)
         self.program = program
@@ -233,7 +234,7 @@ class Executable:
         while True:
             pc = self._vm(code, pc, len(self.code), control.ctypes.data, words, threads)
             if pc == NOT_FINITE:
-                raise NotFinite(int(control[3]))
+                raise NotFinite(int(control[3]), self)
             if pc < 0:
                 return int(control[3])
             self._call_out(self._line_at[pc])

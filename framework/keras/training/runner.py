@@ -16,6 +16,7 @@ from framework.engine import ops
 from framework.engine.errors import TraceError, place_of
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
+from framework.keras.calls import CALLS
 from framework.keras.step import shard
 from framework.keras.training.arrays import Rows
 
@@ -89,7 +90,7 @@ class Runner:
             from framework.engine.compile.vm import Executable
 
             try:
-                self._executables[key] = Executable(trace(call, *likes))
+                self._executables[key] = Executable(trace(call, *likes, where=CALLS.place))
             except TraceError as error:
                 self.is_compiled = False
                 LOG.warning(

@@ -12,6 +12,7 @@ import numpy as np
 
 from framework import distributed
 from framework.engine import nest, ops, reasons
+from framework.engine.slices import dense
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
 from framework.keras import metrics as metrics_module
@@ -168,7 +169,8 @@ class Trainer:
         tape.forget()  # lets go of the values it holds, so that the update can write in place
         gradients, loss = all_reduce_step(gradients, loss)
         if self.checks_finite:
-            ops.check_finite(loss)
+            for value in (loss, *[g for g in gradients if g is not None]):
+                ops.check_finite(dense(value))
         for update in updates:
             update()
         self._track(loss, x)
