@@ -253,16 +253,16 @@ class Executable:
             self._array(slot)[...] = value
 
     def profile(self, steps: int = 100) -> list[tuple[float, Line]]:
-        """[(microseconds per step, line)] of real steps, one block at a time, less the cost of
+        """[(microseconds, line)]: medians over real steps, one block at a time, less the cost of
         entering the VM."""
         with self._lock:
             return self._profile(steps)
 
     def _profile(self, steps: int) -> list[tuple[float, Line]]:
         self._prepare()
-        seconds, end = np.zeros(len(self.lines)), len(self.code)
+        seconds, end = np.zeros((steps, len(self.lines))), len(self.code)
         control = self.control.ctypes.data
-        for _ in range(steps):
+        for step in range(steps):
             for i, (line, pc) in enumerate(self.lines):
                 self.control[:2] = 1, 0
                 start = time.perf_counter()
@@ -270,15 +270,17 @@ class Executable:
                     self._call_out(line)
                 else:
                     self._vm(self.code[pc:].ctypes.data, 0, int(self.code[pc + 1]), control, 0, 1)
-                seconds[i] += time.perf_counter() - start
-        start = time.perf_counter()
-        for _ in range(1000):
+                seconds[step, i] = time.perf_counter() - start
+        entering = np.zeros(1000)
+        for i in range(len(entering)):
             self.control[0] = 1
+            start = time.perf_counter()
             self._vm(self.code.ctypes.data, end, end, control, 0, 1)
-        entering = (time.perf_counter() - start) / 1000
+            entering[i] = time.perf_counter() - start
+        least = np.median(entering)
         return [
-            (1e6 * max(0.0, s / steps - entering), line)
-            for s, (line, _) in zip(seconds, self.lines, strict=True)
+            (1e6 * max(0.0, s - least), line)
+            for s, (line, _) in zip(np.median(seconds, axis=0), self.lines, strict=True)
         ]
 
 
