@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine.compile import cache, sharing, team
+from framework.engine.compile.arena import allocate
 from framework.engine.compile.dispatch import HELPER, VM
 from framework.engine.compile.entry import HEADER, Address, Entry, entry_of
 from framework.engine.compile.passes import PASSES
@@ -61,7 +62,7 @@ class Executable:
             program = pass_(program)
         self.program = program
         self.plan = plan(program)
-        self.arena = aligned((self.plan.size,), np.uint8)
+        self.arena = allocate(self.program, self.plan)
         self.constants = {s: aligned_copy(c) for s, c in program.constants.items()}
         self.control = np.zeros(16, np.int64)  # steps to do, why it stopped, where, steps done
         self.lines: list[tuple[Line, int]] = []
