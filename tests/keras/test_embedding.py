@@ -116,3 +116,24 @@ def test_what_is_not_there_says_so():
         layers.Embedding(6, 2, mask_zero=True)
     with pytest.raises(NotImplementedError, match="lora"):
         layers.Embedding(6, 2, lora_rank=2)
+
+
+@pytest.mark.parametrize("is_eager", [False, True])
+def test_adagrad_on_rows_is_adagrad_on_all(is_eager):
+    """Rows that occur several times count by their sum; the others stay."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 30, (64, 5)), rng.standard_normal((64, 1)).astype(np.float32)
+
+    def trained(**options):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential(
+            [keras.Input((5,), dtype="int32"), keras.layers.Embedding(50, 4),
+             keras.layers.Flatten(), keras.layers.Dense(1)]
+        )  # fmt: skip
+        model.compile(keras.optimizers.Adagrad(0.1, **options), "mse", run_eagerly=is_eager)
+        model.fit(x, y, batch_size=16, epochs=3, verbose=0, shuffle=False)
+        return model.get_weights()
+
+    rows, whole = trained(), trained(clipvalue=1e6)  # what is clipped is made dense
+    for a, b in zip(rows, whole, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)

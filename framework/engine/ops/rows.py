@@ -9,6 +9,7 @@ import numpy as np
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, op
 from framework.engine.ops.index import check_indices
+from framework.engine.tensor import Spec
 
 HOWS = ("update", "add", "sub", "mul", "div", "min", "max")
 UFUNCS = dict(zip(HOWS[1:], (np.add, np.subtract, np.multiply, np.divide, np.minimum, np.maximum)))
@@ -80,3 +81,55 @@ def _(p, indices, values, factor, control):
                 row[c] += v[c]
             else:
                 row[c] -= v[c]
+
+
+def infer_merged(indices, values, *, rows):
+    return Spec(values.shape, values.dtype), Spec((rows,), np.dtype(np.int64))
+
+
+@op(
+    Sample(((5,), (5, 3)), {"rows": 4}, dtypes=(np.int64, None), top=4),
+    Sample(((3,), (3, 2, 2)), {"rows": 6}, dtypes=(np.int64, None), top=2),
+    Sample(((4,), (4,)), {"rows": 3}, dtypes=(np.int64, None), top=3),
+    infer=infer_merged,
+    outs=2,
+    is_differentiable=False,
+)
+def merge_rows(indices, values, *, rows):
+    """(merged, places): values of equal indices summed up at the first of them, zeros at the
+    others; places[k]: 1 + the first i with indices[i] = k, or 0, for each k < rows.
+
+    An index out of range raises InvalidArgumentError.
+    """
+    check_indices("merge_rows", indices, rows)
+    places = np.zeros(rows, np.int64)
+    count = np.arange(len(indices), 0, -1)
+    places[indices[::-1]] = count  # what is written last stays: the first of each
+    merged = np.zeros_like(values)
+    np.add.at(merged, places[indices] - 1, values)
+    return merged, places
+
+
+def see_merged(outs, inputs, attrs):
+    indices, values = inputs
+    width = math.prod(values.shape[1:])
+    shape = (indices.size, width)
+    return [shape, (attrs["rows"],)], [(indices.size,), shape], {"control": "control"}
+
+
+@merge_rows.kernel(views=see_merged)
+def _(merged, places, indices, values, control):
+    for k in range(places.size):
+        places[k] = 0
+    for i in range(indices.size):
+        k, row = indices[i], merged[i]
+        if k < 0 or k >= places.size:
+            pointer_int64(control)[1] = 3  # NumPy's forward says which index is wrong
+            return
+        if places[k] == 0:
+            places[k] = i + 1
+            copy_into(row, values[i])
+        else:
+            for c in range(row.size):
+                row[c] = 0
+            add_into(merged[places[k] - 1], values[i])

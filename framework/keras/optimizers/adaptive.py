@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from framework.engine import ops
+from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor
 from framework.keras.optimizers.optimizer import Optimizer
 from framework.keras.variable import Variable
@@ -53,6 +54,7 @@ class Adagrad(Optimizer):
 
     aliases = ("adagrad",)
     slots = (("accumulator",),)
+    takes_rows = True  # a row without gradient stays where it is
 
     def __init__(
         self,
@@ -68,8 +70,15 @@ class Adagrad(Optimizer):
         """initial_accumulator_value"""
         return self.initial_accumulator_value
 
-    def update(self, p: Any, g: Tensor, rate: Tensor, *states: Variable) -> None:
-        """a, then the step."""
+    def update(self, p: Any, g: Any, rate: Tensor, *states: Variable) -> None:
+        """a, then the step; of IndexedSlices only the rows are touched."""
         (a,) = states
+        if isinstance(g, IndexedSlices):
+            values, _ = ops.merge_rows(g.indices, g.values, rows=p.shape[0])
+            ops.assign_rows(a, g.indices, ops.square(values), how="add")
+            rows = ops.gather(a, g.indices)
+            step = values * rate / ops.sqrt(rows + self.epsilon)
+            ops.assign_rows(p, g.indices, step, how="sub")
+            return
         a.assign_add(ops.square(g))
         p.assign_sub(g * rate / ops.sqrt(a + self.epsilon))
