@@ -13,8 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from framework.engine import ops
 from framework.engine.compile import cache, jit, target
 from framework.engine.compile.entry import Entry
+from framework.engine.compile.trace import trace
+from framework.engine.compile.vm import Executable
+from framework.engine.tensor import Spec, Tensor
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -208,3 +212,28 @@ def test_kernels_of_two_processes_do_not_share_symbols(tmp_path):
             check=False,
         )
         assert done.returncode == 0, done.stderr
+
+
+def test_a_kernel_that_cannot_be_compiled_is_numpys_work(monkeypatch, caplog):
+    """The compiler's refusal costs speed, not the run; it is told once."""
+    monkeypatch.setattr(cache, "LOADED", dict(cache.LOADED))
+    monkeypatch.setattr(cache, "REFUSED", set())
+    monkeypatch.setattr(cache, "stored", lambda where, key: None)
+    make = jit.compile_task
+
+    def refuse(task):
+        if any(["relu" in text for text in task.functions.values()]):
+            raise TypeError("no such CPU")
+        return make(task)
+
+    monkeypatch.setattr(jit, "compile_task", refuse)
+    monkeypatch.setattr(cache, "free_cores", lambda: 1)
+    for key in list(cache.LOADED):
+        cache.LOADED.pop(key)
+    x = Tensor(Spec((40, 50), np.dtype(np.float32)))
+    run = Executable(trace(lambda x: ops.sum(ops.relu(x @ ops.transpose(x))), x))
+    assert len(run.callouts) == 1
+    value = np.random.default_rng(0).standard_normal((40, 50)).astype(np.float32)
+    np.testing.assert_allclose(run(value)[0], np.maximum(value @ value.T, 0).sum(), rtol=1e-4)
+    assert caplog.text.count("the compiler refuses this kernel") == 1
+    assert "no such CPU" in caplog.text

@@ -24,6 +24,7 @@ LOG = logging.getLogger("framework")
 LOADED: dict[str, int] = {}  # key -> address
 KEPT: list = []  # engines and callbacks that must stay alive
 COMPILED: list[str] = []  # keys that this process had to compile
+REFUSED: set[str] = set()  # keys of what the compiler could not make
 
 
 def folder() -> Path | None:
@@ -55,9 +56,10 @@ def warn_once(message: str) -> None:
 
 def addresses(entries: list[Entry]) -> list[int]:
     """The address of each entry's compiled function; missing ones are compiled and kept for the
-    next process."""
+    next process. 0 for what cannot be compiled; that was told in a warning."""
     keys = [entry.key(target.stamp()) for entry in entries]
-    missing = {k: e for k, e in zip(keys, entries, strict=True) if k not in LOADED}
+    known = REFUSED.union(LOADED)
+    missing = {k: e for k, e in zip(keys, entries, strict=True) if k not in known}
     if missing:
         where = folder()
         objects = {key: stored(where, key) for key in missing}
@@ -67,11 +69,11 @@ def addresses(entries: list[Entry]) -> list[int]:
             if found is None
         }
         made = make(absent)
-        for key in absent:
+        for key in made:
             COMPILED.append(key)
             store(where, key, *made[key])
         load({key: found for key, found in (objects | made).items() if found is not None})
-    return [LOADED[key] for key in keys]
+    return [LOADED.get(key, 0) for key in keys]
 
 
 def is_at_hand(entry: Entry) -> bool:
@@ -103,16 +105,33 @@ def make(tasks: dict[str, Task]) -> dict[str, tuple[dict, bytes]]:
     shares = [list(tasks)[i :: max(helpers, 0) + 1] for i in range(max(helpers, 0) + 1)]
     LOG.info("compiling %d kernels, once for this machine and version", len(tasks))
     started = [(share, start_helper([tasks[key] for key in share])) for share in shares[1:]]
-    from framework.engine.compile import jit
-
     try:
-        made = {key: jit.compile_task(tasks[key]) for key in shares[0]}
+        made = {key: compiled(key, tasks[key]) for key in shares[0]}
         for share, helper in started:
             made |= dict(zip(share, answers_of(*helper), strict=False))
     finally:
         for _, (process, _) in started:
             process.kill()  # after an interrupt; one that has ended does not mind
-    return made | {key: jit.compile_task(task) for key, task in tasks.items() if key not in made}
+    made |= {key: compiled(key, task) for key, task in tasks.items() if key not in made}
+    return {key: found for key, found in made.items() if found is not None}
+
+
+def compiled(key: str, task: Task) -> tuple[dict, bytes] | None:
+    """(head, object) of a task. None where the compiler refuses it, whatever the reason (another
+    version of it, a CPU that it does not know): the op's NumPy forward does the work then."""
+    from framework.engine.compile import jit
+
+    try:
+        return jit.compile_task(task)
+    except Exception as error:
+        REFUSED.add(key)
+        names = "+".join(task.functions)
+        text = task.source if names in ("", "body") else names
+        LOG.warning(
+            "the compiler refuses this kernel, and NumPy does its work: %s: %s\n%s",
+            type(error).__name__, str(error).split("\n")[0], text,
+        )  # fmt: skip
+        return None
 
 
 def start_helper(tasks: list[Task]) -> tuple[subprocess.Popen, IO[bytes]]:

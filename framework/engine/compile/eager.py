@@ -102,6 +102,8 @@ def prepared(op: Any, arrays: tuple, attrs: dict) -> Call | None:
         return None
     entry, outs = found
     (address,) = cache.addresses([entry])
+    if not address:
+        return None
     return Call(address, outs, entry.words)
 
 

@@ -46,6 +46,8 @@ def method() -> Method | None:
     if sys.implementation.name != "cpython" or not is_known() or not has_one_thread():
         return None
     (address,) = cache.addresses([DISPATCH])
+    if not address:
+        return None
     return Method(b"quick", address, FASTCALL, b"An op with its attrs, on small arrays.")
 
 

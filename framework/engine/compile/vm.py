@@ -118,20 +118,23 @@ class Executable:
         return owner, start + offset
 
     def _assemble(self, parts: list) -> None:
-        shared = sharing.groups(self.program, parts, self.plan)
-        self.is_shared = any(shared)
-        wanted = [VM, *[entry for _, entry in parts if entry], *([HELPER] if any(shared) else [])]
-        vm, *functions = cache.addresses(wanted)
+        vm, *found = cache.addresses([VM, *[entry for _, entry in parts if entry]])
+        if not vm:
+            raise RuntimeError("the compiler cannot make the VM itself: fit with run_eagerly=True")
         self._vm = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 6)(vm)
-        self._helper = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)((functions or [vm])[-1])
-        rest, code = iter(functions), []
-        for (line, entry), together in zip(parts, shared, strict=True):
+        rest, code = iter(found), []
+        functions = [next(rest) if entry else 0 for _, entry in parts]
+        parts = [
+            (part[0], part[1] if f else None) for part, f in zip(parts, functions, strict=True)
+        ]
+        shared = self._share(parts)
+        for (line, entry), address, together in zip(parts, functions, shared, strict=True):
             self.lines.append((line, len(code)))
             self._line_at[len(code)] = line
             if entry is None:
                 self.callouts[len(code)] = line
             words = entry.words if entry else []
-            code += [next(rest) if entry else 0, HEADER + len(words), together]
+            code += [address, HEADER + len(words), together]
             for word in words:
                 if (
                     isinstance(word, Address)
@@ -140,6 +143,14 @@ class Executable:
                     self._moving.append((len(code), word))
                 code.append(self._word(word))
         self.code = np.array(code, np.int64)
+
+    def _share(self, parts: list) -> list[int]:
+        """What threads do together, and the function that helpers run for it."""
+        shared = sharing.groups(self.program, parts, self.plan)
+        (helper,) = cache.addresses([HELPER]) if any(shared) else (0,)
+        self.is_shared = bool(helper)
+        self._helper = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(helper)
+        return shared if helper else [0] * len(shared)
 
     def _take_memory(self) -> None:
         """Refer to the memory that the words name: an assignment of another thread may give a
