@@ -17,10 +17,6 @@ OTHER_ERRORS = {
         "Cannot batch tensors with different shapes in component 0. First element had shape [1] "
         "and element 1 had shape [2].",
     ),
-    "D.range(1, 5).map(lambda x: tf.fill([x], x)).padded_batch(2, [1])": (
-        "InvalidArgumentError",
-        "Attempted to pad to a smaller size than the input element.",
-    ),
     "D.range(3).map(lambda x: x + 0.5)": ("TypeError", "Cannot convert 0.5"),
     "D.range(3).map(lambda x: tf.zeros((2, 3)) + tf.zeros((2, 4)))": ("ValueError", "(2, 4)"),
     "D.range(6).with_options(3)": ("TypeError", "got 3, wanted a tf.data.Options"),

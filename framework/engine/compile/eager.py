@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from framework.engine.compile import cache
-from framework.engine.compile.entry import HEADER, Address, Entry, entry_of
+from framework.engine.compile.entries import entry_of
+from framework.engine.compile.entry import HEADER, Address, Entry
 from framework.engine.program import Line, Program
 from framework.engine.tensor import Spec
 

@@ -84,19 +84,6 @@ class Task:
     signature: str
 
 
-def entry_of(program: Program, line: Line) -> Entry | None:
-    """The Entry of a Line; None where only its NumPy forward exists."""
-    if not has_kernel(program, line):
-        return None
-    if line.op.scalar is not None:
-        return elementwise_entry(program, line)
-    if hasattr(line.op, "steps"):
-        from framework.engine.compile.sum_entry import sum_entry
-
-        return sum_entry(program, line)
-    return kernel_entry(program, line) if line.op.body is not None else None
-
-
 def has_kernel(program: Program, line: Line) -> bool:
     """False where compiled code cannot do what NumPy does: float16, which no CPU of ours computes
     in, and elementwise ops whose `views` leave these inputs to NumPy."""

@@ -15,7 +15,8 @@ import numpy as np
 from framework.engine.compile import cache, sharing, team
 from framework.engine.compile.arena import allocate
 from framework.engine.compile.dispatch import HELPER, VM
-from framework.engine.compile.entry import HEADER, Address, Entry, entry_of
+from framework.engine.compile.entries import entry_of
+from framework.engine.compile.entry import HEADER, Address, Entry
 from framework.engine.compile.passes import PASSES
 from framework.engine.compile.passes.memory import plan
 from framework.engine.program import Line, Program

@@ -9,7 +9,7 @@ alike: Any
 asin: Any
 asinh: Any
 atan2: Any
-atake: Any
+atan: Any
 tan: Any
 atanh: Any
 call: Any
@@ -77,7 +77,6 @@ smallest: Any
 sqrt: Any
 store_release: Any
 take: Any
-tan: Any
 tanh: Any
 to_bool: Any
 to_float32: Any
