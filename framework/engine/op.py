@@ -191,7 +191,8 @@ class Op:
 
         views(outs, inputs, attrs) -> (out shapes, input shapes, scalar attrs) says how the body
         wants to see the
-        memory; None: this case is left to the NumPy forward.
+        memory; None: this case is left to the NumPy forward. A scalar that is a Spec is scratch
+        memory of that shape, which only this call uses.
         """
 
         def declare(body):

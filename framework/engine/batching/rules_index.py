@@ -1,5 +1,5 @@
 """Batching rules of ops that take positions: where these differ from row to row, the number of the
-row becomes a part of the position. And of windows, whose rows are so many more images."""
+row becomes a part of the position."""
 
 from __future__ import annotations
 
@@ -123,54 +123,3 @@ def own_ids(rows: Rows, i: int, n: int) -> Tensor:
     far = ops.add(ids, Tensor(np.int64(rows.size * n)))
     moved = ops.where(ops.less(ids, end), moved, far)
     return ops.where(ops.less(ids, zero), Tensor(np.int64(-1)), moved)
-
-
-@batching(ops.patches, ops.window_argmax)
-def _(op: Op, rows: Rows, **attrs: Any) -> Tensor:
-    """Rows are so many more images."""
-    return rows.parted(op(rows.joined(0), **attrs))
-
-
-@batching(ops.patches_grad)
-def _(op: Op, rows: Rows, *, whole: tuple, **attrs: Any) -> Tensor:
-    """Rows are so many more images."""
-    images = rows.size * whole[0]
-    return rows.parted(op(rows.joined(0), whole=(images, *whole[1:]), **attrs))
-
-
-def channels_joined(rows: Rows, i: int, axis: int) -> Tensor:
-    """Input i with the rows as so many more channels, which stand at `axis` of a row."""
-    x, shape = rows.spread(i), rows.shape(i)
-    order = (*range(1, axis + 1), 0, *range(axis + 1, len(shape) + 1))
-    joined = (*shape[:axis], rows.size * shape[axis], *shape[axis + 1 :])
-    return ops.reshape(ops.transpose(x, axes=order), shape=joined)
-
-
-def channels_parted(rows: Rows, y: Tensor, axis: int) -> Tensor:
-    """What channels_joined joined, apart again."""
-    shape = tuple(y.array.shape)
-    apart = (*shape[:axis], rows.size, shape[axis] // rows.size, *shape[axis + 1 :])
-    order = (axis, *[i for i in range(len(apart)) if i != axis])
-    return ops.transpose(ops.reshape(y, shape=apart), axes=order)
-
-
-@batching(ops.depthwise)
-def _(op: Op, rows: Rows, **place: Any) -> Tensor:
-    """Channels do not meet: rows are so many more channels."""
-    x, filters = channels_joined(rows, 0, 3), channels_joined(rows, 1, 2)
-    return channels_parted(rows, op(x, filters, **place), 3)
-
-
-@batching(ops.depthwise_grad_x)
-def _(op: Op, rows: Rows, *, whole: tuple, **place: Any) -> Tensor:
-    """Rows are so many more channels."""
-    g, filters = channels_joined(rows, 0, 3), channels_joined(rows, 1, 2)
-    wide = (*whole[:3], rows.size * whole[3])
-    return channels_parted(rows, op(g, filters, whole=wide, **place), 3)
-
-
-@batching(ops.depthwise_grad_filters)
-def _(op: Op, rows: Rows, **place: Any) -> Tensor:
-    """Rows are so many more channels."""
-    x, g = channels_joined(rows, 0, 3), channels_joined(rows, 1, 3)
-    return channels_parted(rows, op(x, g, **place), 2)

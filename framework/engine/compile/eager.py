@@ -7,6 +7,7 @@ dtypes and shapes, the NumPy forward runs. A kernel is compiled once per install
 from __future__ import annotations
 
 import ctypes
+import threading
 from array import array
 from typing import Any
 
@@ -14,9 +15,10 @@ import numpy as np
 
 from framework.engine.compile import cache
 from framework.engine.compile.entries import entry_of
-from framework.engine.compile.entry import HEADER, Address, Entry
+from framework.engine.compile.entry import HEADER, Address, Entry, Scratch
 from framework.engine.program import Line, Program
 from framework.engine.tensor import Spec
+from framework.engine.variable import aligned
 
 MANY = 4096  # calls of other shapes and attrs are forgotten beyond
 # What a kernel writes into control[1] where the forward would raise (see vm.py), into control[4]
@@ -28,19 +30,37 @@ CALLS: dict[tuple, Call | None] = {}
 MISSING: Any = object()
 
 
+class Memory(threading.local):
+    """The scratch memory of this thread's calls: the most that one of them wanted."""
+
+    held = aligned((0,), np.uint8)
+
+    def at_least(self, nbytes: int) -> int:
+        """The address of so many bytes."""
+        if self.held.nbytes < nbytes:
+            self.held = aligned((nbytes,), np.uint8)
+        return address_of(self.held)
+
+
+MEMORY = Memory()
+
+
 class Call:
     """One op on operands of certain shapes and dtypes: its kernel, and the words of its block."""
 
-    def __init__(self, address: int, outs: list[Spec], words: list):
+    def __init__(self, address: int, outs: list[Spec], entry: Entry):
         self.function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(address)
-        self.outs = outs
-        self.words = [address, HEADER + len(words), 0]
+        self.outs, self.scratch = outs, entry.scratch
+        self.words = [address, HEADER + len(entry.words), 0]
         self.places: list[tuple[int, int, int]] = []  # (place of a word, operand, offset)
         self.control = -1  # place of the word that names the control array
-        for word in words:
+        self.rooms: list[tuple[int, int]] = []  # (place of a word, offset in the scratch memory)
+        for word in entry.words:
             at = len(self.words)
             if isinstance(word, Address):
                 self.places.append((at, word.slot, word.offset))
+            elif isinstance(word, Scratch):
+                self.rooms.append((at, word.start))
             elif isinstance(word, str):
                 self.control = at
             self.words.append(plain_word(word))
@@ -53,6 +73,10 @@ class Call:
         block = array("q", self.words)
         for at, operand, offset in self.places:
             block[at] = starts[operand] + offset
+        if self.scratch:
+            room = MEMORY.at_least(self.scratch)
+            for at, offset in self.rooms:
+                block[at] = room + offset
         if self.control < 0:
             self.function(block.buffer_info()[0], 0, 1)
         else:
@@ -71,7 +95,7 @@ def address_of(x: np.ndarray) -> int:
 
 def plain_word(word: Any) -> int:
     """A word as the VM stores it; what is filled in at each call is 0."""
-    if isinstance(word, (Address, str)):
+    if isinstance(word, (Address, Scratch, str)):
         return 0
     return int(np.float64(word).view(np.int64)) if isinstance(word, float) else int(word)
 
@@ -105,7 +129,7 @@ def prepared(op: Any, arrays: tuple, attrs: dict) -> Call | None:
     (address,) = cache.addresses([entry])
     if not address:
         return None
-    return Call(address, outs, entry.words)
+    return Call(address, outs, entry)
 
 
 def planned(op: Any, arrays: tuple, attrs: dict) -> tuple[Entry, list[Spec]] | None:

@@ -30,6 +30,7 @@ from framework.engine.tensor import Spec
 
 HEADER = 3  # words before the operands
 UNIT = 64  # elements of a vector that threads do not divide
+ALIGN = 64  # bytes: where the parts of scratch memory start
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,20 @@ class Address:
     offset: int = 0
 
 
+@dataclass(frozen=True)
+class Scratch:
+    """A word: where memory is that only this call uses. All of an Entry's lies in one piece for
+    each thread, which calls one after the other may share: this part starts at `start` bytes."""
+
+    start: int
+    nbytes: int
+
+
 @dataclass
 class Entry:
     """`source` defines entry(); it calls `functions` (name -> scalar function or kernel body).
 
-    words: Address, int, float (its bits), or str: a word that the VM knows ("control").
+    words: Address, Scratch, int, float (its bits), or str: a word that the VM knows ("control").
     """
 
     source: str
@@ -55,6 +65,11 @@ class Entry:
     words: list = field(default_factory=list)
     signature: str = "kernel"
     is_shared: bool = False  # threads can share the work
+
+    @property
+    def scratch(self) -> int:
+        """The bytes of scratch memory that a thread needs."""
+        return sum([rounded(w.nbytes) for w in self.words if isinstance(w, Scratch)])
 
     def key(self, stamp: str) -> str:
         """Content hash: same text, same bytecode, same dtype, same machine and versions -> same
@@ -225,7 +240,8 @@ def collapse(shape: tuple, input_shapes: list) -> tuple[list, list]:
 
 
 def kernel_entry(program: Program, line: Line) -> Entry | None:
-    """Unpack the block into C-contiguous arrays and scalars, call the op's body."""
+    """Unpack the block into C-contiguous arrays and scalars, call the op's body. A Spec among the
+    scalars is scratch memory, which the body sees as an array."""
     outs, inputs = [program.specs[o] for o in line.outs], [program.specs[i] for i in line.inputs]
     seen = views_of(line, outs, inputs)
     if seen is None:
@@ -259,15 +275,27 @@ def views_of(line: Line, outs: list[Spec], inputs: list[Spec]) -> tuple[list, di
 
 def scalars(names: list[str], attrs: dict, words: list) -> list[str]:
     """How the scalars are read; they are appended to `words`, but for the number of a thread."""
-    texts = []
+    texts, used = [], 0
+    whole = sum([rounded(attrs[n].nbytes) for n in names if isinstance(attrs.get(n), Spec)])
     for name in names:
         if name in ("part", "parts"):
             texts.append(name)
             continue
         value = attrs[name]
+        if isinstance(value, Spec):
+            at, kind = HEADER + len(words), value.dtype.name
+            texts.append(f"carray(pointer_{kind}(a[{at}] + part * a[{at + 1}]), (a[{at + 2}],))")
+            words += [Scratch(used, value.nbytes), whole, value.size]
+            used += rounded(value.nbytes)
+            continue
         texts.append(attr_text(HEADER + len(words), value).replace("real_of", "double_of"))
         words.append(value if isinstance(value, (float, str)) else int(value))
     return texts
+
+
+def rounded(nbytes: int) -> int:
+    """Bytes of scratch memory, so that what follows begins at a vector."""
+    return -(-nbytes // ALIGN) * ALIGN
 
 
 def operands(line: Line, specs: list[Spec], shapes: list[tuple]) -> tuple[list, list[int]]:

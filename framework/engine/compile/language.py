@@ -14,32 +14,14 @@ from numba.extending import intrinsic
 
 from framework.engine.compile.entry import UNIT
 from framework.engine.kernels import floats, vectors
+from framework.engine.kernels.convolution import convolutions_of
 from framework.engine.kernels.flags import FAST
 from framework.engine.kernels.gemm import gemm_float32
+from framework.engine.kernels.pointers import INT64, after, pointer_to
 from framework.engine.kernels.shares import share, shares
 
-INT64 = types.int64
 WORDS = types.CPointer(INT64)
 DTYPES = "float32 float64 int64 int32 int16 int8 uint8 uint16 uint32 uint64".split()
-
-
-def pointer_to(dtype):
-    """int64 address -> typed pointer."""
-    result = types.CPointer(dtype)
-
-    @intrinsic
-    def pointer(context, address):
-        return result(INT64), lambda ctx, b, sig, args: b.inttoptr(
-            args[0], ctx.get_value_type(result)
-        )
-
-    return pointer
-
-
-@intrinsic
-def after(context, pointer, words):
-    """pointer + words"""
-    return pointer(pointer, words), lambda ctx, b, sig, args: b.gep(args[0], [args[1]])
 
 
 @intrinsic
@@ -179,7 +161,10 @@ MATH = (
     "erfc tanh pow atan2 fabs fmod gamma hypot trunc copysign"
 ).split()
 NUMPY = "sqrt log isnan isinf isfinite floor ceil rint".split()
-VECTORS = ("alike zero nan total dot dot3 dot_above copy_into add_into largest smallest").split()
+VECTORS = (
+    "alike zero nan total dot dot3 dot_above copy_into add_into largest smallest largest_into "
+    "largest_of_four"
+).split()
 
 
 def language(dtype: np.dtype) -> dict:
@@ -197,6 +182,11 @@ def language(dtype: np.dtype) -> dict:
         words |= {
             name: getattr(floats, f"{name}_float32")
             for name in ("exp", "tanh", "erf", "expm1", "log", "log1p")
+        }
+    if dtype.name in ("float32", "float64"):
+        words |= vars(convolutions_of(real))
+        words |= {
+            f"depthwise_{name}": word for name, word in vars(convolutions_of(real, True)).items()
         }
     exp = words["exp"]
     return words | {

@@ -19,6 +19,7 @@ import numpy as np
 
 from framework.engine.compile import cache, eager
 from framework.engine.compile.fastcall import DISPATCH
+from framework.engine.variable import aligned
 
 MOST = 32768  # elements of the largest operand
 ROWS = 32  # rows of one op and its attrs; beyond, all are forgotten
@@ -167,6 +168,9 @@ def row_of(arrays: tuple, call: eager.Call | None, following: int) -> list[np.nd
     block = call.words.copy() if call else []
     if call and call.control >= 0:
         block[call.control] = control.ctypes.data
+    room = aligned((call.scratch if call else 0,), np.uint8)  # the GIL lets one thread use it
+    for at, offset in call.rooms if call else []:
+        block[at] = room.ctypes.data + offset
     places = call.places if call else []
     flat = [word for place in places for word in place]
     made = np.zeros(len(outs), np.int64)
@@ -180,4 +184,4 @@ def row_of(arrays: tuple, call: eager.Call | None, following: int) -> list[np.nd
         addresses[2] = 0
     numbers = [len(outs), len(places), len(arrays)]
     row = np.array([following, *addresses, *numbers, *described(arrays)], np.int64)
-    return [row, *parts]
+    return [row, *parts, room]

@@ -122,3 +122,32 @@ def smallest(row):
     for i in range(row.size // 8 * 8, row.size):
         m0 = min(m0, row[i])
     return min(min(min(m0, m1), min(m2, m3)), min(min(m4, m5), min(m6, m7)))
+
+
+@njit(**FAST)
+def is_larger(x, y):
+    """x > y, where a NaN is larger than what is none."""
+    return (y == y) & (not x <= y)
+
+
+@njit(**FAST)
+def largest_into(out, number, x, k, is_first):
+    """Where x is larger than out, or is_first: out = x, number = k."""
+    for i in range(out.size):
+        best, value = out[i], x[i]
+        is_more = is_first | is_larger(value, best)
+        out[i] = value if is_more else best
+        number[i] = k if is_more else number[i]
+
+
+@njit(**FAST)
+def largest_of_four(out, number, a, b, c, d):
+    """out = the first largest of four vectors' elements, number = which."""
+    for i in range(out.size):
+        best, value = a[i], b[i]
+        k = 1 if is_larger(value, best) else 0
+        best, value = value if is_larger(value, best) else best, c[i]
+        k = 2 if is_larger(value, best) else k
+        best, value = value if is_larger(value, best) else best, d[i]
+        number[i] = 3 if is_larger(value, best) else k
+        out[i] = value if is_larger(value, best) else best

@@ -24,7 +24,9 @@ from framework.engine.ops import (
     nn,
     normalization,
     operators,
+    patches,
     places,
+    pooling,
     random,
     reduce,
     rows,
@@ -66,8 +68,6 @@ from framework.engine.ops.convolution import (  # noqa: E402
     convolve,
     convolve_transpose,
     depth_to_space,
-    max_pool,
-    mean_pool,
     space_to_depth,
 )
 from framework.engine.ops.decomposition import least_squares, logdet  # noqa: E402
@@ -81,6 +81,7 @@ from framework.engine.ops.diagonal import (  # noqa: E402
 )
 from framework.engine.ops.index import boolean_mask  # noqa: E402
 from framework.engine.ops.nn import l2_normalize  # noqa: E402
+from framework.engine.ops.pooling import max_pool, mean_pool  # noqa: E402
 from framework.engine.ops.random import random_between  # noqa: E402
 from framework.engine.ops.reduce import moments, std, variance  # noqa: E402
 from framework.engine.ops.scatter import (  # noqa: E402

@@ -11,6 +11,12 @@ import numpy as np
 
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, op
+from framework.engine.ops.convolution_memory import (
+    on_shapes,
+    see_forward,
+    see_grad_filters,
+    see_grad_x,
+)
 from framework.engine.ops.windows import (
     PADDED,
     PLAIN,
@@ -18,7 +24,6 @@ from framework.engine.ops.windows import (
     counts_of,
     padded,
     places_of,
-    scalars_of,
 )
 from framework.engine.tensor import Spec
 
@@ -52,11 +57,12 @@ def along_rows(filters, across):
 
 
 @op(
-    Sample(((2, 4, 5, 2), (2, 3, 2, 2)), without_sizes(PLAIN)),
-    Sample(((2, 4, 3, 2), (2, 3, 2, 1)), without_sizes(PADDED)),
-    Sample(((1, 3, 4, 3), (1, 2, 3, 1)), without_sizes(SPARSE)),
+    Sample(((3, 4, 5, 2), (2, 3, 2, 2)), without_sizes(PLAIN)),
+    Sample(((3, 4, 3, 2), (2, 3, 2, 1)), without_sizes(PADDED)),
+    Sample(((2, 3, 4, 3), (1, 2, 3, 1)), without_sizes(SPARSE)),
     infer=infer,
     same_dtype=True,
+    kernel_from=1024,
 )
 def depthwise(x, filters, *, strides, dilations, paddings):
     """x (n, h, w, c), each channel convolved with its filters (kh, kw, c, m): (n, oh, ow, c m)."""
@@ -71,34 +77,34 @@ def depthwise(x, filters, *, strides, dilations, paddings):
     return out.reshape(len(x), *counts, c * m)
 
 
-def see(outs, inputs, attrs):
-    out, x, filters, scalars = place_of(outs[0], inputs[0], inputs[1], attrs)
-    return [out], [x, filters], scalars
+def flops_of(outs, inputs, attrs):
+    """Each element of a result or its gradient meets the elements of a window."""
+    sizes = attrs["sizes"] if "sizes" in attrs else inputs[1].shape[:2]
+    wide = max([s.size for s in (outs[0], inputs[0])])
+    return 2 * wide * sizes[0] * sizes[1]
 
 
-def place_of(out, x, filters, attrs):
-    """A result, an input and filters as the kernels see them: (n, oh ow, c m), (n, h w c) and
-    (kh kw c m,).
-    """
-    (n, oh, ow, width), (_, h, w, c), (kh, kw, _, m) = out.shape, x.shape, filters.shape
-    scalars = {"taps": kh * kw, "kw": kw, "height": h, "width": w, "channels": c, "times": m}
-    return (n, oh * ow, width), (n, h * w * c), (filters.size,), scalars | scalars_of(attrs, ow)
+def joined(filters):
+    """The shape (kh, kw, c, m) as the kernels see it: c groups of one channel, (kh, kw, 1, c m)."""
+    kh, kw, c, m = filters
+    return kh, kw, 1, c * m
 
 
-@depthwise.kernel(views=see)
-def _(out, x, filters, taps, kw, height, width, channels, times, ow, s0, s1, d0, d1, top, left):
-    for n in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            row = out[n, i]
-            for c in range(row.size):
-                row[c] = 0
-            for k in range(taps):
-                h, w = i // ow * s0 + k // kw * d0 - top, i % ow * s1 + k % kw * d1 - left
-                if (0 <= h < height) & (0 <= w < width):
-                    there, tap = (h * width + w) * channels, k * row.size
-                    for m in range(times):
-                        for c in range(channels):
-                            row[c * times + m] += x[n, there + c] * filters[tap + c * times + m]
+@on_shapes
+def see(out, x, filters, attrs):
+    return see_forward(out, x, joined(filters), attrs, filters[3] == 1)
+
+
+@depthwise.kernel(views=see, flops=flops_of)
+def _(out, x, filters, ints, floats, part, parts, block, images, s0, s1, d0, d1, top, left):
+    if out.shape[3] == x.shape[3]:
+        depthwise_convolve_images(
+            part, parts, out, x, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
+        )
+    else:
+        convolve_images(
+            part, parts, out, x, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
+        )
 
 
 @depthwise.vjp("x filters")
@@ -116,11 +122,12 @@ def whole_of(x, place):
 
 
 @op(
-    Sample(((2, 3, 3, 4), (2, 3, 2, 2)), whole_of((2, 4, 5, 2), PLAIN)),
-    Sample(((2, 2, 3, 2), (2, 3, 2, 1)), whole_of((2, 4, 3, 2), PADDED)),
-    Sample(((1, 2, 2, 3), (1, 2, 3, 1)), whole_of((1, 3, 4, 3), SPARSE)),
+    Sample(((3, 3, 3, 4), (2, 3, 2, 2)), whole_of((3, 4, 5, 2), PLAIN)),
+    Sample(((3, 2, 3, 2), (2, 3, 2, 1)), whole_of((3, 4, 3, 2), PADDED)),
+    Sample(((2, 2, 2, 3), (1, 2, 3, 1)), whole_of((2, 3, 4, 3), SPARSE)),
     infer=lambda g, filters, *, whole, **place: Spec(tuple(whole), g.dtype),
     same_dtype=True,
+    kernel_from=1024,
 )
 def depthwise_grad_x(g, filters, *, whole, strides, dilations, paddings):
     """The gradient of depthwise in x of shape `whole`, for g (n, oh, ow, c m)."""
@@ -134,25 +141,21 @@ def depthwise_grad_x(g, filters, *, whole, strides, dilations, paddings):
     return np.ascontiguousarray(out[:, top : top + h, left : left + w])
 
 
-def see_grad_x(outs, inputs, attrs):
-    g, x, filters, scalars = place_of(inputs[0], outs[0], inputs[1], attrs)
-    return [x], [g, filters], scalars
+@on_shapes
+def see_x(out, g, filters, attrs):
+    return see_grad_x(out, g, joined(filters), attrs, filters[3] == 1)
 
 
-@depthwise_grad_x.kernel(views=see_grad_x)
-def _(out, g, filters, taps, kw, height, width, channels, times, ow, s0, s1, d0, d1, top, left):
-    for n in range(out.shape[0]):
-        for c in range(out.shape[1]):
-            out[n, c] = 0
-        for i in range(g.shape[1]):
-            row = g[n, i]
-            for k in range(taps):
-                h, w = i // ow * s0 + k // kw * d0 - top, i % ow * s1 + k % kw * d1 - left
-                if (0 <= h < height) & (0 <= w < width):
-                    there, tap = (h * width + w) * channels, k * row.size
-                    for m in range(times):
-                        for c in range(channels):
-                            out[n, there + c] += row[c * times + m] * filters[tap + c * times + m]
+@depthwise_grad_x.kernel(views=see_x, flops=flops_of)
+def _(out, g, filters, ints, floats, part, parts, block, images, s0, s1, d0, d1, top, left):
+    if out.shape[3] == g.shape[3]:
+        depthwise_convolve_images_grad_x(
+            part, parts, out, g, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
+        )
+    else:
+        convolve_images_grad_x(
+            part, parts, out, g, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
+        )
 
 
 @depthwise_grad_x.vjp("g filters")
@@ -169,6 +172,7 @@ def _(u, out, g, filters, *, whole, **place):
         (*sizes, x.shape[3], g.shape[3] // max(x.shape[3], 1)), x.dtype
     ),
     same_dtype=True,
+    kernel_from=1024,
 )
 def depthwise_grad_filters(x, g, *, sizes, strides, dilations, paddings):
     """The gradient of depthwise in its filters of these sizes, for g (n, oh, ow, c m)."""
@@ -180,25 +184,21 @@ def depthwise_grad_filters(x, g, *, sizes, strides, dilations, paddings):
     return np.stack(products).reshape(*sizes, c, width // max(c, 1))
 
 
-def see_grad_filters(outs, inputs, attrs):
-    g, x, filters, scalars = place_of(inputs[1], inputs[0], outs[0], attrs)
-    return [filters], [x, g], scalars
+@on_shapes
+def see_filters(out, x, g, attrs):
+    return see_grad_filters(joined(out), x, g, attrs, out[3] == 1)
 
 
-@depthwise_grad_filters.kernel(views=see_grad_filters)
-def _(out, x, g, taps, kw, height, width, channels, times, ow, s0, s1, d0, d1, top, left):
-    for k in range(out.size):
-        out[k] = 0
-    for n in range(x.shape[0]):
-        for i in range(g.shape[1]):
-            row = g[n, i]
-            for k in range(taps):
-                h, w = i // ow * s0 + k // kw * d0 - top, i % ow * s1 + k % kw * d1 - left
-                if (0 <= h < height) & (0 <= w < width):
-                    there, tap = (h * width + w) * channels, k * row.size
-                    for m in range(times):
-                        for c in range(channels):
-                            out[tap + c * times + m] += x[n, there + c] * row[c * times + m]
+@depthwise_grad_filters.kernel(views=see_filters, flops=flops_of)
+def _(out, x, g, ints, floats, part, parts, block, images, s0, s1, d0, d1, top, left):
+    if x.shape[3] == g.shape[3]:
+        depthwise_convolve_images_grad_filters(
+            part, parts, out, x, g, ints, floats, block, images, s0, s1, d0, d1, top, left
+        )
+    else:
+        convolve_images_grad_filters(
+            part, parts, out, x, g, ints, floats, block, images, s0, s1, d0, d1, top, left
+        )
 
 
 @depthwise_grad_filters.vjp("x g")

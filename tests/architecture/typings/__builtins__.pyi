@@ -15,10 +15,16 @@ atanh: Any
 call: Any
 carray: Any
 ceil: Any
+convolve_images: Any
+convolve_images_grad_filters: Any
+convolve_images_grad_x: Any
 copy_into: Any
 copysign: Any
 cos: Any
 cosh: Any
+depthwise_convolve_images: Any
+depthwise_convolve_images_grad_filters: Any
+depthwise_convolve_images_grad_x: Any
 dot3: Any
 dot: Any
 dot_above: Any
@@ -45,6 +51,8 @@ isfinite: Any
 isinf: Any
 isnan: Any
 largest: Any
+largest_into: Any
+largest_of_four: Any
 lgamma: Any
 load_acquire: Any
 log10: Any
