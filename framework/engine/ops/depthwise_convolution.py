@@ -80,7 +80,7 @@ def depthwise(x, filters, *, strides, dilations, paddings):
 def flops_of(outs, inputs, attrs):
     """Each element of a result or its gradient meets the elements of a window."""
     sizes = attrs["sizes"] if "sizes" in attrs else inputs[1].shape[:2]
-    wide = max([s.size for s in (outs[0], inputs[0])])
+    wide = max([s.size for s in (*outs, *inputs)])
     return 2 * wide * sizes[0] * sizes[1]
 
 
