@@ -163,7 +163,7 @@ MATH = (
 NUMPY = "sqrt log isnan isinf isfinite floor ceil rint".split()
 VECTORS = (
     "alike zero nan total dot dot3 dot_above copy_into add_into largest smallest largest_into "
-    "largest_of_four"
+    "largest_of_four clear add_where divide_into is_within"
 ).split()
 
 

@@ -91,6 +91,16 @@ def pack_taps(
 
 
 @njit(**OPTIONS)
+def copy_between(row, before, x, count, behind):
+    """A row: zeros, `count` elements of x, zeros."""
+    if before > 0:
+        clear_elements(row, before)
+    copy_elements(after(row, before), x, count)
+    if behind > 0:
+        clear_elements(after(row, before + count), behind)
+
+
+@njit(**OPTIONS)
 def region(room, x, is_copied, image, images, h, w, c, first, last, low, high):
     """Rows [first, last) and columns [low, high) of some images of x (n, h, w, c), 0 outside of
     them: in x itself where that is possible, else copied to `room`.
@@ -103,14 +113,10 @@ def region(room, x, is_copied, image, images, h, w, c, first, last, low, high):
     row = room
     for q in range(image, image + images):
         for i in range(first, last):
-            if i < 0 or i >= h:
-                clear_elements(row, pitch)
+            if 0 <= i < h:
+                copy_between(row, before, after(x, (q * h + i) * w * c), w * c, behind)
             else:
-                if before > 0:
-                    clear_elements(row, before)
-                copy_elements(after(row, before), after(x, (q * h + i) * w * c), w * c)
-                if behind > 0:
-                    clear_elements(after(row, before + w * c), behind)
+                clear_elements(row, pitch)
             row = after(row, pitch)
     return room
 

@@ -151,3 +151,30 @@ def largest_of_four(out, number, a, b, c, d):
         best, value = value if is_larger(value, best) else best, d[i]
         number[i] = 3 if is_larger(value, best) else k
         out[i] = value if is_larger(value, best) else best
+
+
+@njit(**FAST)
+def clear(out):
+    """out = 0, for vectors."""
+    for i in range(out.size):
+        out[i] = zero(out)
+
+
+@njit(**FAST)
+def add_where(out, x, number, k):
+    """out += x where number is k, for vectors."""
+    for i in range(out.size):
+        out[i] += x[i] if number[i] == k else zero(x)
+
+
+@njit(**FAST)
+def divide_into(out, x, count, adds):
+    """out = x / count, or that much more, for vectors."""
+    for i in range(out.size):
+        out[i] = x[i] / x.dtype.type(count) + (out[i] if adds else zero(out))
+
+
+@njit(**FAST)
+def is_within(i, j, height, width):
+    """Whether there is an element i, j."""
+    return (i >= 0) & (i < height) & (j >= 0) & (j < width)

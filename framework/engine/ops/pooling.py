@@ -169,13 +169,11 @@ def window_max_grad(g, number, y, *, whole, sizes, strides, dilations, paddings)
 
 @window_max_grad.kernel(views=see_max_grad, rows="out g number y")
 def _(out, g, number, y, kh, kw, s0, s1, d0, d1, top, left):
-    _, height, width, size = out.shape
+    _, height, width, _ = out.shape
     for n in range(out.shape[0]):
         for i in range(height):
             for j in range(width):
-                there = out[n, i, j]
-                for c in range(size):
-                    there[c] = 0
+                clear(out[n, i, j])
         for p in range(g.shape[1]):
             for q in range(g.shape[2]):
                 row, which = g[n, p, q], number[n, p, q]
@@ -183,10 +181,8 @@ def _(out, g, number, y, kh, kw, s0, s1, d0, d1, top, left):
                     i = p * s0 - top + a * d0
                     for b in range(kw):
                         j = q * s1 - left + b * d1
-                        if (0 <= i < height) & (0 <= j < width):
-                            there = out[n, i, j]
-                            for c in range(size):
-                                there[c] += row[c] if which[c] == a * kw + b else zero(g)
+                        if is_within(i, j, height, width):
+                            add_where(out[n, i, j], row, which, a * kw + b)
 
 
 @window_max_grad.vjp("number y")
@@ -280,23 +276,21 @@ def sizes_inside(x, place):
 
 @window_mean.kernel(views=see_mean, rows="out x")
 def _(out, x, kh, kw, s0, s1, d0, d1, top, left):
-    _, height, width, size = x.shape
+    _, height, width, _ = x.shape
     for n in range(out.shape[0]):
         for p in range(out.shape[1]):
             for q in range(out.shape[2]):
                 row = out[n, p, q]
                 count = 0
-                for c in range(size):
-                    row[c] = 0
+                clear(row)
                 for a in range(kh):
                     i = p * s0 - top + a * d0
                     for b in range(kw):
                         j = q * s1 - left + b * d1
-                        if (0 <= i < height) & (0 <= j < width):
+                        if is_within(i, j, height, width):
                             count += 1
                             add_into(row, x[n, i, j])
-                for c in range(size):
-                    row[c] /= real(count)
+                divide_into(row, row, count, False)
 
 
 @window_mean.vjp()
@@ -331,26 +325,22 @@ def window_mean_grad(g, *, whole, sizes, strides, dilations, paddings):
 
 @window_mean_grad.kernel(views=see_mean_grad, rows="out g")
 def _(out, g, kh, kw, s0, s1, d0, d1, top, left):
-    _, height, width, size = out.shape
+    _, height, width, _ = out.shape
     for n in range(out.shape[0]):
         for i in range(height):
             for j in range(width):
-                there = out[n, i, j]
-                for c in range(size):
-                    there[c] = 0
+                clear(out[n, i, j])
         for p in range(g.shape[1]):
             for q in range(g.shape[2]):
                 row, h, w = g[n, p, q], p * s0 - top, q * s1 - left
                 count = 0
                 for k in range(kh * kw):
                     i, j = h + k // kw * d0, w + k % kw * d1
-                    count += (0 <= i < height) & (0 <= j < width)
+                    count += is_within(i, j, height, width)
                 for k in range(kh * kw):
                     i, j = h + k // kw * d0, w + k % kw * d1
-                    if (0 <= i < height) & (0 <= j < width):
-                        there = out[n, i, j]
-                        for c in range(size):
-                            there[c] += row[c] / real(count)
+                    if is_within(i, j, height, width):
+                        divide_into(out[n, i, j], row, count, True)
 
 
 @window_mean_grad.vjp()

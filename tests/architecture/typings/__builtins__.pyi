@@ -4,17 +4,19 @@ from typing import Any
 acos: Any
 acosh: Any
 add_into: Any
+add_where: Any
 after: Any
 alike: Any
 asin: Any
 asinh: Any
+atake: Any
 atan2: Any
 atan: Any
-tan: Any
 atanh: Any
 call: Any
 carray: Any
 ceil: Any
+clear: Any
 convolve_images: Any
 convolve_images_grad_filters: Any
 convolve_images_grad_x: Any
@@ -25,6 +27,7 @@ cosh: Any
 depthwise_convolve_images: Any
 depthwise_convolve_images_grad_filters: Any
 depthwise_convolve_images_grad_x: Any
+divide_into: Any
 dot3: Any
 dot: Any
 dot_above: Any
@@ -47,6 +50,7 @@ int32: Any
 int64: Any
 int8: Any
 invoke: Any
+is_within: Any
 isfinite: Any
 isinf: Any
 isnan: Any
@@ -85,6 +89,7 @@ smallest: Any
 sqrt: Any
 store_release: Any
 take: Any
+tan: Any
 tanh: Any
 to_bool: Any
 to_float32: Any
