@@ -107,10 +107,8 @@ def convolution(x, filters, *, strides, dilations, paddings):
 
 
 @convolution.kernel(views=on_shapes(see_forward), flops=flops_of)
-def _(out, x, filters, ints, floats, part, parts, block, images, s0, s1, d0, d1, top, left):
-    convolve_images(
-        part, parts, out, x, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
-    )
+def _(out, x, filters, ints, floats, block, images, s0, s1, d0, d1, top, left):
+    convolve_images(0, 1, out, x, filters, ints, floats, block, images, s0, s1, d0, d1, top, left)
 
 
 @convolution.vjp("x filters")
@@ -161,9 +159,9 @@ def convolution_grad_x(g, filters, *, whole, strides, dilations, paddings):
 
 
 @convolution_grad_x.kernel(views=on_shapes(see_grad_x), flops=flops_of_grad_x)
-def _(out, g, filters, ints, floats, part, parts, block, images, s0, s1, d0, d1, top, left):
+def _(out, g, filters, ints, floats, block, images, s0, s1, d0, d1, top, left):
     convolve_images_grad_x(
-        part, parts, out, g, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
+        0, 1, out, g, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
     )
 
 
@@ -203,9 +201,9 @@ def convolution_grad_filters(x, g, *, sizes, groups, strides, dilations, padding
 
 
 @convolution_grad_filters.kernel(views=on_shapes(see_grad_filters), flops=flops_of_grad_filters)
-def _(out, x, g, ints, floats, part, parts, block, images, s0, s1, d0, d1, top, left):
+def _(out, x, g, ints, floats, block, images, s0, s1, d0, d1, top, left):
     convolve_images_grad_filters(
-        part, parts, out, x, g, ints, floats, block, images, s0, s1, d0, d1, top, left
+        0, 1, out, x, g, ints, floats, block, images, s0, s1, d0, d1, top, left
     )
 
 
