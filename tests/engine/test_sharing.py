@@ -207,3 +207,27 @@ def test_the_number_of_threads_is_that_of_blas():
     finally:
         blas.set_threads(before)
     assert 1 <= team.count() <= max(1, before)
+
+
+def test_lines_run_together_have_scratch_memory_of_their_own(with_threads):
+    """Two convolutions of different sizes in one go: a thread that is still in the first must not
+    meet the other one's tables."""
+    with_threads(2)
+    x = RNG.standard_normal((6, 20, 20, 3)).astype(F)
+    y = RNG.standard_normal((4, 9, 9, 16)).astype(F)
+    small, large = [RNG.standard_normal(s).astype(F) for s in ((3, 3, 3, 8), (5, 5, 16, 40))]
+    place = {"strides": (1, 1), "dilations": (1, 1), "paddings": ((1, 1), (1, 1))}
+
+    def both(x, y):
+        return (
+            ops.convolution(x, Tensor(small), **place),
+            ops.convolution(y, Tensor(large), **place),
+        )
+
+    run = executable(both, [x, y])
+    starts = [int(run.code[pc + 2]) for line, pc in run.lines if line.op is ops.convolution]
+    assert starts[0] and not starts[1], "they are one group"
+    wanted = [out.numpy() for out in both(Tensor(x), Tensor(y))]
+    for _ in range(300):
+        for got, value in zip(run(x, y), wanted, strict=True):
+            np.testing.assert_allclose(got, value, rtol=1e-4, atol=1e-4)

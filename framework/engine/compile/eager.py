@@ -15,7 +15,7 @@ import numpy as np
 
 from framework.engine.compile import cache
 from framework.engine.compile.entries import entry_of
-from framework.engine.compile.entry import HEADER, Address, Entry, Scratch
+from framework.engine.compile.entry import HEADER, Address, Entry, Scratch, ScratchStep
 from framework.engine.program import Line, Program
 from framework.engine.tensor import Spec
 from framework.engine.variable import aligned
@@ -95,7 +95,7 @@ def address_of(x: np.ndarray) -> int:
 
 def plain_word(word: Any) -> int:
     """A word as the VM stores it; what is filled in at each call is 0."""
-    if isinstance(word, (Address, Scratch, str)):
+    if isinstance(word, (Address, Scratch, ScratchStep, str)):
         return 0
     return int(np.float64(word).view(np.int64)) if isinstance(word, float) else int(word)
 

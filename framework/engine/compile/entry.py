@@ -50,11 +50,17 @@ class Scratch:
     nbytes: int
 
 
+@dataclass(frozen=True)
+class ScratchStep:
+    """A word: bytes from one thread's scratch memory to the next one's. The same for all calls of a
+    program: threads that run several lines together are not always in the same one."""
+
+
 @dataclass
 class Entry:
     """`source` defines entry(); it calls `functions` (name -> scalar function or kernel body).
 
-    words: Address, Scratch, int, float (its bits), or str: a word that the VM knows ("control").
+    words: Address, Scratch, ScratchStep, int, float (its bits), or str: a word that the VM knows ("control").
     """
 
     source: str
@@ -276,7 +282,6 @@ def views_of(line: Line, outs: list[Spec], inputs: list[Spec]) -> tuple[list, di
 def scalars(names: list[str], attrs: dict, words: list) -> list[str]:
     """How the scalars are read; they are appended to `words`, but for the number of a thread."""
     texts, used = [], 0
-    whole = sum([rounded(attrs[n].nbytes) for n in names if isinstance(attrs.get(n), Spec)])
     for name in names:
         if name in ("part", "parts"):
             texts.append(name)
@@ -285,7 +290,7 @@ def scalars(names: list[str], attrs: dict, words: list) -> list[str]:
         if isinstance(value, Spec):
             at, kind = HEADER + len(words), value.dtype.name
             texts.append(f"carray(pointer_{kind}(a[{at}] + part * a[{at + 1}]), (a[{at + 2}],))")
-            words += [Scratch(used, value.nbytes), whole, value.size]
+            words += [Scratch(used, value.nbytes), ScratchStep(), value.size]
             used += rounded(value.nbytes)
             continue
         texts.append(attr_text(HEADER + len(words), value).replace("real_of", "double_of"))

@@ -16,7 +16,7 @@ from framework.engine.compile import cache, sharing, team
 from framework.engine.compile.arena import allocate
 from framework.engine.compile.dispatch import HELPER, VM
 from framework.engine.compile.entries import entry_of
-from framework.engine.compile.entry import HEADER, Address, Entry, Scratch
+from framework.engine.compile.entry import HEADER, Address, Entry, Scratch, ScratchStep
 from framework.engine.compile.passes import PASSES
 from framework.engine.compile.passes.memory import plan
 from framework.engine.program import Line, Program
@@ -129,9 +129,9 @@ class Executable:
             (part[0], part[1] if f else None) for part, f in zip(parts, functions, strict=True)
         ]
         shared = self._share(parts)
-        most = max([entry.scratch for _, entry in parts if entry], default=0)
+        self._step = max([entry.scratch for _, entry in parts if entry], default=0)
         self._most = cache.free_cores() if self.is_shared else 1  # threads
-        self.scratch = aligned((most * self._most,), np.uint8)
+        self.scratch = aligned((self._step * self._most,), np.uint8)
         for (line, entry), address, together in zip(parts, functions, shared, strict=True):
             self.lines.append((line, len(code)))
             self._line_at[len(code)] = line
@@ -167,6 +167,8 @@ class Executable:
             return self._address(word)
         if isinstance(word, Scratch):
             return self.scratch.ctypes.data + word.start
+        if isinstance(word, ScratchStep):
+            return self._step
         if isinstance(word, str):
             return {"control": self.control.ctypes.data}[word]
         return int(np.float64(word).view(np.int64)) if isinstance(word, float) else int(word)

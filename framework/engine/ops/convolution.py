@@ -107,8 +107,10 @@ def convolution(x, filters, *, strides, dilations, paddings):
 
 
 @convolution.kernel(views=on_shapes(see_forward), flops=flops_of)
-def _(out, x, filters, ints, floats, block, images, s0, s1, d0, d1, top, left):
-    convolve_images(0, 1, out, x, filters, ints, floats, block, images, s0, s1, d0, d1, top, left)
+def _(out, x, filters, ints, floats, block, images, s0, s1, d0, d1, top, left, part, parts):
+    convolve_images(
+        part, parts, out, x, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
+    )
 
 
 @convolution.vjp("x filters")
@@ -159,9 +161,9 @@ def convolution_grad_x(g, filters, *, whole, strides, dilations, paddings):
 
 
 @convolution_grad_x.kernel(views=on_shapes(see_grad_x), flops=flops_of_grad_x)
-def _(out, g, filters, ints, floats, block, images, s0, s1, d0, d1, top, left):
+def _(out, g, filters, ints, floats, block, images, s0, s1, d0, d1, top, left, part, parts):
     convolve_images_grad_x(
-        0, 1, out, g, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
+        part, parts, out, g, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
     )
 
 
@@ -201,9 +203,9 @@ def convolution_grad_filters(x, g, *, sizes, groups, strides, dilations, padding
 
 
 @convolution_grad_filters.kernel(views=on_shapes(see_grad_filters), flops=flops_of_grad_filters)
-def _(out, x, g, ints, floats, block, images, s0, s1, d0, d1, top, left):
+def _(out, x, g, ints, floats, block, images, s0, s1, d0, d1, top, left, part, parts):
     convolve_images_grad_filters(
-        0, 1, out, x, g, ints, floats, block, images, s0, s1, d0, d1, top, left
+        part, parts, out, x, g, ints, floats, block, images, s0, s1, d0, d1, top, left
     )
 
 

@@ -96,14 +96,14 @@ def see(out, x, filters, attrs):
 
 
 @depthwise.kernel(views=see, flops=flops_of)
-def _(out, x, filters, ints, floats, block, images, s0, s1, d0, d1, top, left):
+def _(out, x, filters, ints, floats, block, images, s0, s1, d0, d1, top, left, part, parts):
     if out.shape[3] == x.shape[3]:
         depthwise_convolve_images(
-            0, 1, out, x, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
+            part, parts, out, x, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
         )
     else:
         convolve_images(
-            0, 1, out, x, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
+            part, parts, out, x, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
         )
 
 
@@ -147,14 +147,14 @@ def see_x(out, g, filters, attrs):
 
 
 @depthwise_grad_x.kernel(views=see_x, flops=flops_of)
-def _(out, g, filters, ints, floats, block, images, s0, s1, d0, d1, top, left):
+def _(out, g, filters, ints, floats, block, images, s0, s1, d0, d1, top, left, part, parts):
     if out.shape[3] == g.shape[3]:
         depthwise_convolve_images_grad_x(
-            0, 1, out, g, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
+            part, parts, out, g, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
         )
     else:
         convolve_images_grad_x(
-            0, 1, out, g, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
+            part, parts, out, g, filters, ints, floats, block, images, s0, s1, d0, d1, top, left
         )
 
 
@@ -190,14 +190,14 @@ def see_filters(out, x, g, attrs):
 
 
 @depthwise_grad_filters.kernel(views=see_filters, flops=flops_of)
-def _(out, x, g, ints, floats, block, images, s0, s1, d0, d1, top, left):
+def _(out, x, g, ints, floats, block, images, s0, s1, d0, d1, top, left, part, parts):
     if x.shape[3] == g.shape[3]:
         depthwise_convolve_images_grad_filters(
-            0, 1, out, x, g, ints, floats, block, images, s0, s1, d0, d1, top, left
+            part, parts, out, x, g, ints, floats, block, images, s0, s1, d0, d1, top, left
         )
     else:
         convolve_images_grad_filters(
-            0, 1, out, x, g, ints, floats, block, images, s0, s1, d0, d1, top, left
+            part, parts, out, x, g, ints, floats, block, images, s0, s1, d0, d1, top, left
         )
 
 
