@@ -31,28 +31,16 @@ def pullback(
     hook: (slot, g) -> g, called once with each cotangent that is complete.
     """
     unseen = set(sources)
-    reached = reachable(lines, sources)
     trace = ACTIVE.trace
-    for line, wants in reversed(reached):
-        if trace is not None and trace.where is not None:
-            trace.phase = f"gradient of {trace.places.get(line.outs[0]) or 'the loss'}"
+    for line, wants in reversed(reachable(lines, sources)):
+        if trace is not None:
+            trace.enter_gradient_of(line)
         if hook is not None:
             unseen.difference_update(line.outs)
             call_hooks(hook, line.outs, cotangents)
-        if len(line.outs) == 1:
-            g = (
-                cotangents.pop(line.outs[0], None)
-                if line.outs[0] not in sources
-                else cotangents.get(line.outs[0])
-            )
-            if g is None:
-                continue
-            if type(g) is IndexedSlices and line.op not in PASSING:
-                g = dense(g)
-        else:
-            g = tuple([dense(cotangents.get(slot)) for slot in line.outs])
-            if all([part is None for part in g]):
-                continue
+        g = cotangent_of(line, cotangents, sources)
+        if g is None:
+            continue
         for slot, wanted, gx in zip(line.inputs, wants, apply_rule(line, g, wants), strict=True):
             if gx is not None and wanted:
                 known = cotangents.get(slot)
@@ -61,6 +49,17 @@ def pullback(
         trace.phase = ""
     call_hooks(hook, unseen, cotangents)
     return cotangents
+
+
+def cotangent_of(line: Line, cotangents: dict[int, Tensor], sources: set[int]) -> Any:
+    """The cotangent of a line's output, or a tuple of them; None if there is none. That of one
+    output is taken away: nobody else wants it, unless it is a source."""
+    if len(line.outs) > 1:
+        parts = tuple([dense(cotangents.get(slot)) for slot in line.outs])
+        return None if all([part is None for part in parts]) else parts
+    slot = line.outs[0]
+    g = cotangents.get(slot) if slot in sources else cotangents.pop(slot, None)
+    return dense(g) if type(g) is IndexedSlices and line.op not in PASSING else g
 
 
 def call_hooks(hook: Callable | None, slots: Iterable[int], cotangents: dict[int, Tensor]) -> None:

@@ -85,6 +85,11 @@ class Program:
         values = tuple([self.specs[s] for s in (*slots[0], *slots[1])])
         self.lines.append(Line(op, slots[0], attrs, slots[1], values))
 
+    def enter_gradient_of(self, line: Line) -> None:
+        """What is recorded from now on belongs to the gradient of `line`."""
+        if self.where is not None:
+            self.phase = f"gradient of {self.places.get(line.outs[0]) or 'the loss'}"
+
     def place_of(self, line: Line) -> str:
         """The layer that a line belongs to, or "gradient of" or "update of" something; "" if that
         is not known."""

@@ -61,19 +61,22 @@ def addresses(entries: list[Entry]) -> list[int]:
     known = REFUSED.union(LOADED)
     missing = {k: e for k, e in zip(keys, entries, strict=True) if k not in known}
     if missing:
-        where = folder()
-        objects = {key: stored(where, key) for key in missing}
-        absent = {
-            key: missing[key].task(f"framework_{key}")
-            for key, found in objects.items()
-            if found is None
-        }
-        made = make(absent)
-        for key in made:
-            COMPILED.append(key)
-            store(where, key, *made[key])
-        load({key: found for key, found in (objects | made).items() if found is not None})
+        load(objects_of(missing))
     return [LOADED.get(key, 0) for key in keys]
+
+
+def objects_of(entries: dict[str, Entry]) -> dict[str, tuple[dict, bytes]]:
+    """The compiled objects of entries by their keys, from the disk or the compiler; without those
+    that it refuses."""
+    where = folder()
+    stored_ones = {key: stored(where, key) for key in entries}
+    found = {key: each for key, each in stored_ones.items() if each is not None}
+    tasks = {key: e.task(f"framework_{key}") for key, e in entries.items() if key not in found}
+    made = make(tasks)
+    for key, (head, body) in made.items():
+        COMPILED.append(key)
+        store(where, key, head, body)
+    return found | made
 
 
 def is_at_hand(entry: Entry) -> bool:

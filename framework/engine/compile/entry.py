@@ -60,7 +60,8 @@ class ScratchStep:
 class Entry:
     """`source` defines entry(); it calls `functions` (name -> scalar function or kernel body).
 
-    words: Address, Scratch, ScratchStep, int, float (its bits), or str: a word that the VM knows ("control").
+    words: Address, Scratch, ScratchStep, int, float (its bits), or str: a word that the VM knows
+    ("control").
     """
 
     source: str

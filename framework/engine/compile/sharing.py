@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from framework.engine.compile.cost import flops, traffic
-from framework.engine.compile.entry import HEADER
+from framework.engine.compile.entry import HEADER, Entry
 from framework.engine.compile.passes.memory import Plan
 from framework.engine.program import Line, Program
 
@@ -30,14 +30,20 @@ def groups(program: Program, parts: list, plan: Plan) -> list[int]:
     """
     lengths, first, seen = [0] * len(parts), -1, Touched(program, plan)
     for i, (line, entry) in enumerate(parts):
-        if entry is None or not entry.is_shared or not is_large(program, line):
+        if not is_for_many(program, line, entry):
             first = -1
             continue
-        if first < 0 or seen.conflicts(line) or "control" in entry.words or seen.is_closed:
+        may_stop = "control" in entry.words
+        if first < 0 or may_stop or seen.conflicts(line):
             first, seen = i, Touched(program, plan)
-        seen.add(line, "control" in entry.words)
+        seen.add(line, may_stop)
         lengths[first] += HEADER + len(entry.words)
     return lengths
+
+
+def is_for_many(program: Program, line: Line, entry: Entry | None) -> bool:
+    """Whether threads share the work of a line."""
+    return entry is not None and entry.is_shared and is_large(program, line)
 
 
 class Touched:
@@ -57,7 +63,9 @@ class Touched:
         self.is_closed = is_closed
 
     def conflicts(self, line: Line) -> bool:
-        """Whether the line writes what these touch, or touches what they write."""
+        """Whether the line may not join: it writes what these touch, or touches what they write."""
+        if self.is_closed:
+            return True
         reads, writes = self._places(line)
         return overlap(writes, self.read + self.written) or overlap(reads, self.written)
 

@@ -169,8 +169,7 @@ class Trainer:
         tape.forget()  # lets go of the values it holds, so that the update can write in place
         gradients, loss = all_reduce_step(gradients, loss)
         if self.checks_finite:
-            for value in (loss, *[g for g in gradients if g is not None]):
-                ops.check_finite(dense(value))
+            check_finite((loss, *gradients))
         for update in updates:
             update()
         self._track(loss, x)
@@ -270,11 +269,10 @@ class Trainer:
         }
         if kind == "predict":
             options["executables"] = self._predictors()
-            if isinstance(source, Rows):
-                return FeedRunner(steps[kind], RowBatches(source, size, kind), **options)
+            source = RowBatches(source, size, kind) if isinstance(source, Rows) else source
         if isinstance(source, Rows):
             return RowsRunner(steps[kind], source, size, **options)
-        if batch_size is not None:
+        if batch_size is not None and isinstance(source, Feeds):
             LOG.warning("batch_size=%s: a data set's batches are taken as they are", batch_size)
         return FeedRunner(steps[kind], source, **options)
 
@@ -392,3 +390,10 @@ def unpack(data: Any) -> tuple:
     if not isinstance(data, tuple):
         return data, None, None
     return (*data, None, None)[:3]
+
+
+def check_finite(values: tuple) -> None:
+    """FloatingPointError, in a program at each step, if the loss or a gradient is not finite."""
+    for value in values:
+        if value is not None:
+            ops.check_finite(dense(value))

@@ -49,13 +49,12 @@ def sum_chains(program: Program) -> Program:
     }
     lines: list[Line | None] = list(program.lines)
     for i, line in enumerate(program.lines):
-        if line.op not in (ops.sum, ops.mean) or line.inputs[0] not in maker:
+        at = maker.get(line.inputs[0]) if line.op in (ops.sum, ops.mean) else None
+        if at is None or len(users[line.inputs[0]]) > 1 or not can_move(program, at, i, owner):
             continue
-        at = maker[line.inputs[0]]
-        if len(users[line.inputs[0]]) == 1 and can_move(program, at, i, owner):
-            joined = join(program, program.lines[at], line)
-            if joined is not None:
-                lines[at], lines[i] = None, joined
+        joined = join(program, program.lines[at], line)
+        if joined is not None:
+            lines[at], lines[i] = None, joined
     return program.with_lines([line for line in lines if line is not None])
 
 
