@@ -1,6 +1,7 @@
 """Small eager calls by compiled functions: the forward's results and errors, nothing leaked."""
 
 import gc
+import pickle
 import sys
 import threading
 import weakref
@@ -81,6 +82,22 @@ def test_views_and_other_shapes_and_dtypes_are_left_to_the_forward():
     assert [row[0][3] for row in other.rows] == [0, 0]  # rows without a kernel
     assert other.function(x, x.astype(float)) is None
     assert len(other.rows) == 2  # what the op refuses has no row
+
+
+def test_a_dtype_that_does_not_last_has_no_row():
+    """The next dtype may stand at its address, as here those of unpickled arrays do."""
+    erf = quick.Quick(ops.erf, {})
+    for i in range(40):
+        given = np.full(64, 0.5, ("f4", "f8")[i % 2])
+        x = pickle.loads(pickle.dumps(given))
+        assert x.dtype is not given.dtype
+        found = erf.function(x)
+        wanted = ops.erf.forward(given)
+        assert found.dtype == wanted.dtype and np.allclose(found, wanted, rtol=1e-5)
+    assert not erf.rows
+    given = np.full(64, 0.5, "f4")
+    assert [erf.function(given) is not None, len(erf.rows)] == [True, 1]
+    assert erf.function(given).dtype is given.dtype
 
 
 def test_rows_are_told_apart():

@@ -83,9 +83,15 @@ def functions() -> list[int]:
     return [id(np.ndarray), id(None), *before, empty, *behind]
 
 
+def lasting(dtype: np.dtype) -> np.dtype:
+    """The object of this dtype that lives as long as NumPy: rows know dtypes by their addresses,
+    and that of an unpickled array is an object of its own, whose address others take after it."""
+    return np.dtype(dtype.type)
+
+
 def described(specs: Any) -> list[int]:
     """dtype, nd and sizes of each."""
-    return [word for s in specs for word in (id(s.dtype), len(s.shape), *s.shape)]
+    return [word for s in specs for word in (id(lasting(s.dtype)), len(s.shape), *s.shape)]
 
 
 class Table(np.ndarray):
@@ -135,9 +141,7 @@ class Quick:
 
     def finds_row(self, arrays: tuple) -> bool:
         """Whether dispatch would find the row of such operands."""
-        return self.function is not self.learner and all(
-            [type(a) is np.ndarray and a.flags.c_contiguous and a.flags.aligned for a in arrays]
-        )
+        return self.function is not self.learner and all([is_findable(a) for a in arrays])
 
     def count(self, arrays: tuple) -> None:
         """Give a row to what was called often enough to be worth a kernel."""
@@ -159,6 +163,12 @@ class Quick:
         parts = row_of(arrays, call, int(self.table[-1]))
         self.rows.append(parts)
         self.table[-1] = parts[0].ctypes.data
+
+
+def is_findable(a: np.ndarray) -> bool:
+    """Whether dispatch can tell an array's dtype and shape."""
+    is_plain = type(a) is np.ndarray and a.flags.c_contiguous and a.flags.aligned
+    return is_plain and a.dtype is lasting(a.dtype)
 
 
 def row_of(arrays: tuple, call: eager.Call | None, following: int) -> list[np.ndarray]:
