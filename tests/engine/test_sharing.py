@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -231,3 +232,39 @@ def test_lines_run_together_have_scratch_memory_of_their_own(with_threads):
     for _ in range(300):
         for got, value in zip(run(x, y), wanted, strict=True):
             np.testing.assert_allclose(got, value, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("at", ["give", "leave"])
+def test_after_an_interrupt_the_team_works_on(at, with_threads, monkeypatch):
+    """Ctrl-C while helpers are called or sent away: the next run waits for nobody who is lost."""
+    x = RNG.standard_normal(5000).astype(F)
+    run = executable(lambda x: ops.tanh(x) * 2.0, [x])
+    with_threads(2)
+    wanted, before = run(x), blas.threads()
+    with monkeypatch.context() as patch:
+
+        def interrupted(*_):
+            raise KeyboardInterrupt
+
+        patch.setattr(team.Helper, at, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(x)
+    assert blas.threads() == before
+    for _ in range(3):
+        np.testing.assert_array_equal(run(x), wanted)
+
+
+def test_a_team_of_another_size_takes_the_place_of_the_first(with_threads):
+    x = RNG.standard_normal(5000).astype(F)
+    run = executable(lambda x: ops.tanh(x) * 2.0, [x])
+    for count in (3, 2, 4, 2):
+        with_threads(count)
+        run(x)
+    end = time.monotonic() + 10
+    while len(helpers()) > 1 and time.monotonic() < end:
+        time.sleep(0.01)
+    assert len(helpers()) == 1
+
+
+def helpers():
+    return [t for t in threading.enumerate() if t.name.startswith("framework-helper")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,31 +25,25 @@ def count() -> int:
 
 
 class Helper:
-    """A thread that waits for jobs. It sleeps between them."""
+    """A thread that does what it is given, one job after the other. It sleeps between them."""
 
     def __init__(self, part: int):
-        self.part = part
-        self.job: Callable | None = None
-        self.idle = threading.Event()
-        self.idle.set()
-        self._wanted = threading.Semaphore(0)
+        self.part, self.idle = part, threading.Event()
+        self._jobs: queue.SimpleQueue[Callable | None] = queue.SimpleQueue()
         threading.Thread(target=self._live, name=f"framework-helper-{part}", daemon=True).start()
 
-    def start(self, job: Callable) -> None:
-        """Run job(part) on the thread."""
+    def give(self, job: Callable | None) -> None:
+        """Have the thread run job(part); None: end."""
+        self._jobs.put(job)  # one step: a Ctrl-C comes before or after it, never between
+
+    def leave(self) -> None:
+        """Ask for `idle`, which is set when everything is done that was given before."""
         self.idle.clear()
-        self.job = job
-        self._wanted.release()
+        self.give(lambda _part: self.idle.set())
 
     def _live(self) -> None:
-        while True:
-            self._wanted.acquire()
-            try:
-                if self.job is not None:
-                    self.job(self.part)
-            finally:
-                self.job = None
-                self.idle.set()
+        while (job := self._jobs.get()) is not None:
+            job(self.part)
 
 
 class Team:
@@ -60,20 +55,35 @@ class Team:
         memory = np.zeros((threads + 1) * LINE + LINE, np.int64)
         start = -memory.ctypes.data % 64 // 8
         self.words = memory[start:]
+        self._is_settled = True
 
     def begin(self, job: Callable) -> None:
-        """Have every helper run job(part)."""
-        for helper in self.helpers:  # the last user may have been interrupted while it waited
-            helper.idle.wait()
+        """Have every helper run job(address of the words, part, parts)."""
+
+        def with_words(part: int) -> None:
+            job(self.words.ctypes.data, part, self.threads)
+
+        self.end()  # which the last user may have been interrupted in
+        self._is_settled = False
         self.words[LEAVE] = 0
         for helper in self.helpers:
-            helper.start(job)
+            helper.give(with_words)
 
     def end(self) -> None:
-        """Have them leave the job, and wait until they have."""
-        self.words[LEAVE] = 1
+        """Have them leave the job, and wait until they have: who is late would see the words of
+        the next one."""
+        if not self._is_settled:
+            self.words[LEAVE] = 1
+            for helper in self.helpers:
+                helper.leave()
+            for helper in self.helpers:
+                helper.idle.wait()
+            self._is_settled = True
+
+    def dismiss(self) -> None:
+        """Let the threads end."""
         for helper in self.helpers:
-            helper.idle.wait()
+            helper.give(None)
 
 
 @contextmanager
@@ -87,21 +97,25 @@ def helped(job: Callable, threads: int) -> Iterator[tuple[int, int]]:
         yield 1, 0
         return
     try:
-        team = _team(threads)
-        words, before = team.words.ctypes.data, blas.threads()
-        blas.set_threads(1)
+        team, before = _team(threads), blas.threads()
         try:
-            team.begin(lambda part: job(words, part, threads))
-            yield threads, words
+            blas.set_threads(1)
+            team.begin(job)
+            yield threads, team.words.ctypes.data
         finally:
-            team.end()
-            blas.set_threads(before)
+            try:
+                team.end()
+            finally:  # also where a second Ctrl-C ends the wait
+                blas.set_threads(before)
     finally:
         _BUSY.release()
 
 
 def _team(threads: int) -> Team:
     """A team of so many threads; a new one in a forked process, which has none of its parent's."""
-    if not _TEAM or _TEAM[0].process != os.getpid() or _TEAM[0].threads != threads:
+    team = _TEAM[0] if _TEAM else None
+    if team is None or team.process != os.getpid() or team.threads != threads:
         _TEAM[:] = [Team(threads)]
+        if team is not None and team.process == os.getpid():
+            team.dismiss()
     return _TEAM[0]
