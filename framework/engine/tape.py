@@ -135,14 +135,14 @@ class GradientTape(Recorder):
         if slots.isdisjoint(ids):
             return
         if op.rule is None:
-            self._note(Cut(op, ids, caller()))
+            self._note(op, ids)
             return
         made = [o.id for o in outs]
         for o in outs:
             if o.array.dtype.kind == "f":
                 slots.add(o.id)
             else:
-                self._note(Cut(op, ids, caller()))
+                self._note(op, ids)
         if len(ids) == 2 and op.scalar is not None:
             warn_of_broadcast(op, inputs[0].array.shape, inputs[1].array.shape)
         self._lines.append(Line(op, tuple(ids), attrs, tuple(made), op.values(inputs, outs)))
@@ -151,11 +151,11 @@ class GradientTape(Recorder):
         """Called when the value of a tensor is handed to NumPy or Python, or by an op that writes
         it into a Variable."""
         if self.watches((tensor,)):
-            self._note(Cut(op, [tensor.id], caller()))
+            self._note(op, [tensor.id])
 
-    def _note(self, cut: Cut) -> None:
-        if len(self._cuts) < MANY_CUTS:
-            self._cuts.append(cut)
+    def _note(self, op: Any, slots: list[int]) -> None:
+        if len(self._cuts) < MANY_CUTS:  # asked first: who called takes as long as many an op
+            self._cuts.append(Cut(op, slots, caller()))
 
     def gradient(
         self,

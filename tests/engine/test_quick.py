@@ -179,6 +179,27 @@ def test_threads_share_a_function():
     assert not wrong
 
 
+def test_threads_that_start_at_once_keep_what_functions_name(monkeypatch):
+    """functools.cache keeps the result of the last thread only; all are in use."""
+    begun, addresses = threading.Barrier(2, timeout=60), quick.cache.addresses
+    made = []
+
+    def together(entries):
+        begun.wait()
+        return addresses(entries)
+
+    monkeypatch.setattr(quick.cache, "addresses", together)
+    quick.method.cache_clear()
+    threads = [threading.Thread(target=lambda: made.append(weakref.ref(quick.method())))
+               for _ in range(2)]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gc.collect()
+    assert len(made) == 2 and all([found() is not None for found in made])
+
+
 def test_without_the_layout_all_calls_are_learnt(monkeypatch):
     monkeypatch.setattr(quick, "method", lambda: None)
     x = RNG.random((40, 40)).astype("f")

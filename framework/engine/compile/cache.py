@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import IO
 
@@ -176,10 +177,11 @@ def free_cores() -> int:
 
 
 def store(where: Path | None, key: str, head: dict, body: bytes) -> None:
-    """Write a temporary file that takes the name at once: two processes may do this together."""
+    """Write a temporary file that takes the name at once: two processes, or threads, may do this
+    together."""
     if where is None:
         return
-    temporary = where / f"{key}.{os.getpid()}"
+    temporary = where / f"{key}.{os.getpid()}.{threading.get_ident()}"
     rest = json.dumps(head).encode() + b"\n" + body
     try:
         temporary.write_bytes(hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)

@@ -49,7 +49,10 @@ def method() -> Method | None:
     (address,) = cache.addresses([DISPATCH])
     if not address:
         return None
-    return Method(b"quick", address, FASTCALL, b"An op with its attrs, on small arrays.")
+    made = Method(b"quick", address, FASTCALL, b"An op with its attrs, on small arrays.")
+    # Functions name its address, and of two threads that come here at once one loses its own.
+    cache.KEPT.append(made)
+    return made
 
 
 def has_one_thread() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ def split(value: Any, tensors: list, variables: list) -> Any:
         parts = [(key, split(value[key], tensors, variables)) for key in keys_of(value)]
         return (type(value), *parts)
     if isinstance(value, (bool, int, float, complex, str, bytes, type(None))):
-        return value
+        return value if value == value else Object(math.nan)  # which is not equal to itself
     return Object(value)
 
 

@@ -28,9 +28,9 @@ def drop_rules(program: Program) -> Program:
 def fold(program: Program) -> Program:
     """Compute now what depends on constants only, unless that makes a larger constant
     (broadcast_to)."""
-    lines = []
+    lines, specs, known = [], dict(program.specs), dict(program.constants)
     for line in program.lines:
-        constants = [program.constants.get(slot) for slot in line.inputs]
+        constants = [known.get(slot) for slot in line.inputs]
         grows = sum([program.specs[o].nbytes for o in line.outs]) > sum(
             [c.nbytes for c in constants if c is not None]
         )
@@ -41,9 +41,9 @@ def fold(program: Program) -> Program:
         for slot, value in zip(
             line.outs, result if isinstance(result, tuple) else (result,), strict=True
         ):
-            program.constants[slot] = np.asarray(value, order="C")
-            program.specs[slot] = Spec(np.shape(value), np.asarray(value).dtype)
-    return program.with_lines(lines)
+            known[slot] = np.asarray(value, order="C")
+            specs[slot] = Spec(np.shape(value), known[slot].dtype)
+    return Program(program.inputs, lines, program.outputs, specs, known, program.variables)
 
 
 def deduplicate(program: Program) -> Program:
