@@ -1,14 +1,17 @@
 """tf.function: the same as eager for every op and order; traces, side effects, fallbacks."""
 
 import copy
+import gc
 import logging
 import pickle
+import weakref
 
 import numpy as np
 import pytest
 
 import framework as tf
 from framework import keras
+from framework.engine.compile import call as calls
 from framework.engine.compile.function import Function
 from framework.engine.op import OPS
 from framework.engine.tensor import Tensor
@@ -140,6 +143,26 @@ def test_one_trace_for_each_signature():
     assert [traces(tf.ones(3)), traces(np.ones(3, "f")), traces(tf.ones(4))] == [1, 0, 1]
     assert [traces(tf.ones(3, tf.float64)), traces(3.0), traces(3.0), traces(4.0)] == [1, 1, 0, 1]
     assert f.experimental_get_tracing_count() == len(seen) == 7
+
+
+def test_a_number_that_is_none_is_like_itself():
+    f = tf.function(lambda x, fill: x + fill)
+    for _ in range(3):
+        assert np.isnan(f(X, float("nan")))
+    assert f.experimental_get_tracing_count() == 1
+
+
+def test_variables_of_old_calls_are_let_go(monkeypatch):
+    monkeypatch.setattr(calls, "MANY", 2)
+    f, gone = tf.function(lambda v: v * 2.0), []
+    for i in range(6):
+        v = tf.Variable(float(i))
+        gone.append(weakref.ref(v))
+        assert float(f(v)) == 2.0 * i
+    del v
+    gc.collect()
+    assert [r() is None for r in gone] == [False, True, True, True, False, False]
+    assert f.experimental_get_tracing_count() == 1
 
 
 def test_a_retrace_says_what_changed(caplog):

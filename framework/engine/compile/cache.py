@@ -237,4 +237,5 @@ def dead_end():
         os.write(2, b"framework: a compiled kernel took an error path\n")
         os.abort()
 
-    return ctypes.CFUNCTYPE(None)(stop)
+    KEPT.append(ctypes.CFUNCTYPE(None)(stop))  # for good: threads may come here at once
+    return KEPT[-1]

@@ -29,6 +29,8 @@ from framework.engine.tensor import Spec, Tensor
 # So many runs on NumPy before kernels are made ready: a function that is called once, as in a
 # test, would wait longer for them than they save.
 PATIENCE = 2
+MANY = 256  # sets of Variables that a trace was called with; the first is forgotten beyond, for
+# each keeps its Variables alive
 TIE = np.zeros((), np.float32)
 
 
@@ -197,14 +199,17 @@ class Trace:
         if self.compiled is None or all([v is w for v, w in zip(variables, self.variables)]):
             return self.compiled
         slots = tuple([v.id for v in variables])
-        if slots not in self._others:
-            if has_rules(self.compiled.program):  # Python that names the Variables themselves
-                self._others[slots] = again().compiled
-                return self._others[slots]
+        if slots in self._others:
+            return self._others[slots]
+        if has_rules(self.compiled.program):  # Python that names the Variables themselves
+            made = again().compiled
+        else:
             program = with_variables(self.compiled.program, self.variables, variables)
-            captured = [x.id for x in self.compiled.captured]
-            self._others[slots] = Compiled(program, patience, captured)
-        return self._others[slots]
+            made = Compiled(program, patience, [x.id for x in self.compiled.captured])
+        if len(self._others) >= MANY:
+            self._others.pop(next(iter(self._others)), None)
+        self._others[slots] = made
+        return made
 
 
 def traced_pullback(
