@@ -70,22 +70,23 @@ def run(row, args, count):
     return control[1] == 0 and control[4] == 0
 
 
-def joined(table, row):
-    """The new array, or a tuple of them."""
+def joined(table, row, pack):
+    """The new array, or `pack`, a new tuple, with all of them."""
     made = pointer_int64(row[1])
-    if row[6] == 1:
+    if pack == 0:
         return made[0]
-    found = invoke(table[5], (row[6],))
     for i in range(row[6]):
-        invoke(table[6], (found, i, made[i]))
-    return found
+        invoke(table[6], (pack, i, made[i]))
+    return pack
 
 
-def nothing(table, row, used):
-    """None, where the forward is to run; new arrays are given back."""
+def nothing(table, row, used, pack):
+    """None, where the forward is to run; new arrays, and the tuple, are given back."""
     made = pointer_int64(row[1])
     for i in range(used):
         invoke(table[3], (made[i],))
+    if pack != 0:
+        invoke(table[3], (pack,))
     invoke(table[2], (table[1],))
     return table[1]
 
@@ -98,7 +99,7 @@ def dispatch(owner, address, count):
         if not is_plain(pointer_int64(args[i]), table[0]):
             is_unknown = True
     if is_unknown and table[9] == 0:
-        return nothing(table, row, 0)
+        return nothing(table, row, 0, 0)
     at = table[10]
     while at != 0 and not is_unknown:
         row = pointer_int64(at)
@@ -108,10 +109,17 @@ def dispatch(owner, address, count):
     if is_unknown or at == 0:
         return invoke(table[7], (table[8], address, count, 0))
     if row[3] == 0:
-        return nothing(table, row, 0)
+        return nothing(table, row, 0, 0)
+    pack = 0
+    if row[6] != 1:  # first: a new tuple may start Python's collector, and that any call, this too
+        pack = invoke(table[5], (row[6],))
+        if pack == 0:
+            return 0
     if not make(table, row):
         return 0
-    return joined(table, row) if run(row, args, count) else nothing(table, row, row[6])
+    if run(row, args, count):
+        return joined(table, row, pack)
+    return nothing(table, row, row[6], pack)
 
 
 PARTS = (is_plain, is_of, make, run, joined, nothing, dispatch)

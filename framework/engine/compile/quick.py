@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,7 @@ STORED, ABSENT = 100, 50_000
 COMPUTED = {np.dtype(t) for t in ("float32", "float64", "int32", "int64", "bool")}
 FASTCALL = 0x80  # METH_FASTCALL
 EMPTY = 184  # PyArray_Empty in NumPy's table of functions for C
+ADDING = threading.RLock()  # else a row might name as its next one that another thread let go
 
 
 class Method(ctypes.Structure):
@@ -159,13 +161,15 @@ class Quick:
 
     def add_row(self, arrays: tuple, call: eager.Call | None) -> None:
         """Of operands like these; call None: the forward is to run."""
-        if len(self.rows) >= ROWS:
-            self.table[-1] = 0
-            self.rows.clear()
-            self.counts.clear()
-        parts = row_of(arrays, call, int(self.table[-1]))
-        self.rows.append(parts)
-        self.table[-1] = parts[0].ctypes.data
+        parts = row_of(arrays, call)
+        with ADDING:
+            if len(self.rows) >= ROWS:
+                self.table[-1] = 0
+                self.rows.clear()
+                self.counts.clear()
+            parts[0][0] = self.table[-1]  # the next row
+            self.rows.append(parts)
+            self.table[-1] = parts[0].ctypes.data
 
 
 def is_findable(a: np.ndarray) -> bool:
@@ -174,8 +178,8 @@ def is_findable(a: np.ndarray) -> bool:
     return is_plain and a.dtype is lasting(a.dtype)
 
 
-def row_of(arrays: tuple, call: eager.Call | None, following: int) -> list[np.ndarray]:
-    """The words of a row and of its parts; see fastcall.py."""
+def row_of(arrays: tuple, call: eager.Call | None) -> list[np.ndarray]:
+    """The words of a row, which is the last, and of its parts; see fastcall.py."""
     outs = call.outs if call else []
     control = np.zeros(8, np.int64)
     block = call.words.copy() if call else []
@@ -196,5 +200,5 @@ def row_of(arrays: tuple, call: eager.Call | None, following: int) -> list[np.nd
     if call is None:
         addresses[2] = 0
     numbers = [len(outs), len(places), len(arrays)]
-    row = np.array([following, *addresses, *numbers, *described(arrays)], np.int64)
+    row = np.array([0, *addresses, *numbers, *described(arrays)], np.int64)
     return [row, *parts, room]
