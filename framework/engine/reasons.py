@@ -67,7 +67,7 @@ def nothing_given(sources: Any, targets: list) -> str:
 def explain(tape: Any, target: Any, source: Any) -> str:
     """One sentence: why d target / d source is None, or that it is not."""
     name = getattr(source, "name", None) or f"the source of shape {tuple(source.shape)}"
-    if tape._is_spent:
+    if tape._is_spent and source.id not in tape._lost:
         return (
             "The tape is spent: gradient() was called already and freed what it had recorded; "
             "use persistent=True."

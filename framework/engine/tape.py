@@ -51,7 +51,7 @@ class GradientTape(Recorder):
         ] = []  # watched tensors: kept, so that their slots keep their meaning
         self._unbuilt: list[Any] = []  # layers whose empty variables were watched
         self._cuts: list[Cut] = []  # where something watched went where no gradient comes from
-        self._why: dict[int, str] = {}  # source -> why its gradient was None
+        self._lost: set[int] = set()  # sources whose gradient was None: `explain` may be asked why
         self._is_spent = False
 
     def __enter__(self) -> GradientTape:
@@ -182,9 +182,8 @@ class GradientTape(Recorder):
             gradients = [self._pick(found, s, unconnected) for s in flat]
         if unconnected == "none":
             self._warn(flat, gradients)
-        if not self._persistent:
-            lost = [s for s, g in zip(flat, gradients, strict=True) if g is None and targets]
-            self._why = {s.id: reasons.explain_all(self, targets, s) for s in lost}
+        if targets:
+            self._lost = {s.id for s, g in zip(flat, gradients, strict=True) if g is None}
         self._spend()
         return nest.pack_sequence_as(sources, gradients)
 
@@ -265,9 +264,12 @@ class GradientTape(Recorder):
             )
 
     def _spend(self) -> None:
-        """A tape that is not persistent has done its work."""
+        """A tape that is not persistent has done its work. What led where is kept if `explain` may
+        be asked, but no values, nor ops: the rule of a custom gradient has some."""
         if not self._persistent:
-            self._is_spent, self._lines, self._kept, self._cuts = True, [], [], []
+            lines = self._lines if self._lost else []
+            self._lines = [Line(ops.identity, x.inputs, {}, x.outs, ()) for x in lines]
+            self._is_spent, self._kept = True, []
 
     @contextlib.contextmanager
     def _paused(self):
@@ -313,15 +315,14 @@ class GradientTape(Recorder):
         """One sentence: why d target / d source is None, or that it is not.
 
         Takes structures as `gradient` does: a sentence for each source, in the structure of
-        `sources`. A non-persistent tape whose gradient() was called remembers the reasons of that
-        call. Raises TypeError or ValueError for what `gradient` refuses.
+        `sources`. A non-persistent tape whose gradient() was called knows of the sources of which
+        that gave None. Raises TypeError or ValueError for what `gradient` refuses.
         """
         targets = [check_target(values_of(t)) for t in nest.flatten(target)]
         flat = [check_source(s) for s in nest.flatten(sources)]
         if not flat or not targets:
             return reasons.nothing_given(sources, targets)
-        known = self._why if self._is_spent else {}
-        said = [known.get(s.id) or reasons.explain_all(self, targets, s) for s in flat]
+        said = [reasons.explain_all(self, targets, s) for s in flat]
         return nest.pack_sequence_as(sources, said)
 
 

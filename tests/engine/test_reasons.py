@@ -1,7 +1,9 @@
 """Why a gradient is None: each cause is named, with the line where the thread was cut."""
 
+import gc
 import inspect
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -103,3 +105,17 @@ def test_what_is_meant_is_not_told():
             w - tf.constant([[1.0, 2.0, 3.0]])
             w - tf.constant([1.0, 2.0])
             w - tf.constant(1.0)
+
+
+def test_a_spent_tape_knows_why_but_keeps_no_values():
+    x, other = tf.Variable(tf.ones(10)), tf.Variable(3.0, name="other")
+    with tf.GradientTape() as tape:
+        aside = other * 2.0
+        y = tf.exp(x)
+    value = weakref.ref(y.array)
+    assert tape.gradient(y, [x, other])[1] is None
+    assert "used, but nothing" in tape.explain(y, other)
+    assert "spent" in tape.explain(y, x) and aside is not None
+    del y
+    gc.collect()
+    assert value() is None
