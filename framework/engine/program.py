@@ -167,9 +167,9 @@ class Program:
 
 
 @contextlib.contextmanager
-def tracing(program: Program) -> Iterator[None]:
-    """Within this block op calls become lines of `program`; tapes, and a trace, from outside
-    are off."""
+def tracing(program: Program | None) -> Iterator[None]:
+    """Within this block op calls become lines of `program` (None: they just run); tapes, and a
+    trace, from outside are off."""
     outer, tapes = ACTIVE.trace, ACTIVE.tapes
     ACTIVE.trace, ACTIVE.tapes = program, ()
     try:

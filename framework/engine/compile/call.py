@@ -233,10 +233,11 @@ def traced_pullback(
         found = pullback(program.lines, cotangents, set(sources))
         outputs, wholes = [], {}
         for s in [s for s in sources if s in found]:
-            g = found[s] if keeps_slices else dense(found[s])
-            is_slices = type(g) is IndexedSlices
-            outputs += [ops.identity(x) for x in ((g.values, g.indices) if is_slices else (g,))]
-            wholes[s] = g.whole if is_slices else None
+            made: Any = found[s] if keeps_slices else dense(found[s])
+            is_slices = type(made) is IndexedSlices
+            parts = (made.values, made.indices) if is_slices else (made,)
+            outputs += [ops.identity(x) for x in parts]
+            wholes[s] = made.whole if is_slices else None
     back.outputs = tuple([x.id for x in outputs])
     return back, wholes
 

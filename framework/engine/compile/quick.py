@@ -73,12 +73,13 @@ def is_known() -> bool:
 
 
 @functools.cache
-def functions() -> list[int]:
+def functions() -> list[Any]:
     """The words of a table up to the callable."""
     python = ctypes.pythonapi
     kind = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
     pointer = kind(("PyCapsule_GetPointer", python))
-    numpys = pointer(np._core._multiarray_umath._ARRAY_API, None)
+    numpy: Any = np
+    numpys = pointer(numpy._core._multiarray_umath._ARRAY_API, None)
     empty = ctypes.c_void_p.from_address(numpys + EMPTY * ctypes.sizeof(ctypes.c_void_p)).value
     names = "Py_IncRef Py_DecRef", "PyTuple_New PyTuple_SetItem PyObject_Vectorcall"
     before, behind = [

@@ -5,6 +5,7 @@ and `unbroadcast` for gradient rules.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -96,7 +97,7 @@ def reshape(x, *, shape):
 
 
 @reshape.vjp()
-def _(g, out, x, *, shape):
+def _(g: Tensor, out: Tensor, x: Tensor, *, shape: Any) -> tuple:
     return (reshape(g, shape=x.array.shape),)
 
 
@@ -132,13 +133,13 @@ def repeated(x, *, shape):
     infer=infer_broadcast_to,
     same_dtype=False,
 )
-def broadcast_to(x, *, shape):
+def broadcast_to(x: float, *, shape: Any) -> float:
     """x repeated to `shape` by NumPy's broadcasting rules."""
     return x
 
 
 @broadcast_to.vjp()
-def _(g, out, x, *, shape):
+def _(g: Tensor, out: Tensor, x: Tensor, *, shape: Any) -> tuple:
     return (unbroadcast(g, x),)
 
 
@@ -192,7 +193,7 @@ def spread(g: Tensor, x: Tensor, axis: int | tuple | None) -> Tensor:
 
 
 @sum_.vjp()
-def _(g, out, x, *, axis=None, keepdims=False):
+def _(g: Tensor, out: Tensor, x: Tensor, *, axis: Any = None, keepdims: bool = False) -> tuple:
     return (spread(g, x, axis),)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, op
+from framework.engine.tensor import Tensor
 
 GRADIENT = "Not a number (NaN) or infinity (Inf) values detected in gradient. "
 
@@ -21,5 +24,5 @@ def check_numerics(x, *, message=""):
 
 
 @check_numerics.vjp()
-def _(g, y, x, *, message=""):
+def _(g: Tensor, y: Tensor, x: Tensor, *, message: Any = "") -> tuple:
     return (check_numerics(g, message=GRADIENT + message),)

@@ -6,7 +6,7 @@ import numpy as np
 
 from framework.engine.op import Sample, op
 from framework.engine.reduce import all_reduce_sum
-from framework.engine.tensor import Spec
+from framework.engine.tensor import Spec, Tensor
 
 
 @op(Sample(((3, 4),)), infer=lambda x: Spec(x.shape, x.dtype), is_random=True)
@@ -22,5 +22,5 @@ def all_reduce(x):
 
 
 @all_reduce.vjp()
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (all_reduce(g),)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from framework.engine.dtypes import as_dtype
 from framework.engine.op import READ, Sample, elementwise, op
-from framework.engine.tensor import Spec
+from framework.engine.tensor import Spec, Tensor
 
 
 @op(Sample(((3, 4),)), infer=lambda x: Spec(x.shape, x.dtype), is_view=True)
@@ -18,7 +20,7 @@ def read(x):
 
 
 @read.vjp()
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (g,)
 
 
@@ -26,18 +28,18 @@ READ[0] = read
 
 
 @elementwise(lambda x: x, Sample(((3, 4),)))
-def identity(x):
+def identity(x: float) -> float:
     """x, as a new tensor."""
     return x
 
 
 @identity.vjp()
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (g,)
 
 
 @elementwise(lambda x: x, Sample(((3, 4),)), is_differentiable=False)
-def stop_gradient(x):
+def stop_gradient(x: float) -> float:
     """x, treated as a constant by tapes."""
     return x
 
@@ -48,13 +50,13 @@ def stop_gradient(x):
     Sample(((3, 4),), {"dtype": "float64"}, dtypes=(np.int32,)),
     infer=lambda x, *, dtype: Spec(x.shape, as_dtype(dtype).dtype),
 )
-def cast(x, *, dtype):
+def cast(x: float, *, dtype: Any) -> float:
     """x converted to `dtype`; the gradient is converted back (None through integers)."""
     return x
 
 
 @cast.vjp()
-def _(g, out, x, *, dtype):
+def _(g: Tensor, out: Tensor, x: Tensor, *, dtype: Any) -> tuple:
     return (cast(g, dtype=x.array.dtype.name) if x.array.dtype.kind == "f" else None,)
 
 

@@ -8,6 +8,8 @@ The sign of an eigenvector, or of a pair of singular vectors, is LAPACK's choice
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from framework.engine.errors import InvalidArgumentError
@@ -155,7 +157,7 @@ def tall_qr_gradient(q: Tensor, r: Tensor, dq: Tensor, dr: Tensor) -> Tensor:
 
 
 @qr.vjp("outs x")
-def _(g, outs, x, *, full_matrices=False):
+def _(g: Any, outs: Any, x: Tensor, *, full_matrices: bool = False) -> tuple:
     q, r = outs
     dq, dr = or_zeros(g[0], q), or_zeros(g[1], r)
     m, n = x.array.shape[-2:]
@@ -223,7 +225,7 @@ def svd(x, *, full_matrices=False):
 
 
 @svd.vjp("outs")
-def _(g, outs, x, *, full_matrices=False):
+def _(g: Any, outs: Any, x: Tensor, *, full_matrices: bool = False) -> tuple:
     s, u, v = outs
     ds, du, dv = [or_zeros(part, like) for part, like in zip(g, outs, strict=True)]
     m, n = x.array.shape[-2:]
@@ -271,7 +273,7 @@ def singular_values(x):
 
 
 @singular_values.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     _, u, v = svd(x)
     return (matmul(times_columns(u, g), v, transpose_y=True),)
 
@@ -307,7 +309,7 @@ def eigh(x):
 
 
 @eigh.vjp("outs")
-def _(g, outs, x):
+def _(g: Any, outs: Any, x: Tensor) -> tuple:
     e, v = outs
     middle = None if g[0] is None else diagonal_matrix(g[0])
     if g[1] is not None:
@@ -335,6 +337,6 @@ def eigvalsh(x):
 
 
 @eigvalsh.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     _, v = eigh(x)
     return (lower_of_symmetric(matmul(times_columns(v, g), v, transpose_y=True)),)

@@ -26,7 +26,7 @@ from framework.engine.ops.logical import (
     less_equal,
     where,
 )
-from framework.engine.tensor import Spec
+from framework.engine.tensor import Spec, Tensor
 
 PAIRS = (
     Sample(((3, 4), (4,))),
@@ -51,37 +51,37 @@ def of_nonzero(function):
 
 
 @elementwise(np.add, *PAIRS, is_exact=True)
-def add(x, y):
+def add(x: float, y: float) -> float:
     """x + y"""
     return x + y
 
 
 @add.vjp()
-def _(g, out, x, y, *, wants):
+def _(g: Tensor, out: Tensor, x: Tensor, y: Tensor, *, wants: list[bool]) -> tuple:
     return unbroadcast(g, x) if wants[0] else None, unbroadcast(g, y) if wants[1] else None
 
 
 @elementwise(np.subtract, *PAIRS, is_exact=True)
-def subtract(x, y):
+def subtract(x: float, y: float) -> float:
     """x - y"""
     return x - y
 
 
 @subtract.vjp()
-def _(g, out, x, y, *, wants):
+def _(g: Tensor, out: Tensor, x: Tensor, y: Tensor, *, wants: list[bool]) -> tuple:
     return unbroadcast(g, x) if wants[0] else None, unbroadcast(negative(g), y) if wants[
         1
     ] else None
 
 
 @elementwise(np.multiply, *PAIRS, is_exact=True)
-def multiply(x, y):
+def multiply(x: float, y: float) -> float:
     """x y"""
     return x * y
 
 
 @multiply.vjp("x y")
-def _(g, out, x, y, *, wants):
+def _(g: Tensor, out: Tensor, x: Tensor, y: Tensor, *, wants: list[bool]) -> tuple:
     return (
         unbroadcast(multiply(g, y), x) if wants[0] else None,
         unbroadcast(multiply(g, x), y) if wants[1] else None,
@@ -94,13 +94,13 @@ def infer_divide(x, y):
 
 
 @elementwise(np.divide, *NONZERO, infer=infer_divide, is_exact=True)
-def divide(x, y):
+def divide(x: float, y: float) -> float:
     """x / y; of integers in float64."""
     return x / y
 
 
 @divide.vjp("x y")
-def _(g, out, x, y, *, wants):
+def _(g: Tensor, out: Tensor, x: Tensor, y: Tensor, *, wants: list[bool]) -> tuple:
     return (
         unbroadcast(divide(g, y), x) if wants[0] else None,
         unbroadcast(multiply(g, divide(divide(negative(x), y), y)), y) if wants[1] else None,
@@ -108,7 +108,7 @@ def _(g, out, x, y, *, wants):
 
 
 @elementwise(of_nonzero(np.floor_divide), *NONZERO, is_differentiable=False)
-def floor_divide(x, y):
+def floor_divide(x: float, y: float) -> float:
     """(x - mod(x, y)) / y, which of floats need not be the rounded x / y rounded down; no
     gradient.
     """
@@ -116,7 +116,7 @@ def floor_divide(x, y):
 
 
 @elementwise(lambda x, y: np.floor(x / y), *NONZERO, is_differentiable=False, floats_only=True)
-def floor_quotient(x, y):
+def floor_quotient(x: float, y: float) -> float:
     """floor(x / y) of floats, x / y rounded first: 2.0 and 0.4 give 5; no gradient."""
     return math.floor(x / y)
 
@@ -125,7 +125,7 @@ remainder = of_nonzero(np.mod)
 
 
 @elementwise(lambda x, y, *, is_exact=False: remainder(x, y), *NONZERO)
-def mod(x, y, *, is_exact=False):
+def mod(x: float, y: float, *, is_exact: bool = False) -> float:
     """x - floor(x / y) y: the sign of y; gradients g and -g n, n the floor_quotient, or the
     floor_divide if is_exact.
     """
@@ -133,7 +133,9 @@ def mod(x, y, *, is_exact=False):
 
 
 @mod.vjp("x y")
-def _(g, out, x, y, *, wants, is_exact=False):
+def _(
+    g: Tensor, out: Tensor, x: Tensor, y: Tensor, *, wants: list[bool], is_exact: bool = False
+) -> tuple:
     count = floor_divide if is_exact else floor_quotient
     return (
         unbroadcast(g, x) if wants[0] else None,
@@ -142,13 +144,13 @@ def _(g, out, x, y, *, wants, is_exact=False):
 
 
 @elementwise(lambda x, y: np.square(x - y), *PAIRS)
-def squared_difference(x, y):
+def squared_difference(x: float, y: float) -> float:
     """(x - y)^2; gradients 2 (x - y) and -2 (x - y)."""
     return (x - y) * (x - y)
 
 
 @squared_difference.vjp("x y")
-def _(g, out, x, y, *, wants):
+def _(g: Tensor, out: Tensor, x: Tensor, y: Tensor, *, wants: list[bool]) -> tuple:
     dx = multiply(multiply(g, number(2, x)), subtract(x, y))
     return unbroadcast(dx, x) if wants[0] else None, unbroadcast(negative(dx), y) if wants[
         1
@@ -184,7 +186,7 @@ def pick_gradient(g, x, y, wants, ties, larger, strictly):
     *PAIRS,
     Sample(((3, 4), (4,)), {"ties": "split"}),
 )
-def maximum(x, y, *, ties="first"):
+def maximum(x: float, y: float, *, ties: str = "first") -> float:
     """max(x, y), NaN if one is; a tie's gradient goes to x, or half to each with ties="split"."""
     return x if x >= y or x != x else y
 
@@ -199,7 +201,7 @@ def _(g, out, x, y, *, wants, ties="first"):
     *PAIRS,
     Sample(((3, 4), (4,)), {"ties": "split"}),
 )
-def minimum(x, y, *, ties="first"):
+def minimum(x: float, y: float, *, ties: str = "first") -> float:
     """min(x, y), NaN if one is; a tie's gradient goes to x, or half to each with ties="split"."""
     return x if x <= y or x != x else y
 
@@ -210,79 +212,79 @@ def _(g, out, x, y, *, wants, ties="first"):
 
 
 @elementwise(np.negative, SAME, is_exact=True)
-def negative(x):
+def negative(x: float) -> float:
     """-x"""
     return -x
 
 
 @negative.vjp()
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (negative(g),)
 
 
 @elementwise(np.abs, SAME)
-def abs_(x):
+def abs_(x: float) -> float:
     """|x|; derivative sign(x)."""
     return abs(x)
 
 
 @abs_.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (multiply(g, sign(x)),)
 
 
 @elementwise(np.sign, SAME)
-def sign(x):
+def sign(x: float) -> float:
     """-1, 0 or 1, NaN stays NaN; the gradient is zeros."""
     return 1.0 if x > 0 else -1.0 if x < 0 else x
 
 
 @sign.vjp()
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (zeros_like(x),)
 
 
 @elementwise(np.square, SAME, is_exact=True)
-def square(x):
+def square(x: float) -> float:
     """x^2; derivative 2 x."""
     return x * x
 
 
 @square.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (multiply(g, multiply(x, number(2, x))),)
 
 
 @elementwise(np.reciprocal, POSITIVE, floats_only=True)
-def reciprocal(x):
+def reciprocal(x: float) -> float:
     """1 / x; derivative -1 / x^2."""
     return 1.0 / x
 
 
 @reciprocal.vjp("y")
-def _(g, y, x):
+def _(g: Tensor, y: Tensor, x: Tensor) -> tuple:
     return (reciprocal_grad(g, y),)
 
 
 @elementwise(lambda g, y: choose(g == 0, g, -y * g * y), PAIR)
-def reciprocal_grad(g, y):
+def reciprocal_grad(g: float, y: float) -> float:
     """-g y^2, 0 where g = 0: the gradient of y = 1 / x."""
     return g if g == 0.0 else -y * g * y
 
 
 @reciprocal_grad.vjp("g y")
-def _(u, out, g, y):
+def _(u: Tensor, out: Tensor, g: Tensor, y: Tensor) -> tuple:
     return reciprocal_grad(u, y), multiply(multiply(multiply(u, number(-2, y)), g), y)
 
 
 @elementwise(np.sqrt, POSITIVE, floats_only=True)
-def sqrt(x):
+def sqrt(x: float) -> float:
     """Square root; derivative 1 / (2 sqrt(x)); 0 times the slope at 0 is 0."""
     return math.sqrt(x)
 
 
 @sqrt.vjp("y")
-def _(g, y, x):
+def _(g: Tensor, y: Tensor, x: Tensor) -> tuple:
     return (sqrt_grad(g, y),)
 
 
@@ -290,52 +292,52 @@ def _(g, y, x):
     lambda g, y: choose(g == 0, g, 0.5 * g / y),
     PAIR,
 )
-def sqrt_grad(g, y):
+def sqrt_grad(g: float, y: float) -> float:
     """g / (2 y), 0 where g = 0."""
     return g if g == 0.0 else 0.5 * g / y
 
 
 @sqrt_grad.vjp("out y")
-def _(u, out, g, y):
+def _(u: Tensor, out: Tensor, g: Tensor, y: Tensor) -> tuple:
     slope = divide(u, y)
     return multiply(slope, number(0.5, y)), negative(multiply(slope, out))
 
 
 @elementwise(lambda x: 1 / np.sqrt(x), POSITIVE, floats_only=True)
-def rsqrt(x):
+def rsqrt(x: float) -> float:
     """1 / sqrt(x); derivative -x^(-3/2) / 2."""
     return 1.0 / math.sqrt(x)
 
 
 @rsqrt.vjp("y")
-def _(g, y, x):
+def _(g: Tensor, y: Tensor, x: Tensor) -> tuple:
     return (rsqrt_grad(g, y),)
 
 
 @elementwise(lambda g, y: choose(g == 0, g, -0.5 * (g * y) * (y * y)), PAIR)
-def rsqrt_grad(g, y):
+def rsqrt_grad(g: float, y: float) -> float:
     """-g y^3 / 2, 0 where g = 0: the gradient of y = 1 / sqrt(x)."""
     return g if g == 0.0 else -0.5 * (g * y) * (y * y)
 
 
 @rsqrt_grad.vjp("g y")
-def _(u, out, g, y):
+def _(u: Tensor, out: Tensor, g: Tensor, y: Tensor) -> tuple:
     return rsqrt_grad(u, y), multiply(multiply(multiply(u, number(-1.5, y)), g), square(y))
 
 
 @elementwise(np.floor, SAME, is_differentiable=False)
-def floor(x):
+def floor(x: float) -> float:
     """The largest integer <= x; no gradient."""
     return math.floor(x)
 
 
 @elementwise(np.ceil, SAME, is_differentiable=False)
-def ceil(x):
+def ceil(x: float) -> float:
     """The smallest integer >= x; no gradient."""
     return math.ceil(x)
 
 
 @elementwise(np.rint, SAME, is_differentiable=False)
-def round_(x):
+def round_(x: float) -> float:
     """The nearest integer, halves to the even one; no gradient."""
     return rint(x)

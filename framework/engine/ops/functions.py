@@ -21,6 +21,7 @@ from framework.engine.ops.elementwise import (
     subtract,
 )
 from framework.engine.ops.logical import greater, where
+from framework.engine.tensor import Tensor
 
 WITHIN = Sample(((3, 4),), low=-0.9, high=0.9)
 
@@ -39,7 +40,7 @@ def power_forward(x, y):
 
 
 @elementwise(power_forward, *NONZERO, Sample(((3, 4), ()), low=0.5))
-def power(x, y):
+def power(x: float, y: float) -> float:
     """x^y; gradients y x^(y-1) and x^y log x, the latter 0 where x <= 0."""
     if y == 2.0:  # ten times faster than the C library's pow
         return x * x
@@ -55,7 +56,7 @@ power.views = see_powers
 
 
 @power.vjp("out x y")
-def _(g, out, x, y, *, wants):
+def _(g: Tensor, out: Tensor, x: Tensor, y: Tensor, *, wants: list[bool]) -> tuple:
     dx = dy = None
     if wants[0]:
         dx = unbroadcast(multiply(multiply(g, y), power(x, subtract(y, number(1, y)))), x)
@@ -68,157 +69,157 @@ def _(g, out, x, y, *, wants):
 
 
 @elementwise(np.exp, SAME, floats_only=True)
-def exp(x):
+def exp(x: float) -> float:
     """e^x; its derivative is itself."""
     return math.exp(x)
 
 
 @exp.vjp("y")
-def _(g, y, x):
+def _(g: Tensor, y: Tensor, x: Tensor) -> tuple:
     return (multiply(g, y),)
 
 
 @elementwise(np.expm1, SAME, floats_only=True)
-def expm1(x):
+def expm1(x: float) -> float:
     """e^x - 1, exact near 0; derivative e^x."""
     return math.expm1(x)
 
 
 @expm1.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (multiply(g, exp(x)),)
 
 
 @elementwise(np.log, POSITIVE, floats_only=True)
-def log(x):
+def log(x: float) -> float:
     """Natural logarithm; derivative 1 / x."""
     return math.log(x)
 
 
 @log.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (multiply(g, reciprocal(x)),)
 
 
 @elementwise(np.log1p, POSITIVE, floats_only=True)
-def log1p(x):
+def log1p(x: float) -> float:
     """log(1 + x), exact near 0; derivative 1 / (1 + x)."""
     return math.log1p(x)
 
 
 @log1p.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (divide(g, x + 1.0),)
 
 
 @elementwise(np.sin, SAME, floats_only=True)
-def sin(x):
+def sin(x: float) -> float:
     """Sine; derivative cos(x)."""
     return math.sin(x)
 
 
 @sin.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (multiply(g, cos(x)),)
 
 
 @elementwise(np.cos, SAME, floats_only=True)
-def cos(x):
+def cos(x: float) -> float:
     """Cosine; derivative -sin(x)."""
     return math.cos(x)
 
 
 @cos.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (multiply(negative(g), sin(x)),)
 
 
 @elementwise(np.tan, WITHIN, floats_only=True)
-def tan(x):
+def tan(x: float) -> float:
     """Tangent; derivative 1 / cos(x)^2."""
     return math.tan(x)
 
 
 @tan.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     secant = reciprocal(cos(x))
     return (multiply(multiply(secant, secant), g),)
 
 
 @elementwise(np.sinh, SAME, floats_only=True)
-def sinh(x):
+def sinh(x: float) -> float:
     """Hyperbolic sine; derivative cosh(x)."""
     return math.sinh(x)
 
 
 @sinh.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (multiply(g, cosh(x)),)
 
 
 @elementwise(np.cosh, SAME, floats_only=True)
-def cosh(x):
+def cosh(x: float) -> float:
     """Hyperbolic cosine; derivative sinh(x)."""
     return math.cosh(x)
 
 
 @cosh.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (multiply(g, sinh(x)),)
 
 
 @elementwise(np.tanh, SAME, floats_only=True)
-def tanh(x):
+def tanh(x: float) -> float:
     """Hyperbolic tangent; d tanh(x)/dx = 1 - tanh(x)^2."""
     return math.tanh(x)
 
 
 @tanh.vjp("y")
-def _(g, y, x):
+def _(g: Tensor, y: Tensor, x: Tensor) -> tuple:
     return (tanh_grad(g, y),)
 
 
 @elementwise(lambda g, y: g * (1 - y * y), Sample(((3, 4), (3, 4))))
-def tanh_grad(g, y):
+def tanh_grad(g: float, y: float) -> float:
     """g (1 - y^2): the gradient of y = tanh(x)."""
     return g * (1.0 - y * y)
 
 
 @tanh_grad.vjp("g y")
-def _(u, out, g, y):
+def _(u: Tensor, out: Tensor, g: Tensor, y: Tensor) -> tuple:
     return tanh_grad(u, y), multiply(multiply(multiply(u, g), y), number(-2, y))
 
 
 @elementwise(np.arcsin, WITHIN, floats_only=True)
-def arcsin(x):
+def arcsin(x: float) -> float:
     """Inverse sine; derivative 1 / sqrt(1 - x^2)."""
     return math.asin(x)
 
 
 @arcsin.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (multiply(g, rsqrt(1.0 - x * x)),)
 
 
 @elementwise(np.arccos, WITHIN, floats_only=True)
-def arccos(x):
+def arccos(x: float) -> float:
     """Inverse cosine; derivative -1 / sqrt(1 - x^2)."""
     return math.acos(x)
 
 
 @arccos.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (negative(multiply(g, rsqrt(1.0 - x * x))),)
 
 
 @elementwise(np.arctan, SAME, floats_only=True)
-def arctan(x):
+def arctan(x: float) -> float:
     """Inverse tangent; derivative 1 / (1 + x^2)."""
     return math.atan(x)
 
 
 @arctan.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (divide(g, x * x + 1.0),)
 
 
@@ -270,13 +271,13 @@ def erf_forward(x):
 
 
 @elementwise(erf_forward, SAME, floats_only=True, kernel_from=64)
-def erf(x):
+def erf(x: float) -> float:
     """Error function; derivative 2 / sqrt(pi) e^(-x^2)."""
     return math.erf(x)
 
 
 @erf.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (
         multiply(g, multiply(exp(negative(multiply(x, x))), number(2 / math.sqrt(math.pi), x))),
     )

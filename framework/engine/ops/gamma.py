@@ -13,7 +13,7 @@ from framework.engine.ops.constants import number
 from framework.engine.ops.elementwise import add, multiply
 from framework.engine.ops.functions import horner
 from framework.engine.ops.special import by_element
-from framework.engine.tensor import Spec
+from framework.engine.tensor import Spec, Tensor
 
 MIXED = Sample(((3, 4),), low=-2.95, high=3.9)
 
@@ -27,13 +27,13 @@ def log_gamma(x: float) -> float:
 
 
 @elementwise(by_element(log_gamma), MIXED, floats_only=True)
-def lgamma(x):
+def lgamma(x: float) -> float:
     """log |gamma(x)|, infinite at 0, -1, -2 ...; derivative digamma(x)."""
     return math.lgamma(x)
 
 
 @lgamma.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (multiply(g, digamma(x)),)
 
 
@@ -60,7 +60,7 @@ def digamma_forward(x):
 
 
 @elementwise(digamma_forward, MIXED, floats_only=True)
-def digamma(x):
+def digamma(x: float) -> float:
     """d log gamma(x) / dx, NaN at 0, -1, -2 ...; derivative polygamma(1, x)."""
     y = 1.0 - x if x <= 0.0 else x
     shift = 0.0
@@ -83,7 +83,7 @@ def digamma(x):
 
 
 @digamma.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (multiply(g, polygamma(number(1, x), x)),)
 
 
@@ -138,5 +138,5 @@ def polygamma(n, x):
 
 
 @polygamma.vjp("n x")
-def _(g, out, n, x):
+def _(g: Tensor, out: Tensor, n: Tensor, x: Tensor) -> tuple:
     return None, unbroadcast(multiply(g, polygamma(add(n, number(1, n)), x)), x)

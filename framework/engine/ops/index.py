@@ -97,7 +97,7 @@ def _(out, x, indices, control, part, parts):
 
 
 @gather.vjp("indices")
-def _(g, out, x, indices, *, axis=0):
+def _(g: Tensor, out: Tensor, x: Tensor, indices: Tensor, *, axis: Any = 0) -> tuple:
     whole = x.array.shape
     if axis == 0:
         rows = reshape(g, shape=(indices.array.size, *whole[1:]))
@@ -154,7 +154,7 @@ def _(out, g, indices, control):
 
 
 @gather_grad.vjp("indices")
-def _(u, out, g, indices, *, whole, axis=0):
+def _(u: Tensor, out: Tensor, g: Tensor, indices: Tensor, *, whole: Any, axis: Any = 0) -> tuple:
     return gather(u, indices, axis=axis), None
 
 
@@ -207,7 +207,7 @@ def _(out, x, indices, control):
 
 
 @take_along_axis.vjp("indices")
-def _(g, out, x, indices, *, axis=-1):
+def _(g: Tensor, out: Tensor, x: Tensor, indices: Tensor, *, axis: Any = -1) -> tuple:
     return put_along_axis(g, indices, whole=x.array.shape, axis=axis), None
 
 
@@ -261,7 +261,7 @@ def _(out, g, indices, control):
 
 
 @put_along_axis.vjp("indices")
-def _(u, out, g, indices, *, whole, axis=-1):
+def _(u: Tensor, out: Tensor, g: Tensor, indices: Tensor, *, whole: Any, axis: Any = -1) -> tuple:
     return take_along_axis(u, indices, axis=axis), None
 
 

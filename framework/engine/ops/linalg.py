@@ -9,7 +9,7 @@ import numpy as np
 from framework.engine.dimension import broadcast_shapes
 from framework.engine.op import Sample, op
 from framework.engine.ops.broadcast import reshape, unbroadcast
-from framework.engine.tensor import Spec
+from framework.engine.tensor import Spec, Tensor
 
 
 def infer_matmul(x, y, *, transpose_x=False, transpose_y=False):
@@ -90,7 +90,16 @@ def _(out, x, y, transpose_x, transpose_y, part, parts):
 
 
 @matmul.vjp("x y")
-def _(g, out, x, y, *, wants, transpose_x=False, transpose_y=False):
+def _(
+    g: Tensor,
+    out: Tensor,
+    x: Tensor,
+    y: Tensor,
+    *,
+    wants: list[bool],
+    transpose_x: bool = False,
+    transpose_y: bool = False,
+) -> tuple:
     dx = dy = None
     if wants[0]:
         dx = (

@@ -4,6 +4,8 @@ outputs without a gradient, and the ops that choose by them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from framework.engine.dimension import broadcast_shapes
@@ -11,7 +13,7 @@ from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, elementwise
 from framework.engine.ops.broadcast import unbroadcast
 from framework.engine.ops.constants import number
-from framework.engine.tensor import Spec
+from framework.engine.tensor import Spec, Tensor
 
 PAIRS = Sample(((3, 4), (4,))), Sample(((3, 1), (2, 1, 4)), dtypes=(np.int32, np.int32))
 TESTED = {"dtype": bool, "is_differentiable": False}
@@ -19,61 +21,61 @@ BOOLS = Sample(((3, 4), (4,)), dtypes=(bool, bool))
 
 
 @elementwise(np.less, *PAIRS, **TESTED)
-def less(x, y):
+def less(x: float, y: float) -> bool:
     """x < y, as bool."""
     return x < y
 
 
 @elementwise(np.less_equal, *PAIRS, **TESTED)
-def less_equal(x, y):
+def less_equal(x: float, y: float) -> bool:
     """x <= y, as bool."""
     return x <= y
 
 
 @elementwise(np.greater, *PAIRS, **TESTED)
-def greater(x, y):
+def greater(x: float, y: float) -> bool:
     """x > y, as bool."""
     return x > y
 
 
 @elementwise(np.greater_equal, *PAIRS, **TESTED)
-def greater_equal(x, y):
+def greater_equal(x: float, y: float) -> bool:
     """x >= y, as bool."""
     return x >= y
 
 
 @elementwise(np.equal, *PAIRS, BOOLS, **TESTED)
-def equal(x, y):
+def equal(x: float, y: float) -> bool:
     """x == y, as bool."""
     return x == y
 
 
 @elementwise(np.not_equal, *PAIRS, BOOLS, **TESTED)
-def not_equal(x, y):
+def not_equal(x: float, y: float) -> bool:
     """x != y, as bool."""
     return x != y
 
 
 @elementwise(np.logical_and, BOOLS, **TESTED)
-def logical_and(x, y):
+def logical_and(x: bool, y: bool) -> bool:
     """x and y"""
     return x and y
 
 
 @elementwise(np.logical_or, BOOLS, **TESTED)
-def logical_or(x, y):
+def logical_or(x: bool, y: bool) -> bool:
     """x or y"""
     return x or y
 
 
 @elementwise(np.logical_xor, BOOLS, **TESTED)
-def logical_xor(x, y):
+def logical_xor(x: bool, y: bool) -> bool:
     """x or y, not both."""
     return x != y
 
 
 @elementwise(np.logical_not, Sample(((3, 4),), dtypes=(bool,)), **TESTED)
-def logical_not(x):
+def logical_not(x: bool) -> bool:
     """not x"""
     return not x
 
@@ -82,43 +84,43 @@ INTEGERS = Sample(((3, 4), (4,)), dtypes=(np.int32, np.int32), top=9)
 
 
 @elementwise(np.bitwise_and, INTEGERS, is_differentiable=False)
-def bitwise_and(x, y):
+def bitwise_and(x: int, y: int) -> int:
     """The bits that are set in x and in y, of integers."""
     return x & y
 
 
 @elementwise(np.bitwise_or, INTEGERS, is_differentiable=False)
-def bitwise_or(x, y):
+def bitwise_or(x: int, y: int) -> int:
     """The bits that are set in x or in y, of integers."""
     return x | y
 
 
 @elementwise(np.bitwise_xor, INTEGERS, is_differentiable=False)
-def bitwise_xor(x, y):
+def bitwise_xor(x: int, y: int) -> int:
     """The bits that are set in x or in y, not in both, of integers."""
     return x ^ y
 
 
 @elementwise(np.invert, Sample(((3, 4),), dtypes=(np.int32,), top=9), is_differentiable=False)
-def bitwise_not(x):
+def bitwise_not(x: int) -> int:
     """Every bit of the integer x turned: -x - 1 of signed ones."""
     return ~x
 
 
 @elementwise(np.isnan, Sample(((3, 4),)), **TESTED)
-def isnan(x):
+def isnan(x: float) -> bool:
     """True where x is NaN."""
     return x != x
 
 
 @elementwise(np.isinf, Sample(((3, 4),)), **TESTED)
-def isinf(x):
+def isinf(x: float) -> bool:
     """True where x is infinite."""
     return x == x and x - x != 0.0
 
 
 @elementwise(np.isfinite, Sample(((3, 4),)), **TESTED)
-def isfinite(x):
+def isfinite(x: float) -> bool:
     """True where x is neither NaN nor infinite."""
     return x - x == 0.0
 
@@ -173,13 +175,15 @@ def infer_where(condition, x, y):
     kernel_from=32768,
     is_exact=True,
 )
-def where(condition, x, y):
+def where(condition: bool, x: float, y: float) -> float:
     """x where condition holds, else y; each gets the gradient where it was chosen."""
     return x if condition else y
 
 
 @where.vjp("condition")
-def _(g, out, condition, x, y, *, wants):
+def _(
+    g: Tensor, out: Tensor, condition: Tensor, x: Tensor, y: Tensor, *, wants: list[bool]
+) -> tuple:
     zero = number(0, g)
     return (
         None,
@@ -192,7 +196,7 @@ def _(g, out, condition, x, y, *, wants):
     lambda x, *, x_min, x_max: np.maximum(np.minimum(x, x_max), x_min),
     Sample(((3, 4),), {"x_min": -1.0, "x_max": 1.5}),
 )
-def clip(x, *, x_min, x_max):
+def clip(x: float, *, x_min: Any, x_max: Any) -> float:
     """max(min(x, x_max), x_min): x_min everywhere if it is the larger; slope 1 inside and at the
     bounds, 0 outside and at NaN.
     """
@@ -201,7 +205,7 @@ def clip(x, *, x_min, x_max):
 
 
 @clip.vjp("x")
-def _(g, out, x, *, x_min, x_max):
+def _(g: Tensor, out: Tensor, x: Tensor, *, x_min: Any, x_max: Any) -> tuple:
     low, high = number(x_min, x), number(x_max, x)
     is_inside = logical_and(greater_equal(x, low), less_equal(x, high))
     return (where(is_inside, g, number(0, g)),)

@@ -5,6 +5,7 @@ with hand-written backward kernels.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def _(out, x):
 
 
 @softmax.vjp("y")
-def _(g, y, x, *, axis=-1):
+def _(g: Tensor, y: Tensor, x: Tensor, *, axis: Any = -1) -> tuple:
     return (softmax_grad(g, y, axis=axis),)
 
 
@@ -98,7 +99,7 @@ def _(out, g, y):
 
 
 @softmax_grad.vjp("g y")
-def _(u, out, g, y, *, axis=-1):
+def _(u: Tensor, out: Tensor, g: Tensor, y: Tensor, *, axis: Any = -1) -> tuple:
     inner_g = sum_(multiply(g, y), axis=axis, keepdims=True)
     inner_u = sum_(multiply(u, y), axis=axis, keepdims=True)
     dy = subtract(multiply(u, subtract(g, inner_g)), multiply(inner_u, g))
@@ -126,7 +127,7 @@ def _(out, x):
 
 
 @log_softmax.vjp("y")
-def _(g, y, x, *, axis=-1):
+def _(g: Tensor, y: Tensor, x: Tensor, *, axis: Any = -1) -> tuple:
     return (subtract(g, multiply(exp(y), sum_(g, axis=axis, keepdims=True))),)
 
 
@@ -198,7 +199,7 @@ def _(loss, p, labels, logits):
 
 
 @softmax_cross_entropy.vjp("out labels logits")
-def _(g, out, labels, logits, *, wants):
+def _(g: Any, out: Any, labels: Tensor, logits: Tensor, *, wants: list[bool]) -> tuple:
     (g_loss, g_p), (_, p) = g, out
     d_labels = d_logits = None
     if g_loss is not None:
@@ -243,7 +244,7 @@ def _(dz, g, p, labels):
 
 
 @softmax_cross_entropy_grad.vjp("g p labels")
-def _(u, out, g, p, labels):
+def _(u: Tensor, out: Tensor, g: Tensor, p: Tensor, labels: Tensor) -> tuple:
     column = reshape(g, shape=(*g.array.shape, 1))
     ug = multiply(u, column)
     return sum_(multiply(u, subtract(p, labels)), axis=-1), ug, negative(ug)
@@ -257,7 +258,7 @@ def _(u, out, g, p, labels):
     Sample(((3, 4), (4,)), low=-1.0),
     floats_only=True,
 )
-def sigmoid_cross_entropy(labels, logits):
+def sigmoid_cross_entropy(labels: float, logits: float) -> float:
     """-labels log s - (1 - labels) log(1 - s), s = sigmoid(logits), as max(x,
     0) - x labels + log(1 + e^-|x|).
     """
@@ -265,7 +266,7 @@ def sigmoid_cross_entropy(labels, logits):
 
 
 @sigmoid_cross_entropy.vjp("labels logits")
-def _(g, out, labels, logits, *, wants):
+def _(g: Tensor, out: Tensor, labels: Tensor, logits: Tensor, *, wants: list[bool]) -> tuple:
     return (
         unbroadcast(negative(multiply(g, logits)), labels) if wants[0] else None,
         unbroadcast(multiply(g, subtract(sigmoid(logits), labels)), logits) if wants[1] else None,

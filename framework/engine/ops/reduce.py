@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def _(out, x, part, parts):
 
 
 @mean.vjp()
-def _(g, out, x, *, axis=None, keepdims=False):
+def _(g: Tensor, out: Tensor, x: Tensor, *, axis: Any = None, keepdims: bool = False) -> tuple:
     return (spread(divide(g, number(count_of(x.array, axis), g)), x, axis),)
 
 
@@ -199,7 +200,7 @@ def _(out, x):
 
 
 @prod.vjp("x")
-def _(g, out, x, *, axis=None, keepdims=False):
+def _(g: Tensor, out: Tensor, x: Tensor, *, axis: Any = None, keepdims: bool = False) -> tuple:
     """The product of all others: those before times those behind."""
     shape, axes = x.array.shape, axes_of(x.ndim, axis)
     order = (*[a for a in range(len(shape)) if a not in axes], *axes)
@@ -342,7 +343,7 @@ def _(out, x):
 
 
 @logsumexp.vjp("y x")
-def _(g, y, x, *, axis=None, keepdims=False):
+def _(g: Tensor, y: Tensor, x: Tensor, *, axis: Any = None, keepdims: bool = False) -> tuple:
     return (multiply(spread(g, x, axis), exp(subtract(x, spread(y, x, axis)))),)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from framework.engine.op import Sample, op
 from framework.engine.ops.elementwise import multiply
 from framework.engine.ops.special import divide_no_nan
-from framework.engine.tensor import Spec
+from framework.engine.tensor import Spec, Tensor
 
 SCANS = tuple(
     Sample(((2, 3, 4),), {"axis": axis, "exclusive": exclusive, "reverse": reverse}, low=0.5)
@@ -63,7 +64,15 @@ def _(out, x, exclusive, reverse):
 
 
 @cumsum.vjp()
-def _(g, out, x, *, axis=0, exclusive=False, reverse=False):
+def _(
+    g: Tensor,
+    out: Tensor,
+    x: Tensor,
+    *,
+    axis: Any = 0,
+    exclusive: bool = False,
+    reverse: bool = False,
+) -> tuple:
     return (cumsum(g, axis=axis, exclusive=exclusive, reverse=not reverse),)
 
 
@@ -90,6 +99,14 @@ def _(out, x, exclusive, reverse):
 
 
 @cumprod.vjp("y x")
-def _(g, y, x, *, axis=0, exclusive=False, reverse=False):
+def _(
+    g: Tensor,
+    y: Tensor,
+    x: Tensor,
+    *,
+    axis: Any = 0,
+    exclusive: bool = False,
+    reverse: bool = False,
+) -> tuple:
     back = cumsum(multiply(g, y), axis=axis, exclusive=exclusive, reverse=not reverse)
     return (divide_no_nan(back, x),)

@@ -128,7 +128,7 @@ def _(out, x, indices, rows, control):
 
 
 @put_rows.vjp("indices")
-def _(g, out, x, indices, rows):
+def _(g: Tensor, out: Tensor, x: Tensor, indices: Tensor, rows: Tensor) -> tuple:
     return put_rows(g, indices, zeros_like(rows)), None, gather(g, indices)
 
 

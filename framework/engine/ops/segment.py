@@ -6,6 +6,7 @@ ids has the shape of the first axes of x; what has a negative id is left out.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +95,7 @@ def _(out, x, ids, control):
 
 
 @segment_sum.vjp("ids")
-def _(g, out, x, ids, *, segments):
+def _(g: Tensor, out: Tensor, x: Tensor, ids: Tensor, *, segments: Any) -> tuple:
     return segment_rows(g, ids), None
 
 
@@ -133,7 +134,7 @@ def _(out, x, ids, control):
 
 
 @segment_rows.vjp("ids")
-def _(g, out, x, ids):
+def _(g: Tensor, out: Tensor, x: Tensor, ids: Tensor) -> tuple:
     return segment_sum(g, ids, segments=x.array.shape[0]), None
 
 
@@ -256,7 +257,7 @@ def _(out, x, ids, control):
 
 
 @segment_prod.vjp("y x ids")
-def _(g, y, x, ids, *, segments):
+def _(g: Tensor, y: Tensor, x: Tensor, ids: Tensor, *, segments: Any) -> tuple:
     """The product of all others: y / x, or if x is 0 that of the rest; 0 if there are two zeros."""
     zero, one = number(0, g), number(1, g)
     is_zero = equal(x, zero)

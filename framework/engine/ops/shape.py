@@ -10,12 +10,13 @@ needs more is left to NumPy.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, op
-from framework.engine.tensor import Spec
+from framework.engine.tensor import Spec, Tensor
 
 LOOPS = 4
 
@@ -114,7 +115,7 @@ transpose.kernel(views=see_transpose)(take_strided)
 
 
 @transpose.vjp()
-def _(g, out, x, *, axes=None):
+def _(g: Tensor, out: Tensor, x: Tensor, *, axes: Any = None) -> tuple:
     back = np.argsort(permutation(axes, len(x.array.shape)))
     return (transpose(g, axes=tuple(back.tolist())),)
 
@@ -167,7 +168,9 @@ strided_slice.kernel(views=see_slice)(take_strided)
 
 
 @strided_slice.vjp()
-def _(g, out, x, *, begin, sizes, strides, shape):
+def _(
+    g: Tensor, out: Tensor, x: Tensor, *, begin: Any, sizes: Any, strides: Any, shape: Any
+) -> tuple:
     return (strided_slice_grad(g, whole=x.array.shape, begin=begin, sizes=sizes, strides=strides),)
 
 
@@ -194,7 +197,9 @@ strided_slice_grad.kernel(views=see_slice_grad)(put_strided)
 
 
 @strided_slice_grad.vjp()
-def _(u, out, g, *, whole, begin, sizes, strides):
+def _(
+    u: Tensor, out: Tensor, g: Tensor, *, whole: Any, begin: Any, sizes: Any, strides: Any
+) -> tuple:
     return (strided_slice(u, begin=begin, sizes=sizes, strides=strides, shape=g.array.shape),)
 
 
@@ -235,7 +240,7 @@ pad.kernel(views=see_pad)(put_strided)
 
 
 @pad.vjp()
-def _(g, out, x, *, paddings, value=0):
+def _(g: Tensor, out: Tensor, x: Tensor, *, paddings: Any, value: Any = 0) -> tuple:
     shape = x.array.shape
     begin = tuple([before for before, _ in paddings])
     return (strided_slice(g, begin=begin, sizes=shape, strides=(1,) * len(shape), shape=shape),)
@@ -356,6 +361,6 @@ def part(x, *, start, shape):
 
 
 @part.vjp()
-def _(g, out, x, *, start, shape):
+def _(g: Tensor, out: Tensor, x: Tensor, *, start: Any, shape: Any) -> tuple:
     n = math.prod(shape)
     return (strided_slice_grad(g, whole=x.array.shape, begin=(start,), sizes=(n,), strides=(1,)),)

@@ -101,7 +101,9 @@ def outer_gradient(z: Tensor, dy: Tensor, is_adjoint: bool) -> Tensor:
 
 
 @solve.vjp("z x")
-def _(g, z, x, y, *, wants, adjoint=False):
+def _(
+    g: Tensor, z: Tensor, x: Tensor, y: Tensor, *, wants: list[bool], adjoint: bool = False
+) -> tuple:
     dy = solve(x, g, adjoint=not adjoint)
     return outer_gradient(z, dy, adjoint) if wants[0] else None, dy
 
@@ -144,7 +146,16 @@ def triangular_solve(x, y, *, lower=True, adjoint=False):
 
 
 @triangular_solve.vjp("z x")
-def _(g, z, x, y, *, wants, lower=True, adjoint=False):
+def _(
+    g: Tensor,
+    z: Tensor,
+    x: Tensor,
+    y: Tensor,
+    *,
+    wants: list[bool],
+    lower: bool = True,
+    adjoint: bool = False,
+) -> tuple:
     dy = triangular_solve(x, g, lower=lower, adjoint=not adjoint)
     dx = None
     if wants[0]:
@@ -179,7 +190,7 @@ def inv(x, *, adjoint=False):
 
 
 @inv.vjp("y")
-def _(g, y, x, *, adjoint=False):
+def _(g: Tensor, y: Tensor, x: Tensor, *, adjoint: bool = False) -> tuple:
     right = matmul(g, y, transpose_x=adjoint, transpose_y=not adjoint)
     return (negative(matmul(y, right, transpose_x=not adjoint)),)
 
@@ -197,7 +208,7 @@ def det(x):
 
 
 @det.vjp("y x")
-def _(g, y, x):
+def _(g: Tensor, y: Tensor, x: Tensor) -> tuple:
     return (multiply(spread_numbers(multiply(g, y)), inv(x, adjoint=True)),)
 
 
@@ -220,7 +231,7 @@ def slogdet(x):
 
 
 @slogdet.vjp("x")
-def _(g, outs, x):
+def _(g: Any, outs: Any, x: Tensor) -> tuple:
     dy = zeros_like(outs[1]) if g[1] is None else g[1]
     return (multiply(spread_numbers(dy), inv(x, adjoint=True)),)
 
@@ -269,7 +280,7 @@ def expm(x):
 
 
 @expm.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     n, turned = x.array.shape[-1], adjoint(x)
     upper = concatenate([turned, g], axis=x.ndim - 1)
     lower = concatenate([zeros_like(x), turned], axis=x.ndim - 1)

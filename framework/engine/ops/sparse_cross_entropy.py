@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from framework.engine.op import Sample, op
 from framework.engine.operands import check_floats
 from framework.engine.ops.broadcast import broadcast_to, reshape, sum_
 from framework.engine.ops.elementwise import multiply
-from framework.engine.tensor import Spec
+from framework.engine.tensor import Spec, Tensor
 
 LOGITS = (
     Sample(((4,), (4, 5)), low=-1.0, dtypes=(np.int64,)),
@@ -105,7 +106,7 @@ def _(loss, p, labels, logits, control):
 
 
 @sparse_softmax_cross_entropy.vjp("out labels")
-def _(g, out, labels, logits):
+def _(g: Any, out: Any, labels: Tensor, logits: Tensor) -> tuple:
     (g_loss, g_p), (_, p) = g, out
     dz = None if g_loss is None else sparse_softmax_cross_entropy_grad(g_loss, p, labels)
     if g_p is not None:
@@ -149,7 +150,7 @@ def _(dz, g, p, labels):
 
 
 @sparse_softmax_cross_entropy_grad.vjp("g p labels")
-def _(u, out, g, p, labels):
+def _(u: Tensor, out: Tensor, g: Tensor, p: Tensor, labels: Tensor) -> tuple:
     ones = broadcast_to(np.ones((), p.array.dtype), shape=g.array.shape)
     difference = sparse_softmax_cross_entropy_grad(ones, p, labels)
     rows = reshape(g, shape=(*g.array.shape, 1))

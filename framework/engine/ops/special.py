@@ -32,46 +32,46 @@ from framework.engine.tensor import Tensor
 
 
 @elementwise(np.arccosh, Sample(((3, 4),), low=1.5, high=4.0), floats_only=True)
-def arccosh(x):
+def arccosh(x: float) -> float:
     """Inverse hyperbolic cosine y, of x >= 1; derivative 1 / sinh(y)."""
     return math.acosh(x)
 
 
 @arccosh.vjp("y")
-def _(g, y, x):
+def _(g: Tensor, y: Tensor, x: Tensor) -> tuple:
     return (divide(g, sinh(y)),)
 
 
 @elementwise(np.arcsinh, SAME, floats_only=True)
-def arcsinh(x):
+def arcsinh(x: float) -> float:
     """Inverse hyperbolic sine y; derivative 1 / cosh(y)."""
     return math.asinh(x)
 
 
 @arcsinh.vjp("y")
-def _(g, y, x):
+def _(g: Tensor, y: Tensor, x: Tensor) -> tuple:
     return (divide(g, cosh(y)),)
 
 
 @elementwise(np.arctanh, WITHIN, floats_only=True)
-def arctanh(x):
+def arctanh(x: float) -> float:
     """Inverse hyperbolic tangent, of |x| <= 1; derivative 1 / (1 - x^2)."""
     return math.atanh(x)
 
 
 @arctanh.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (multiply(g, reciprocal(subtract(number(1, x), square(x)))),)
 
 
 @elementwise(np.arctan2, *NONZERO, Sample(((3, 4), (3, 4))), floats_only=True)
-def arctan2(y, x):
+def arctan2(y: float, x: float) -> float:
     """The angle of the point (x, y) in (-pi, pi]; gradients x / (x^2 + y^2), -y / (x^2 + y^2)."""
     return math.atan2(y, x)
 
 
 @arctan2.vjp("y x")
-def _(g, out, y, x, *, wants):
+def _(g: Tensor, out: Tensor, y: Tensor, x: Tensor, *, wants: list[bool]) -> tuple:
     scaled = divide(g, add(square(y), square(x)))
     return (
         unbroadcast(multiply(x, scaled), y) if wants[0] else None,
@@ -80,13 +80,13 @@ def _(g, out, y, x, *, wants):
 
 
 @elementwise(lambda x, y: np.where(y == 0, np.zeros_like(x), x / y), *NONZERO)
-def divide_no_nan(x, y):
+def divide_no_nan(x: float, y: float) -> float:
     """x / y, 0 where y is 0."""
     return 0.0 if y == 0.0 else x / y
 
 
 @divide_no_nan.vjp("x y")
-def _(g, out, x, y, *, wants):
+def _(g: Tensor, out: Tensor, x: Tensor, y: Tensor, *, wants: list[bool]) -> tuple:
     return (
         unbroadcast(divide_no_nan(g, y), x) if wants[0] else None,
         unbroadcast(multiply(g, divide_no_nan(divide_no_nan(negative(x), y), y)), y)
@@ -96,13 +96,13 @@ def _(g, out, x, y, *, wants):
 
 
 @elementwise(lambda x, y: np.where(y == 0, np.zeros_like(x), x * y), *PAIRS, floats_only=True)
-def multiply_no_nan(x, y):
+def multiply_no_nan(x: float, y: float) -> float:
     """x y, 0 where y is 0, whatever x is."""
     return 0.0 if y == 0.0 else x * y
 
 
 @multiply_no_nan.vjp("x y")
-def _(g, out, x, y, *, wants):
+def _(g: Tensor, out: Tensor, x: Tensor, y: Tensor, *, wants: list[bool]) -> tuple:
     return (
         unbroadcast(multiply_no_nan(g, y), x) if wants[0] else None,
         unbroadcast(multiply_no_nan(x, g), y) if wants[1] else None,
@@ -115,13 +115,13 @@ def is_nonzero(x: Tensor) -> Tensor:
 
 
 @elementwise(lambda x, y: np.where(x == 0, np.zeros_like(x), x / y), *NONZERO, floats_only=True)
-def xdivy(x, y):
+def xdivy(x: float, y: float) -> float:
     """x / y, 0 where x is 0."""
     return 0.0 if x == 0.0 else x / y
 
 
 @xdivy.vjp("x y")
-def _(g, out, x, y, *, wants):
+def _(g: Tensor, out: Tensor, x: Tensor, y: Tensor, *, wants: list[bool]) -> tuple:
     return (
         unbroadcast(multiply(g, xdivy(is_nonzero(x), y)), x) if wants[0] else None,
         unbroadcast(multiply(g, xdivy(negative(x), square(y))), y) if wants[1] else None,
@@ -131,13 +131,13 @@ def _(g, out, x, y, *, wants):
 @elementwise(
     lambda x, y: np.where(x == 0, np.zeros_like(x), x * np.log(y)), *NONZERO, floats_only=True
 )
-def xlogy(x, y):
+def xlogy(x: float, y: float) -> float:
     """x log y, 0 where x is 0; gradients log y (0 where x is 0) and x / y."""
     return 0.0 if x == 0.0 else x * math.log(y)
 
 
 @xlogy.vjp("x y")
-def _(g, out, x, y, *, wants):
+def _(g: Tensor, out: Tensor, x: Tensor, y: Tensor, *, wants: list[bool]) -> tuple:
     return (
         unbroadcast(multiply(g, xlogy(is_nonzero(x), y)), x) if wants[0] else None,
         unbroadcast(multiply(g, xdivy(x, y)), y) if wants[1] else None,
@@ -147,13 +147,13 @@ def _(g, out, x, y, *, wants):
 @elementwise(
     lambda x, y: np.where(x == 0, np.zeros_like(x), x * np.log1p(y)), *NONZERO, floats_only=True
 )
-def xlog1py(x, y):
+def xlog1py(x: float, y: float) -> float:
     """x log(1 + y), 0 where x is 0; gradients log(1 + y) (0 where x is 0) and x / (1 + y)."""
     return 0.0 if x == 0.0 else x * math.log1p(y)
 
 
 @xlog1py.vjp("x y")
-def _(g, out, x, y, *, wants):
+def _(g: Tensor, out: Tensor, x: Tensor, y: Tensor, *, wants: list[bool]) -> tuple:
     return (
         unbroadcast(multiply(g, xlog1py(is_nonzero(x), y)), x) if wants[0] else None,
         unbroadcast(multiply(g, xdivy(x, add(y, number(1, y)))), y) if wants[1] else None,
@@ -167,13 +167,13 @@ def by_element(function: Callable) -> Callable:
 
 
 @elementwise(by_element(math.erfc), SAME, floats_only=True, kernel_from=64)
-def erfc(x):
+def erfc(x: float) -> float:
     """1 - erf(x), exact for large x; derivative -2 / sqrt(pi) e^(-x^2)."""
     return math.erfc(x)
 
 
 @erfc.vjp("x")
-def _(g, out, x):
+def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     slope = multiply(g, number(-2 / math.sqrt(math.pi), g))
     return (multiply(slope, exp(negative(square(x)))),)
 
@@ -198,7 +198,7 @@ def erfinv_forward(x):
 
 
 @elementwise(erfinv_forward, WITHIN, Sample(((3, 4),), low=-0.999, high=0.999), floats_only=True)
-def erfinv(x):
+def erfinv(x: float) -> float:
     """The y with erf(y) = x, of |x| <= 1; derivative sqrt(pi) / 2 e^(y^2)."""
     a = abs(x)
     if not a < 1.0:
@@ -239,5 +239,5 @@ def erfinv(x):
 
 
 @erfinv.vjp("y")
-def _(g, y, x):
+def _(g: Tensor, y: Tensor, x: Tensor) -> tuple:
     return (multiply(multiply(g, number(math.sqrt(math.pi) / 2, g)), exp(square(y))),)
