@@ -9,7 +9,6 @@ after: Any
 alike: Any
 asin: Any
 asinh: Any
-atake: Any
 atan2: Any
 atan: Any
 atanh: Any
