@@ -32,3 +32,6 @@ class Active(threading.local):
 
 
 ACTIVE = Active()
+# Functions are traced by one thread at a time: f may call g while another thread's g calls f, and
+# the sizes that a trace leaves open answer for one gradient at a time.
+TRACING = threading.RLock()

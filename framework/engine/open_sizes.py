@@ -9,6 +9,8 @@ import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from framework.engine.active import TRACING
+
 GENERIC = 11  # the hint of a size that is not known yet
 APART = 1009  # sizes that are like no other: this one, and from there in steps of STEP
 STEP = 102
@@ -83,12 +85,14 @@ class Sizes:
     @contextlib.contextmanager
     def asked_for(self, hints: Sequence) -> Iterator[list[Guard]]:
         """Within this block other hints answer, and other guards, those of the result, are set."""
-        before, found = (self.hints, self.guards), []
-        self.hints, self.guards = tuple(hints), found
-        try:
-            yield found
-        finally:
-            self.hints, self.guards = before
+        found: list[Guard] = []
+        with TRACING:
+            before = self.hints, self.guards
+            self.hints, self.guards = tuple(hints), found
+            try:
+                yield found
+            finally:
+                self.hints, self.guards = before
 
     def hold(self, sizes: Sequence) -> bool:
         """Whether a trace is valid for these sizes."""

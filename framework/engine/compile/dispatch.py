@@ -62,7 +62,8 @@ def serve(code, team, part, parts):
 def dispatch(code, pc, end, control, team, parts):
     """The driver: runs blocks from `pc` on, control[0] times to the end.
 
-    Returns -1 when done, -2 when a kernel asked to stop (control[1] == 2), -3 when the user did,
+    Returns -1 when done, -2 when a kernel asked to stop (control[1] == 2), -3 when the user did
+    (control[5], a word of its own: at that moment a kernel may write the other),
     or the pc of a line that Python must run: it has no kernel, or the kernel met inputs that are
     an error (control[1] == 3), which the NumPy forward explains.
     """
@@ -87,7 +88,7 @@ def dispatch(code, pc, end, control, team, parts):
         pc = 0
         control[0] -= 1
         control[3] += 1
-        if control[1] == 1:
+        if control[5] != 0:
             return -3
     return -1
 

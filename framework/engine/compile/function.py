@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 from framework.engine import eagerly, ops
-from framework.engine.active import ACTIVE
+from framework.engine.active import ACTIVE, TRACING
 from framework.engine.compile.call import PATIENCE, Compiled, Trace, replay
 from framework.engine.compile.concrete import (
     ConcreteFunction,
@@ -91,7 +90,7 @@ class Function:
         self._made: list[Any] = []  # the keys that Python was run for
         self._count = 0
         self._has_warned = self._has_warned_often = False
-        self._lock = threading.RLock()
+        self._lock = TRACING
         self._bound: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # to methods
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:

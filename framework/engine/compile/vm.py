@@ -23,6 +23,7 @@ from framework.engine.program import Line, Program
 from framework.engine.variable import Variable, aligned
 
 DONE, NOT_FINITE, INTERRUPTED = -1, -2, -3
+STOP = 5  # the word of control by which a user asks for an end
 BITS = {n: np.dtype(f"uint{8 * n}") for n in (1, 2, 4, 8)}  # by size: what moving needs of a dtype
 
 
@@ -65,7 +66,7 @@ class Executable:
         self.plan = plan(program)
         self.arena = allocate(self.program, self.plan)
         self.constants = {s: aligned_copy(c) for s, c in program.constants.items()}
-        self.control = np.zeros(16, np.int64)  # steps to do, why it stopped, where, steps done
+        self.control = np.zeros(16, np.int64)  # steps to do, what went wrong, where, steps done
         self.lines: list[tuple[Line, int]] = []
         self.callouts: dict[int, Line] = {}  # those without a kernel, by the place of their block
         self._line_at: dict[int, Line] = {}
@@ -239,7 +240,7 @@ class Executable:
 
     def _repeat(self, steps: int) -> int:
         self._prepare()
-        self.control[:4] = steps, 0, 0, 0
+        self.control[:4], self.control[STOP] = (steps, 0, 0, 0), 0
         code = self.code.ctypes.data
 
         def help_with(words: int, part: int, parts: int) -> None:
@@ -262,15 +263,19 @@ class Executable:
 
     def stop(self) -> None:
         """Ask a running `repeat` (of another thread) to end after the present step."""
-        self.control[1] = 1
+        self.control[STOP] = 1
 
     def _call_out(self, line: Line) -> None:
         """Run a line's NumPy forward on views of the arena."""
         result = line.op.forward(*[self._array(slot) for slot in line.inputs], **line.attrs)
-        for slot, value in zip(
-            line.outs, result if isinstance(result, tuple) else (result,), strict=False
-        ):
-            self._array(slot)[...] = value
+        values = result if isinstance(result, tuple) else (result,)
+        for slot, value in zip(line.outs, values, strict=False):
+            place = self._array(slot)
+            if np.shape(value) != place.shape:
+                raise AssertionError(
+                    f"{line.op.name}: the forward gave {np.shape(value)}, infer {place.shape}"
+                )
+            place[...] = value
 
     def profile(self, steps: int = 100) -> list[tuple[float, Line]]:
         """[(microseconds, line)]: medians over real steps, one block at a time, less the cost of
