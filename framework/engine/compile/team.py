@@ -14,6 +14,18 @@ from framework.engine.compile.dispatch import LEAVE, LINE
 
 _BUSY = threading.Lock()  # one program at a time has the team; another one runs on its own thread
 _TEAM: list[Team] = []
+_OWN = [1]  # the number of threads of BLAS while the team is not busy
+
+
+def _forked() -> None:
+    """In a forked process: there is no team, and nobody who has it."""
+    global _BUSY
+    if _BUSY.locked():
+        _BUSY = threading.Lock()
+        blas.set_threads(_OWN[0])
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def count() -> int:
@@ -72,7 +84,7 @@ class Team:
     def end(self) -> None:
         """Have them leave the job, and wait until they have."""
         self.words[LEAVE] = 1
-        for helper in self.helpers:
+        for helper in self.helpers if self.process == os.getpid() else ():
             helper.idle.wait()
 
 
@@ -83,12 +95,14 @@ def helped(job: Callable, threads: int) -> Iterator[tuple[int, int]]:
 
     Meanwhile BLAS computes on the thread that calls it. Its number of threads is put back.
     """
-    if threads < 2 or not _BUSY.acquire(blocking=False):
+    busy = _BUSY
+    if threads < 2 or not busy.acquire(blocking=False):
         yield 1, 0
         return
     try:
         team = _team(threads)
         words, before = team.words.ctypes.data, blas.threads()
+        _OWN[0] = before
         blas.set_threads(1)
         try:
             team.begin(lambda part: job(words, part, threads))
@@ -97,7 +111,7 @@ def helped(job: Callable, threads: int) -> Iterator[tuple[int, int]]:
             team.end()
             blas.set_threads(before)
     finally:
-        _BUSY.release()
+        busy.release()
 
 
 def _team(threads: int) -> Team:
