@@ -123,14 +123,19 @@ def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor
             "slice: Expected begin and size arguments to be 1-D tensors of size "
             f"{x.ndim}, but got {len(begin)} and {len(size)}"
         )
-    for i, (b, n, whole) in enumerate(zip(begin, size, x.array.shape, strict=True)):
+    check_inside(begin, size, x.array.shape)
+    return x[tuple([builtins.slice(b, None if n == -1 else b + n) for b, n in zip(begin, size)])]
+
+
+def check_inside(begin: Any, size: Any, shape: Any) -> None:
+    """InvalidArgumentError for a slice that reaches out of a tensor of this shape."""
+    for i, (b, n, whole) in enumerate(zip(begin, size, shape, strict=True)):
         if b < 0 or b > whole:
             raise InvalidArgumentError(f"slice: Expected begin[{i}] in [0, {whole}], but got {b}")
         if n != -1 and (n < 0 or b + n > whole):
             raise InvalidArgumentError(
                 f"slice: Expected size[{i}] in [0, {whole - b}], but got {n}"
             )
-    return x[tuple([builtins.slice(b, None if n == -1 else b + n) for b, n in zip(begin, size)])]
 
 
 def strided_slice(
