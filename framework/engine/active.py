@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
@@ -31,7 +32,25 @@ class Active(threading.local):
     trace: Any = None
 
 
+class ProcessLock:
+    """A lock that the thread which has it may take again, and that a forked process finds free: the
+    thread that had it is not there."""
+
+    def __init__(self) -> None:
+        self._renew()
+        os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+
+
 ACTIVE = Active()
 # Functions are traced by one thread at a time: f may call g while another thread's g calls f, and
 # the sizes that a trace leaves open answer for one gradient at a time.
-TRACING = threading.RLock()
+TRACING = ProcessLock()

@@ -10,6 +10,7 @@ import numpy as np
 
 from framework.engine.active import ACTIVE
 from framework.engine.errors import ForeignTensorError
+from framework.engine.operands import refusal
 from framework.engine.tensor import Spec, Tensor
 
 
@@ -133,9 +134,11 @@ class Program:
         for line in self.lines:
             if line.op.forward is None:  # a rule of a custom gradient
                 continue
-            result = line.op.forward(
-                *[read(line, i, s) for i, s in enumerate(line.inputs)], **line.attrs
-            )
+            arrays = [read(line, i, s) for i, s in enumerate(line.inputs)]
+            try:
+                result = line.op.forward(*arrays, **line.attrs)
+            except (ValueError, TypeError) as error:
+                raise refusal(line.op, arrays, error) from None
             if line.outs:
                 results = result if isinstance(result, tuple) else (result,)
                 values.update(zip(line.outs, map(np.asarray, results), strict=True))

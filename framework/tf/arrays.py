@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine import door, ops
+from framework.engine.dimension import Dim
 from framework.engine.errors import InvalidArgumentError, MixedDtypesError
 from framework.engine.op import OPS
 from framework.engine.shapes import TensorShape
@@ -80,8 +81,16 @@ def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
 def unstack(
     value: Any, num: int | None = None, axis: int = 0, name: str = "unstack"
 ) -> list[Tensor]:
-    """The slices along `axis`, without that axis."""
-    return ops.unstack(tensor(value), axis=axis)
+    """The slices along `axis`, without that axis; num: how many there are, where that is known."""
+    value = tensor(value)
+    if not -value.ndim <= axis < value.ndim:
+        raise ValueError(f"Argument `axis` = {axis} not in range [{-value.ndim}, {value.ndim})")
+    found = ops.unstack(value, axis=axis)
+    if num is not None and len(found) != num:
+        raise InvalidArgumentError(
+            f"unstack: input shape axis {axis} must equal {num}, got shape {tuple(value.shape)}"
+        )
+    return found
 
 
 def split(
@@ -108,9 +117,25 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None =
 def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor:
     """size[i] elements from begin[i] along axis i; size -1 means all the rest."""
     begin, size = door.static(begin), door.static(size)
-    return tensor(input_)[
-        tuple([builtins.slice(b, None if n == -1 else b + n) for b, n in zip(begin, size)])
-    ]
+    x = tensor(input_)
+    if not len(begin) == len(size) == x.ndim:
+        raise InvalidArgumentError(
+            "slice: Expected begin and size arguments to be 1-D tensors of size "
+            f"{x.ndim}, but got {len(begin)} and {len(size)}"
+        )
+    check_inside(begin, size, x.array.shape)
+    return x[tuple([builtins.slice(b, None if n == -1 else b + n) for b, n in zip(begin, size)])]
+
+
+def check_inside(begin: Any, size: Any, shape: Any) -> None:
+    """InvalidArgumentError for a slice that reaches out of a tensor of this shape."""
+    for i, (b, n, whole) in enumerate(zip(begin, size, shape, strict=True)):
+        if b < 0 or b > whole:
+            raise InvalidArgumentError(f"slice: Expected begin[{i}] in [0, {whole}], but got {b}")
+        if n != -1 and (n < 0 or b + n > whole):
+            raise InvalidArgumentError(
+                f"slice: Expected size[{i}] in [0, {whole - b}], but got {n}"
+            )
 
 
 def strided_slice(
@@ -175,8 +200,11 @@ def one_hot(
     if dtype is None:
         given = on_value if on_value is not None else off_value
         dtype = "float32" if given is None else tensor(given).dtype.name
+    places = tensor(indices)
+    if places.dtype.is_floating:
+        raise MixedDtypesError(f"one_hot: indices are {places.dtype.name}, wanted integers")
     return ops.one_hot(
-        tensor(indices),
+        places,
         depth=door.static(depth),
         on=1 if on_value is None else door.static(on_value),
         off=0 if off_value is None else door.static(off_value),
@@ -206,8 +234,12 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
 
 def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:
     """x, if its shape is compatible with `shape` (None: any dimension)."""
-    x = tensor(x)
-    if shape is not None and not x.shape.is_compatible_with(TensorShape(shape)):
+    x, wanted = tensor(x), TensorShape(shape)
+    if wanted.rank is None:
+        return ops.identity(x)
+    # A size that a trace leaves open is compared as such: what fits today need not tomorrow.
+    pairs = zip(x.array.shape, wanted)
+    if x.ndim != wanted.rank or not all([m is None or type(m) is Dim or n == m for n, m in pairs]):
         raise InvalidArgumentError(
             f"ensure_shape: got shape {tuple(x.shape)}, wanted {tuple(shape)}"
         )

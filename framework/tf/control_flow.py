@@ -319,8 +319,12 @@ def no_rows(fn: Callable, elems: Any, flat: list[Tensor], dtypes: list) -> list[
     """map_fn of nothing: eagerly fn is not called, and nobody knows the shape of a row."""
     if ACTIVE.trace is None:
         return [zeros_of((0,), dtype) for dtype in dtypes]
-    one = fn(nest.pack_sequence_as(elems, [zeros_of(x.shape[1:], x.dtype) for x in flat]))
-    return [zeros_of((0, *y.shape), y.dtype) for y in as_written(one, dtypes)]
+    # zeros, made of elems: as in TensorFlow a gradient finds its way
+    parts = [
+        zeros_of(x.shape[1:], x.dtype) if x.dtype.is_bool else ops.sum(x, axis=0) for x in flat
+    ]
+    one = fn(nest.pack_sequence_as(elems, parts))
+    return [ops.stack([y])[:0] for y in as_written(one, dtypes)]
 
 
 def check_form(found: Any, like: Any) -> None:

@@ -113,7 +113,7 @@ def open_range(known: list, given: tuple, dtype: Any) -> Tensor:
     start, limit, delta = known
     if type(delta) is Dim:
         delta = int(delta)
-    check_order(0, delta, delta)
+    check_order(start, limit, delta)
     dtypes = [x.dtype.name for x in given if isinstance(x, Tensor)]
     count = ops.largest((limit - start + delta - (1 if delta > 0 else -1)) // delta, 0)
     wanted = as_dtype(dtype or ("int64" if "int64" in dtypes else "int32"))

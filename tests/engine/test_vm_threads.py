@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import threading
 import time
 import weakref
@@ -111,3 +113,31 @@ def test_stop_does_not_wait_for_the_lock():
     thread.join(10)
     assert time.perf_counter() - start < 5
     assert run.repeat(3) == 3
+
+
+@pytest.mark.parametrize("size", [10, 1 << 19])  # the larger one has helpers
+def test_a_forked_process_is_not_kept_waiting(size):
+    """Another thread runs the program, and holds its lock, while the process forks."""
+    v = Variable(np.zeros(size, F))
+    run = Executable(trace(lambda: ops.assign_add(v, Tensor(np.ones(size, F)))))
+    thread = threading.Thread(target=lambda: run.repeat(2**60))
+    thread.start()
+    time.sleep(0.05)
+    try:
+        child = os.fork()
+        if not child:
+            ops.assign(v, Tensor(np.zeros(size, F)))
+            is_right = run.repeat(3) == 3 and bool((v.numpy() == 3).all())
+            os._exit(0 if is_right else 1)
+        end, done = time.perf_counter() + 20, (0, 0)
+        while not done[0] and time.perf_counter() < end:
+            done = os.waitpid(child, os.WNOHANG)
+            time.sleep(0.01)
+        if not done[0]:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    finally:
+        run.stop()
+        thread.join(10)
+    assert done[0] == child, "the child waits for a lock that nobody holds"
+    assert done[1] == 0

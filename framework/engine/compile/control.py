@@ -93,10 +93,11 @@ def same(specs: list[Spec], others: list[Spec]) -> bool:
 
 
 class Branches(Op):
-    """outs = programs[index](*inputs), the last one for an index that is none."""
+    """outs = programs[index](*inputs), the last one for an index that is none. The last `written`
+    of them are values for Variables, where no gradient comes from."""
 
-    def __init__(self, programs: list[Program]):
-        self.programs = programs
+    def __init__(self, programs: list[Program], written: int = 0):
+        self.programs, self.written = programs, written
         calls = [Compiled(program) for program in programs]
         specs = tuple([programs[0].specs[slot] for slot in programs[0].outputs])
 
@@ -113,7 +114,7 @@ class Branches(Op):
 
     def at(self, numbers: Sequence) -> Branches:
         """Of Programs with open sizes: the op for these sizes."""
-        return Branches([program_at(program, numbers) for program in self.programs])
+        return Branches([program_at(p, numbers) for p in self.programs], self.written)
 
     def backward(self, g: Any, out: Any, index: Tensor, *inputs: Tensor, wants: list) -> list:
         """The vjp: the branch that was taken, differentiated; computes its forward again."""
@@ -131,8 +132,9 @@ class Branches(Op):
 
     def _connected(self) -> list[bool]:
         """For each input whether some branch gives it a gradient."""
+        count = len(self.programs[0].outputs) - self.written
         found = [
-            traced_pullback(p, [s for s in p.outputs if is_float(p, s)], list(p.inputs))[1]
+            traced_pullback(p, [s for s in p.outputs[:count] if is_float(p, s)], list(p.inputs))[1]
             for p in self.programs
         ]
         return [
@@ -191,7 +193,7 @@ def choose_branch(index: Tensor, functions: list[Callable], what: str) -> Any:
     outside = written | {slot: x for piece in pieces for slot, x in piece.reads().items()}
     if not first.specs and not written:
         return packed(first.form, [])
-    op = Branches([piece.closed(outside, written) for piece in pieces])
+    op = Branches([piece.closed(outside, written) for piece in pieces], len(written))
     made = op(index, *outside.values())
     outs = assigned(written, list(made) if isinstance(made, tuple) else [made])
     return packed(first.form, outs)

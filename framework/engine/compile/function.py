@@ -12,15 +12,11 @@ from typing import Any
 from framework.engine import eagerly, ops
 from framework.engine.active import ACTIVE, TRACING
 from framework.engine.compile.call import PATIENCE, Compiled, Trace, replay
-from framework.engine.compile.concrete import (
-    ConcreteFunction,
-    example,
-    has_unknown_rank,
-    is_open,
-)
+from framework.engine.compile.concrete import ConcreteFunction, example, has_unknown_rank, is_open
 from framework.engine.compile.method import weakly_bound
 from framework.engine.compile.signature import (
     Seen,
+    as_results,
     covers,
     difference,
     filled,
@@ -36,7 +32,7 @@ from framework.engine.compile.signature import (
     split,
     template,
 )
-from framework.engine.compile.template import Mismatch, Template
+from framework.engine.compile.template import Mismatch, Template, refused_sizes
 from framework.engine.dimension import Dim, dims_of, has_dims
 from framework.engine.errors import ForeignTensorError, TraceError, is_users, place_of
 from framework.engine.open_sizes import Sizes
@@ -130,7 +126,7 @@ class Function:
                 lambda: self._traced(key, args, specs_of_tensors(tensors), variables),
             )
         if compiled is None:
-            return self._plain(args)
+            return as_results(self._plain(args))
         if ACTIVE.trace is not None:
             if has_rules(compiled.program):  # their closures name tensors of this one trace
                 return self._plain(args)
@@ -197,7 +193,9 @@ class Function:
                 trace = None if opened is None else self._instance(opened, key, args, variables)
                 if trace is None:
                     specs = specs_of_tensors(tensors)
-                    trace = self._attempt(key, lambda: self._traced(key, args, specs, variables))
+                    attempt = functools.partial(self._traced, key, args, specs, variables)
+                    with refused_sizes(opened is not None and bool(self._templates[opened])):
+                        trace = self._attempt(key, attempt)
                     if opened is not None and not self._templates[opened]:
                         self._closed.add(opened)
                 self._traces[key] = trace

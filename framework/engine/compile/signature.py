@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.engine import ops
+from framework.engine import nest, ops
 from framework.engine.dimension import at
 from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Spec, Tensor, as_array, as_tensor
@@ -132,6 +132,18 @@ def packed(form: Any, tensors: list) -> Any:
     if isinstance(form, dict):
         return rebuilt_dict(form, {key: packed(part, tensors) for key, part in form.items()})
     return rebuilt(form, [packed(part, tensors) for part in form])
+
+
+def as_results(result: Any) -> Any:
+    """What a function gave that ran as plain Python: with tensors, as if it had been traced, in the
+    place of numbers, arrays and Variables."""
+
+    def as_result(x: Any) -> Any:
+        if isinstance(x, (bool, int, float, np.ndarray, np.generic)):
+            return as_tensor(x)
+        return ops.identity(x) if isinstance(x, Tensor) and x.is_variable else x
+
+    return nest.map_structure(as_result, result)
 
 
 def form_at(form: Any, numbers: Sequence) -> Any:

@@ -15,6 +15,18 @@ from framework.engine.compile.dispatch import LEAVE, LINE
 
 _BUSY = threading.Lock()  # one program at a time has the team; another one runs on its own thread
 _TEAM: list[Team] = []
+_OWN = [1]  # the number of threads of BLAS while the team is not busy
+
+
+def _forked() -> None:
+    """In a forked process: there is no team, and nobody who has it."""
+    global _BUSY
+    if _BUSY.locked():
+        _BUSY = threading.Lock()
+        blas.set_threads(_OWN[0])
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def count() -> int:
@@ -71,8 +83,8 @@ class Team:
 
     def end(self) -> None:
         """Have them leave the job, and wait until they have: who is late would see the words of
-        the next one."""
-        if not self._is_settled:
+        the next one. A forked process has no helpers to wait for."""
+        if not self._is_settled and self.process == os.getpid():
             self.words[LEAVE] = 1
             for helper in self.helpers:
                 helper.leave()
@@ -93,11 +105,13 @@ def helped(job: Callable, threads: int) -> Iterator[tuple[int, int]]:
 
     Meanwhile BLAS computes on the thread that calls it. Its number of threads is put back.
     """
-    if threads < 2 or not _BUSY.acquire(blocking=False):
+    busy = _BUSY
+    if threads < 2 or not busy.acquire(blocking=False):
         yield 1, 0
         return
     try:
         team, before = _team(threads), blas.threads()
+        _OWN[0] = before
         try:
             blas.set_threads(1)
             team.begin(job)
@@ -108,7 +122,7 @@ def helped(job: Callable, threads: int) -> Iterator[tuple[int, int]]:
             finally:  # also where a second Ctrl-C ends the wait
                 blas.set_threads(before)
     finally:
-        _BUSY.release()
+        busy.release()
 
 
 def _team(threads: int) -> Team:

@@ -5,13 +5,14 @@ See Note [Open dimensions] in dimension.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from framework.engine.active import ACTIVE
 from framework.engine.compile.open_custom import custom_at
 from framework.engine.dimension import at, has_dims
-from framework.engine.errors import InvalidArgumentError, OpError
+from framework.engine.errors import InvalidArgumentError, OpError, is_users
 from framework.engine.op import Op
 from framework.engine.open_calls import spec_at
 from framework.engine.open_rules import PulledBack
@@ -55,6 +56,18 @@ class Template:
             raise
         except (ValueError, ZeroDivisionError) as error:
             raise InvalidArgumentError(str(error)) from None
+
+
+@contextlib.contextmanager
+def refused_sizes(fits_others: bool) -> Iterator[None]:
+    """Within this block a function is traced for some sizes. If others are known to fit, what an op
+    refuses is no mistake in the function: its ValueError becomes InvalidArgumentError."""
+    try:
+        yield
+    except ValueError as error:
+        if not fits_others or is_users(error) or isinstance(error, OpError):
+            raise
+        raise InvalidArgumentError(str(error)) from None
 
 
 def with_variables(program: Program, before: list, now: list) -> Program:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +16,10 @@ from framework.engine.compile.arena import allocate
 from framework.engine.compile.dispatch import HELPER, VM
 from framework.engine.compile.entries import entry_of
 from framework.engine.compile.entry import HEADER, Address, Entry, Scratch, ScratchStep
+from framework.engine.compile.forked import lock_of
 from framework.engine.compile.passes import PASSES
 from framework.engine.compile.passes.memory import plan
+from framework.engine.operands import refusal
 from framework.engine.program import Line, Program
 from framework.engine.variable import Variable, aligned
 
@@ -70,7 +71,7 @@ class Executable:
         self.lines: list[tuple[Line, int]] = []
         self.callouts: dict[int, Line] = {}  # those without a kernel, by the place of their block
         self._line_at: dict[int, Line] = {}
-        self._lock = threading.RLock()
+        self._lock = lock_of(self)
         self._moving: list[tuple[int, Address]] = []  # words that hold a Variable's address
         self._written = {program.variables[line.inputs[i]].id: program.variables[line.inputs[i]]
                          for line in program.lines for i in line.op.writes}  # fmt: skip
@@ -267,7 +268,11 @@ class Executable:
 
     def _call_out(self, line: Line) -> None:
         """Run a line's NumPy forward on views of the arena."""
-        result = line.op.forward(*[self._array(slot) for slot in line.inputs], **line.attrs)
+        arrays = [self._array(slot) for slot in line.inputs]
+        try:
+            result = line.op.forward(*arrays, **line.attrs)
+        except (ValueError, TypeError) as error:
+            raise refusal(line.op, arrays, error) from None
         values = result if isinstance(result, tuple) else (result,)
         for slot, value in zip(line.outs, values, strict=False):
             place = self._array(slot)
