@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from typing import Any
@@ -47,7 +48,8 @@ class ProcessLock:
         self._lock.acquire()
 
     def __exit__(self, *error: object) -> None:
-        self._lock.release()
+        with contextlib.suppress(RuntimeError):  # forked inside of the block: another lock by now
+            self._lock.release()
 
 
 ACTIVE = Active()

@@ -399,3 +399,26 @@ def test_a_function_says_why_it_cannot_be_pickled():
     for attempt in (pickle.dumps, copy.deepcopy):
         with pytest.raises(TypeError, match="cannot pickle or deep-copy tf.function '<lambda>'"):
             attempt(double)
+
+
+def test_the_program_of_a_function_can_be_read():
+    w = tf.Variable(tf.ones((3, 4)), name="w")
+
+    @tf.function
+    def f(x):
+        return tf.reduce_sum(tf.nn.relu(tf.matmul(x, w) + 1.0))
+
+    x = tf.ones((5, 3))
+    text = str(f.program(x))
+    assert "program(in0: float32[5, 3])" in text
+    assert "add+relu" in text and "in0, w" in text
+    assert f.program(x).flops == 2 * 5 * 3 * 4 + 2 * 20 + 20
+    assert "GFLOP/s" in str(f.program(x, profile=3))
+    np.testing.assert_array_equal(w, np.ones((3, 4)))
+
+    @tf.function
+    def g(x):
+        return x if float(x) > 0 else -x
+
+    with pytest.raises(Exception, match="runs as plain Python"):
+        g.program(tf.constant(1.0))

@@ -44,7 +44,7 @@ def test_profiling_trains_nothing_and_names_every_line(model):
         np.testing.assert_array_equal(old, new)
     assert int(model.optimizer.iterations) == before[1]
     rows = report.rows()
-    assert len(rows) == len(report.program.lines)
+    assert len(rows) == len(report.lines)
     shares = [float(row[8].split()[0]) for row in rows if row[8]]
     assert abs(sum(shares) - 100) < 2
     assert "GFLOP/s" in str(report)

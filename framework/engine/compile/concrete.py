@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from framework.engine.compile.signature import difference, fit, split
+from framework.engine.compile.vm import Executable
+from framework.engine.errors import TraceError
 from framework.engine.tensor import Tensor
 
 
@@ -52,6 +54,20 @@ class ConcreteFunction:
                 f"arguments, wanted {len(places)}"
             )
         return (), fixed | kwargs | dict(zip(places, args))
+
+    def report(self, steps: int = 0) -> Any:
+        """The program's lines, their bytes and FLOPs, as a Report that prints itself; with the
+        times of `steps` steps if that is not 0. Raises TraceError where plain Python runs, or sizes
+        are open."""
+        if self.program is None:
+            raise TraceError(
+                f"program of {self._function.__name__}: there is none, since it runs as plain "
+                "Python or leaves sizes open"
+            )
+        from framework.engine.compile.report import Report, profile
+
+        executable = Executable(self.program)
+        return profile(executable, steps) if steps else Report(executable)
 
     def __repr__(self) -> str:
         signature = self._values if self._trace is None else self._trace.key

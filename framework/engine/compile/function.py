@@ -373,6 +373,10 @@ class Function:
         trace = self._traces.get(key) or self._make(key, values, tensors, variables)
         return ConcreteFunction(self, values, trace)
 
+    def program(self, *args: Any, profile: int = 0, **kwargs: Any) -> Any:
+        """What a call on such arguments runs, as a Report; profile: with times of so many steps."""
+        return self.get_concrete_function(*args, **kwargs).report(profile)
+
     def _trace_open_signature(self, signature: tuple) -> None:
         """Trace for a signature with open sizes, before there is a call; one of unknown rank waits
         for it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from framework.engine import ops
 from framework.engine.compile import cost
 from framework.engine.compile.vm import Executable
 from framework.engine.program import Line, Program, spec_text
@@ -27,13 +28,18 @@ class Report:
         """Bytes that the lines of a step read and write, each operand once per line."""
         return sum([cost.traffic(self.program, line) for line in self.program.lines])
 
+    @property
+    def lines(self) -> list[Line]:
+        """The lines that are shown: all but plain reads of Variables."""
+        return [line for line in self.program.lines if not is_read(line)]
+
     def rows(self) -> list[list[str]]:
         """Cells of the table: result, op, operands, bytes, how it runs, MFLOP, layer; and with
         times microseconds, share, GFLOP/s and GB/s."""
         names = Names(self.program)
         total = sum(self.times.values()) if self.times else 0.0
         shared, rows = self._shared(), []
-        for line in self.program.lines:
+        for line in self.lines:
             flops, size = cost.flops(self.program, line), cost.traffic(self.program, line)
             outs = ", ".join([names.of_output(slot) for slot in line.outs])
             operands = ", ".join([names.of(slot) for slot in line.inputs])
@@ -87,6 +93,8 @@ class Names:
         self.names |= {slot: getattr(v, "path", v.name) for slot, v in variables}
         count = 0
         for line in program.lines:
+            if is_read(line):  # the memory of the Variable: no work, and no name of its own
+                self.names[line.outs[0]] = self.names.get(line.inputs[0], "")
             for slot in line.outs:
                 if slot not in self.names:
                     self.names[slot] = f"%{count}"
@@ -117,6 +125,11 @@ def profile(executable: Executable, steps: int = 100) -> Report:
         for variable, value in zip(variables, before, strict=True):
             variable.writable()[...] = value
     return Report(executable, times)
+
+
+def is_read(line: Line) -> bool:
+    """Whether a line gives a Variable's own memory, without work."""
+    return line.op is ops.read and line.op.is_view
 
 
 def how(executable: Executable, line: Line, is_shared: bool) -> str:
