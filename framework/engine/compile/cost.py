@@ -6,6 +6,11 @@ import math
 
 from framework.engine.program import Line, Program
 
+MOVING = frozenset(  # ops that move elements and compute nothing
+    "identity read assign assign_rows broadcast_to concatenate gather one_hot pack pad patches "
+    "put_along_axis strided_slice strided_slice_grad take_along_axis take_batch transpose".split()
+)
+
 
 def flops(program: Program, line: Line) -> int:
     """Floating point operations of a line, as everybody counts them: a multiply-add is two, any
@@ -14,7 +19,7 @@ def flops(program: Program, line: Line) -> int:
     inputs = [program.specs[slot] for slot in line.inputs]
     if line.op.flops is not None:
         return line.op.flops(outs, inputs, line.attrs)
-    if line.op.is_view:
+    if line.op.is_view or line.op.name in MOVING:
         return 0
     size = max([math.prod(s.shape) for s in (*outs, *inputs)], default=0)
     return size * len(getattr(line.op, "steps", (None,)))
