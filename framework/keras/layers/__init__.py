@@ -19,11 +19,13 @@ from framework.keras.layers.global_pooling import (
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
 )
+from framework.keras.layers.gru import GRU, GRUCell
 from framework.keras.layers.identity import ActivityRegularization, Identity
 from framework.keras.layers.input_layer import Input, InputLayer
 from framework.keras.layers.input_spec import InputSpec
 from framework.keras.layers.layer import Layer
 from framework.keras.layers.layer_normalization import LayerNormalization
+from framework.keras.layers.lstm import LSTM, LSTMCell
 from framework.keras.layers.merge import (
     Add,
     Average,
@@ -50,6 +52,9 @@ from framework.keras.layers.resize import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
+from framework.keras.layers.rnn import RNN
+from framework.keras.layers.simple_rnn import SimpleRNN, SimpleRNNCell
+from framework.keras.layers.stacked_rnn_cells import StackedRNNCells
 
 AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
 Convolution1D, Convolution1DTranspose = Conv1D, Conv1DTranspose
