@@ -1,5 +1,5 @@
-"""gru: a whole layer of gated recurrent units (Cho et al. 2014) over time, and its gradient, each one
-op; the reset gate acts after the product with the recurrent kernel.
+"""gru: a whole layer of gated recurrent units (Cho et al. 2014) over time, and its gradient, each
+one op; the reset gate acts after the product with the recurrent kernel.
 
 How gradients of gradients come about is said in lstm.py.
 """
@@ -66,8 +66,9 @@ def gru(x, h, recurrent, bias):
         z = sigmoid(x_z + h_z),   r = sigmoid(x_r + h_r),   k = tanh(x_k + r h_k)
         h = z h + (1 - z) k
 
-    hs (t + 1, n, u) holds the states from the given one on, h (n, u) the last one; gates (t, n, 3 u),
-    which are z, r and k, and inner (t, n, u), which is h_k, are what the gradient needs.
+    hs (t + 1, n, u) holds the states from the given one on, h (n, u) the last one; gates
+    (t, n, 3 u), which are z, r and k, and inner (t, n, u), which is h_k, are what the gradient
+    needs.
     """
     check(x, h, recurrent, bias)
     hs, gates, inner = [h], np.empty(x.shape, x.dtype), np.empty((len(x), *h.shape), x.dtype)
@@ -166,7 +167,7 @@ def infer_grad(g_hs, g_h, hs, gates, inner, turned):
     kernel_from=1024,
 )
 def gru_grad(g_hs, g_h, hs, gates, inner, turned):
-    """(dx, d_inner, d_hs): the gradient of gru in x, in h recurrent + bias[1] and in all its states.
+    """(dx, d_inner, d_hs): the gradient of gru in x, in h recurrent + bias[1] and in all states.
 
     g_hs (t + 1, n, u), or (0, n, u) for zeros, and g_h (n, u) are the cotangents of hs and h; hs,
     gates and inner are gru's, turned (3 u, u) is its recurrent kernel transposed.

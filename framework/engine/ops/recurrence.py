@@ -49,8 +49,8 @@ def rows_after(states: Tensor) -> Tensor:
 
 
 def replayed(function: Callable, inputs: tuple, cotangents: tuple) -> Any:
-    """The gradients of function(*inputs), which is made of elementary ops, for the cotangents of its
-    results: the rule of an op that computes the same at once.
+    """The gradients of function(*inputs), which is made of elementary ops, for the cotangents of
+    its results: the rule of an op that computes the same at once.
     """
     tape = importlib.import_module("framework.engine.tape")  # which is above ops
     with tape.GradientTape(watch_accessed_variables=False) as recorder:

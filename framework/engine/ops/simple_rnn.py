@@ -1,4 +1,5 @@
-"""simple_rnn: a whole recurrent layer of tanh (Elman 1990) over time, and its gradient, each one op.
+"""simple_rnn: a whole recurrent layer of tanh (Elman 1990) over time, and its gradient, each one
+op.
 
 How gradients of gradients come about is said in lstm.py.
 """

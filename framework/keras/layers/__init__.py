@@ -2,6 +2,7 @@
 
 from framework.keras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from framework.keras.layers.batch_normalization import BatchNormalization
+from framework.keras.layers.bidirectional import Bidirectional
 from framework.keras.layers.convolution import Conv1D, Conv2D
 from framework.keras.layers.convolution_transpose import Conv1DTranspose, Conv2DTranspose
 from framework.keras.layers.dense import Dense
@@ -55,6 +56,8 @@ from framework.keras.layers.resize import (
 from framework.keras.layers.rnn import RNN
 from framework.keras.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from framework.keras.layers.stacked_rnn_cells import StackedRNNCells
+from framework.keras.layers.time_distributed import TimeDistributed
+from framework.keras.layers.wrapper import Wrapper
 
 AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
 Convolution1D, Convolution1DTranspose = Conv1D, Conv1DTranspose

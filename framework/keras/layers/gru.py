@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from framework.engine import ops
 from framework.engine.op import Sample
+from framework.engine.ops.recurrence import rows_after
 from framework.engine.tensor import Tensor
 from framework.keras.layers.recurrent_cell import RecurrentCell, cell_arguments
 from framework.keras.layers.rnn import RecurrentLayer
@@ -56,12 +58,8 @@ class GRUCell(RecurrentCell):
     def call(self, inputs: Any, states: Any, training: Any = False) -> tuple:
         """(h, [h])"""
         h = states[0] if isinstance(states, (list, tuple)) else states
-        xs, inside, gate = (
-            self.projected(inputs, training),
-            self.activation,
-            self.recurrent_activation,
-        )
-        biases = self._biases()
+        inside, gate = self.activation, self.recurrent_activation
+        xs, biases = self.projected(inputs, training), self._biases()
         if biases[0] is not None:
             xs = [x + b for x, b in zip(xs, ops.split(biases[0], 3))]
         if self.reset_after:
@@ -90,11 +88,12 @@ class GRUCell(RecurrentCell):
         """Whether one op computes all time steps: with reset_after, too."""
         return self.reset_after and super().is_fused(training)
 
-    def fused(self, x: Tensor, states: list) -> tuple[Tensor, Tensor, list]:
-        """over_time of inputs times the kernel."""
+    def fused(self, x: Tensor, states: list) -> tuple[Callable, list]:
+        """over_time without dropout."""
         bias = self.bias_or_zeros(2, 3 * self.units)
-        hs, h, _, _ = ops.gru(x, *states, self.recurrent_kernel, bias)
-        return hs, h, [h]
+        projected = ops.matmul(x, self.kernel)
+        hs, h, *_ = ops.gru(projected, *states, self.recurrent_kernel, bias)
+        return (lambda: rows_after(hs)), [h]
 
 
 class GRU(RecurrentLayer):

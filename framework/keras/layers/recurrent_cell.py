@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -128,14 +129,14 @@ class RecurrentCell(Layer, register=False):
         rates = self.recurrent_dropout, self.dropout if self.implementation == 1 else 0
         return is_ours and is_plain and not (training and any(0 < rate < 1 for rate in rates))
 
-    def over_time(self, x: Tensor, states: list, training: Any) -> tuple[Tensor, Tensor, list]:
-        """(hs (t + 1, batch, units), the last output, the last states) of inputs (t, batch, n), all
-        at once: hs are the outputs, behind the first state."""
+    def over_time(self, x: Tensor, states: list, training: Any) -> tuple[Callable, list]:
+        """(function that gives the outputs (t, batch, units), the last states) of inputs
+        (t, batch, n), all steps at once; the first one of the states is the last output."""
         (x,) = self.dropped(x, self.dropout, "inputs", training)
-        return self.fused(ops.matmul(x, self.kernel), states)
+        return self.fused(x, states)
 
-    def fused(self, x: Tensor, states: list) -> tuple[Tensor, Tensor, list]:
-        """over_time of inputs times the kernel."""
+    def fused(self, x: Tensor, states: list) -> tuple[Callable, list]:
+        """over_time without dropout."""
         raise NotImplementedError
 
     def bias_or_zeros(self, *shape: int) -> Any:

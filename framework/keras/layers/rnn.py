@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from framework.engine import nest, ops
-from framework.engine.ops.recurrence import rows_after
 from framework.engine.tensor import Tensor
 from framework.keras import configurable
 from framework.keras.layers.input_spec import InputSpec
@@ -122,11 +121,11 @@ class RNN(Layer):
         return (y, *states) if self.return_state else y
 
     def _run(self, x: Tensor, states: list, training: Any) -> tuple[Callable, Tensor, list]:
-        """(function that gives all outputs, the last output, the last states) of x (t, batch, ...)."""
+        """(function of all outputs, the last output, the last states) of x (t, batch, ...)."""
         is_fused = getattr(self.cell, "is_fused", None)
         if is_fused is not None and x.ndim == 3 and is_fused(training):
-            hs, last, states = self.cell.over_time(x, states, training)
-            return (lambda: rows_after(hs)), last, states
+            outputs, states = self.cell.over_time(x, states, training)
+            return outputs, nest.flatten(states[-1] if is_stacked(self.cell) else states)[0], states
         outputs = []
         if not x.array.shape[0]:
             raise ValueError(f"layer '{self.path}' ({type(self).__name__}): got no time steps")
@@ -237,7 +236,12 @@ def check_cell(cell: Any) -> None:
 
 def cells_of(cell: Any) -> list:
     """The cells of a stack; of another cell itself."""
-    return cell.cells if isinstance(cell, StackedRNNCells) else [cell]
+    return cell.cells if is_stacked(cell) else [cell]
+
+
+def is_stacked(cell: Any) -> bool:
+    """Whether a cell is a stack of cells."""
+    return isinstance(cell, StackedRNNCells)
 
 
 def without(config: dict, *names: str) -> dict:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from framework.engine import ops
 from framework.engine.op import Sample
+from framework.engine.ops.recurrence import rows_after
 from framework.engine.tensor import Tensor
 from framework.keras.layers.recurrent_cell import RecurrentCell, cell_arguments
-from framework.keras.layers.rnn import RecurrentLayer
+from framework.keras.layers.rnn import RecurrentLayer, without
 
 
 class SimpleRNNCell(RecurrentCell):
@@ -46,11 +48,12 @@ class SimpleRNNCell(RecurrentCell):
         h = self.activation(x + self.recurred(h, training)[0])
         return h, [h] if isinstance(states, (list, tuple)) else h
 
-    def fused(self, x: Tensor, states: list) -> tuple[Tensor, Tensor, list]:
-        """over_time of inputs times the kernel."""
+    def fused(self, x: Tensor, states: list) -> tuple[Callable, list]:
+        """over_time without dropout."""
+        projected = ops.matmul(x, self.kernel)
         bias = self.bias_or_zeros(self.units)
-        hs, h = ops.simple_rnn(x, *states, self.recurrent_kernel, bias)
-        return hs, h, [h]
+        hs, h = ops.simple_rnn(projected, *states, self.recurrent_kernel, bias)
+        return (lambda: rows_after(hs)), [h]
 
 
 class SimpleRNN(RecurrentLayer):
@@ -102,3 +105,7 @@ class SimpleRNN(RecurrentLayer):
             activity_regularizer=activity_regularizer,
             **kwargs,
         )
+
+    def get_config(self) -> dict:
+        """The constructor's arguments that Keras writes: not the seed."""
+        return without(super().get_config(), "seed")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from framework.engine.ops.recurrence import rows_after
 from framework.engine.tensor import Tensor
 from framework.keras import configurable
 from framework.keras.layers.layer import Layer
@@ -73,15 +73,15 @@ class StackedRNNCells(Layer):
             isinstance(cell, RecurrentCell) and cell.is_fused(training) for cell in self.cells
         )
 
-    def over_time(self, x: Tensor, states: list, training: Any) -> tuple[Tensor, Tensor, list]:
-        """(hs, last output, last states) of inputs (t, batch, n): one cell after the other."""
-        found, hs, last = [], x, x
-        for i, (cell, state) in enumerate(zip(self.cells, states)):
-            x = rows_after(hs) if i else x
+    def over_time(self, x: Tensor, states: list, training: Any) -> tuple[Callable, list]:
+        """(function that gives the outputs, the last states) of inputs (t, batch, n)."""
+        found, outputs = [], lambda: x
+        for cell, state in zip(self.cells, states):
             is_list = isinstance(state, (list, tuple))
-            hs, last, new = cell.over_time(x, list(state) if is_list else [state], training)
+            given = list(state) if is_list else [state]
+            outputs, new = cell.over_time(outputs(), given, training)
             found.append(new if is_list else new[0])
-        return hs, last, found
+        return outputs, found
 
     @classmethod
     def from_config(cls, config: dict) -> Any:
