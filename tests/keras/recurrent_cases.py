@@ -209,7 +209,6 @@ REFUSED: list[tuple[str, dict, tuple | None]] = [
     ("LSTM", {"units": 0}, None),
     ("GRU", {"units": -1}, None),
     ("LSTM", {"units": 2, "use_cudnn": "no"}, None),
-    ("GRU", {"units": 2, "use_cudnn": True}, (1, 2, 3)),
     ("Bidirectional", {"layer": 3}, None),
     ("TimeDistributed", {"layer": 3}, None),
 ]

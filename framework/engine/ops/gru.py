@@ -91,14 +91,18 @@ def _(hs, h, gates, inner, x, h0, recurrent, bias, part, parts):
     for n in range(first, last):
         copy_into(hs[0, n], h0[n])
     for t in range(steps):
-        gemm(False, False, gates[t, first:last], hs[t, first:last], recurrent, 0, 1)
+        # Into the last step's gates, which stay in the cache: as in lstm.
+        gemm(False, False, gates[steps - 1, first:last], hs[t, first:last], recurrent, 0, 1)
         for n in range(first, last):
-            a, both, new = gates[t, n], gates[t, n, : 2 * units], x[t, n, 2 * units :]
+            y, a, both = gates[steps - 1, n], gates[t, n], gates[t, n, : 2 * units]
             z, r, k, b = a[:units], a[units : 2 * units], a[2 * units :], inner[t, n]
-            before, state = hs[t, n], hs[t + 1, n]
+            before, state, new = hs[t, n], hs[t + 1, n], x[t, n, 2 * units :]
+            seen_k, seen = y[2 * units :], y[: 2 * units]
             for j in range(units):
-                b[j] = k[j] + inner_k[j]
-            add_into(both, x[t, n, : 2 * units])
+                b[j] = seen_k[j] + inner_k[j]
+            projected = x[t, n, : 2 * units]
+            for j in range(both.size):
+                both[j] = seen[j] + projected[j]
             add_into(both, bias[0, : 2 * units])
             add_into(both, bias[1, : 2 * units])
             for j in range(both.size):

@@ -102,19 +102,27 @@ def _(hs, h, c, inputs, cs, gates, x, h0, c0, kernel, bias, part, parts):
         for n in range(first, last):
             copy_into(inputs[t, n, :wide], x[t, n])
             copy_into(inputs[t, n, wide:], h[n])
-        gemm(False, False, gates[t, first:last], inputs[t, first:last], kernel, 0, 1)
+        # Into the last step's gates, which stay in the cache: writing tiles where nothing has been
+        # read yet is slow. Each step's own gates are written row by row.
+        gemm(False, False, gates[steps - 1, first:last], inputs[t, first:last], kernel, 0, 1)
         for n in range(first, last):
-            z, before, cell, state = gates[t, n], cs[t, n], cs[t + 1, n], h[n]
+            y, z, before, cell, state = (
+                gates[steps - 1, n],
+                gates[t, n],
+                cs[t, n],
+                cs[t + 1, n],
+                h[n],
+            )
             i, f, g, o = z[:units], z[units : 2 * units], z[2 * units : 3 * units], z[3 * units :]
-            add_into(z, bias)
+            both, seen, shift = z[: 2 * units], y[: 2 * units], bias[: 2 * units]
+            for j in range(both.size):
+                both[j] = 0.5 * tanh(0.5 * (seen[j] + shift[j])) + 0.5
+            seen, shift = y[2 * units : 3 * units], bias[2 * units : 3 * units]
             for j in range(units):
-                i[j] = 0.5 * tanh(0.5 * i[j]) + 0.5
+                g[j] = tanh(seen[j] + shift[j])
+            seen, shift = y[3 * units :], bias[3 * units :]
             for j in range(units):
-                f[j] = 0.5 * tanh(0.5 * f[j]) + 0.5
-            for j in range(units):
-                g[j] = tanh(g[j])
-            for j in range(units):
-                o[j] = 0.5 * tanh(0.5 * o[j]) + 0.5
+                o[j] = 0.5 * tanh(0.5 * (seen[j] + shift[j])) + 0.5
             for j in range(units):
                 cell[j] = f[j] * before[j] + i[j] * g[j]
             for j in range(units):
