@@ -55,7 +55,6 @@ def flops_of_gru(outs, inputs, attrs):
     outs=4,
     same_dtype=True,
     kernel_from=1024,
-    check=check,
 )
 def gru(x, h, recurrent, bias):
     """(hs, h, gates, inner) of the projected inputs x (t, n, 3 u) and the state h (n, u).

@@ -57,7 +57,6 @@ def flops_of_lstm(outs, inputs, attrs):
     outs=6,
     same_dtype=True,
     kernel_from=1024,
-    check=check,
 )
 def lstm(x, h, c, kernel, bias):
     """(hs, h, c, inputs, cs, gates) of x (t, n, f) and the states h, c (n, u).

@@ -46,7 +46,6 @@ def flops_of_rnn(outs, inputs, attrs):
     outs=2,
     same_dtype=True,
     kernel_from=1024,
-    check=check,
 )
 def simple_rnn(x, h, recurrent, bias):
     """(hs, h) of the projected inputs x (t, n, u) and the state h (n, u).
