@@ -145,9 +145,8 @@ def _(dx, dh, g_hs, g_h, hs, turned, part, parts):
             for j in range(d.size):
                 out[j] = d[j] * (1.0 - state[j] * state[j])
         gemm(False, False, dh[first:last], dx[t, first:last], turned, 0, 1)
-    if g_hs.shape[0] > 0:
-        for n in range(first, last):
-            add_into(dh[n], g_hs[0, n])
+    for n in range(first, last * min(g_hs.shape[0], 1)):  # none if g_hs stands for zeros
+        add_into(dh[n], g_hs[0, n])
 
 
 @simple_rnn_grad.vjp("g_hs g_h hs turned")

@@ -9,7 +9,7 @@ from framework.engine import ops
 from framework.engine.op import Sample
 from framework.engine.ops.recurrence import rows_after
 from framework.engine.tensor import Tensor
-from framework.keras.layers.recurrent_cell import RecurrentCell, cell_arguments
+from framework.keras.layers.recurrent_cell import RecurrentCell, cell_arguments, first_of
 from framework.keras.layers.rnn import RecurrentLayer
 
 
@@ -57,7 +57,7 @@ class GRUCell(RecurrentCell):
 
     def call(self, inputs: Any, states: Any, training: Any = False) -> tuple:
         """(h, [h])"""
-        h = states[0] if isinstance(states, (list, tuple)) else states
+        h = first_of(states)
         inside, gate = self.activation, self.recurrent_activation
         xs, biases = self.projected(inputs, training), self._biases()
         if biases[0] is not None:

@@ -87,11 +87,15 @@ class RecurrentCell(Layer, register=False):
         kept = vars(self).get("_choices")
         masks = (kept or {}).get(name)
         if masks is None:
-            count = self.gates if self.implementation == 1 else 1
-            masks = [self._choices_for(x.array, rate) for _ in range(count)]
+            masks = self._masks_for(x.array, rate)
             if kept is not None:
                 kept[name] = masks
         return [ops.multiply(x, mask) for mask in masks]
+
+    def _masks_for(self, spec: Any, rate: float) -> list[Tensor]:
+        """One mask, or one for each gate."""
+        count = self.gates if self.implementation == 1 else 1
+        return [self._choices_for(spec, rate) for _ in range(count)]
 
     def _choices_for(self, spec: Any, rate: float) -> Tensor:
         """1 / (1 - rate) or 0, (batch, n); ranks draw as one process would for its rows."""
@@ -144,6 +148,11 @@ class RecurrentCell(Layer, register=False):
         if self.bias is not None:
             return self.bias
         return Tensor(np.zeros(shape, self.kernel.array.dtype))
+
+
+def first_of(states: Any) -> Any:
+    """The one state, also of a list of one."""
+    return states[0] if isinstance(states, (list, tuple)) else states
 
 
 def initial_state(batch_size: int | None, units: int, dtype: str) -> Tensor:

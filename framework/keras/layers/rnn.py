@@ -51,14 +51,7 @@ class RNN(Layer):
 
     def build(self, sequences_shape: tuple, initial_state_shape: Any = None) -> None:
         """Builds the cell; makes the states of a stateful layer."""
-        if self.unroll and sequences_shape[1] is None:
-            raise ValueError(
-                "Cannot unroll a RNN if the time dimension is undefined. \n"
-                "- If using a Sequential model, specify the time dimension by passing an "
-                "`Input()` as your first layer.\n"
-                "- If using the functional API, specify the time dimension by passing a `shape` "
-                "or `batch_shape` argument to your `Input()`."
-            )
+        self._check_unroll(sequences_shape)
         if isinstance(self.cell, Layer) and not self.cell.built:
             self.cell.build((sequences_shape[0], *sequences_shape[2:]))
         if self.stateful and self._rnn_states is None:
@@ -73,6 +66,16 @@ class RNN(Layer):
                 )
                 for state in nest.flatten(self.get_initial_state(sequences_shape[0]))
             ]
+
+    def _check_unroll(self, sequences_shape: tuple) -> None:
+        if self.unroll and sequences_shape[1] is None:
+            raise ValueError(
+                "Cannot unroll a RNN if the time dimension is undefined. \n"
+                "- If using a Sequential model, specify the time dimension by passing an "
+                "`Input()` as your first layer.\n"
+                "- If using the functional API, specify the time dimension by passing a `shape` "
+                "or `batch_shape` argument to your `Input()`."
+            )
 
     @property
     def states(self) -> list | None:
@@ -130,13 +133,17 @@ class RNN(Layer):
         if not x.array.shape[0]:
             raise ValueError(f"layer '{self.path}' ({type(self).__name__}): got no time steps")
         for row in ops.unstack(x):
-            if isinstance(self.cell, Layer):
-                y, states = self.cell(row, states, training=training)
-            else:
-                y, states = self.cell.call(row, states)
-            states = list(states) if isinstance(states, (list, tuple)) else [states]
+            y, states = self._step(row, states, training)
             outputs.append(y)
         return (lambda: ops.stack(outputs)), outputs[-1], states
+
+    def _step(self, row: Tensor, states: list, training: Any) -> tuple[Tensor, list]:
+        """(output, states) of the cell for one time step."""
+        if isinstance(self.cell, Layer):
+            y, states = self.cell(row, states, training=training)
+        else:
+            y, states = self.cell.call(row, states)
+        return y, list(states) if isinstance(states, (list, tuple)) else [states]
 
     def _first_states(self, sequences: Tensor, given: Any) -> list:
         batch = sequences.array.shape[0]

@@ -9,7 +9,7 @@ from framework.engine import ops
 from framework.engine.op import Sample
 from framework.engine.ops.recurrence import rows_after
 from framework.engine.tensor import Tensor
-from framework.keras.layers.recurrent_cell import RecurrentCell, cell_arguments
+from framework.keras.layers.recurrent_cell import RecurrentCell, cell_arguments, first_of
 from framework.keras.layers.rnn import RecurrentLayer, without
 
 
@@ -42,7 +42,7 @@ class SimpleRNNCell(RecurrentCell):
 
     def call(self, inputs: Any, states: Any, training: Any = False) -> tuple:
         """(h, [h])"""
-        h = states[0] if isinstance(states, (list, tuple)) else states
+        h = first_of(states)
         x = self.projected(inputs, training)[0]
         x = x if self.bias is None else x + self.bias
         h = self.activation(x + self.recurred(h, training)[0])
