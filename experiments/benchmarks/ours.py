@@ -74,6 +74,7 @@ MODELS = {
     "W3": lambda: mlp(1024, 4096, 4096, 1000),
     "W4": conv_net,
     "W5": residual_net,
+    "W6": lambda: keras.Sequential([keras.Input((64, 32)), layers.LSTM(128), layers.Dense(10)]),
     "W8": recommender,
     "W8b": recommender,
 }

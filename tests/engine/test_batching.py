@@ -24,6 +24,10 @@ SIZE = 3
 # Ops that are called once for each row, each with the reason.
 FALLBACK = {
     "expm": "one matrix that is not finite makes the whole call NaN",
+    **dict.fromkeys(
+        "lstm lstm_grad gru gru_grad simple_rnn simple_rnn_grad".split(),
+        "one recurrent kernel for all rows of a batch",
+    ),
     "random_normal": "states of the rows' own",
     "random_truncated_normal": "states of the rows' own",
     "random_uniform": "states of the rows' own",

@@ -268,3 +268,33 @@ def test_a_team_of_another_size_takes_the_place_of_the_first(with_threads):
 
 def helpers():
     return [t for t in threading.enumerate() if t.name.startswith("framework-helper")]
+
+
+N, U = 20, 24
+RECURRENT = {
+    "lstm": ((6, N, 2), (N, U), (N, U), (2 + U, 4 * U), (4 * U,)),
+    "gru": ((6, N, 3 * U), (N, U), (U, 3 * U), (2, 3 * U)),
+    "simple_rnn": ((6, N, U), (N, U), (U, U), (U,)),
+}
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_recurrent_layers_share_the_rows_of_a_batch(name, with_threads):
+    from framework.engine.tape import GradientTape
+
+    arrays = [0.3 * RNG.standard_normal(shape).astype(F) for shape in RECURRENT[name]]
+
+    def call(*xs):
+        with GradientTape() as tape:
+            tape.watch(xs)
+            outs = OPS[name](*xs)
+        return [*outs, *tape.gradient([outs[0], outs[1]], xs)]
+
+    run = executable(call, arrays)
+    assert run.is_shared
+    with_threads(1)
+    wanted = run(*arrays)
+    for threads in (2, 3):
+        with_threads(threads)
+        for got, value in zip(run(*arrays), wanted, strict=True):
+            np.testing.assert_array_equal(got, value)

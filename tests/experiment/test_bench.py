@@ -249,8 +249,8 @@ def test_who_is_compared():
 
 def test_a_workload_without_our_layers_is_missing():
     processes = bench.module("processes")
-    (who,) = processes.contenders("W6", {})
-    assert processes.measured(who, "W6", 1, 0.1, True) == {
+    (who,) = processes.contenders("W7", {})
+    assert processes.measured(who, "W7", 1, 0.1, True) == {
         "missing": "layers that it needs are not there yet"
     }
 

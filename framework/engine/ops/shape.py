@@ -30,9 +30,17 @@ def take_strided(out, x, start, s0, s1, s2, s3):
                 at = start + a * s0 + b * s1 + c * s2
                 if s3 == 1:
                     copy_into(row, x[at : at + row.size])
-                else:
+                elif s2 != 1:
                     for d in range(row.size):
                         row[d] = x[at + d * s3]
+            # A matrix, transposed: 16 rows of x at a time, whose cache lines are then used up.
+            if s2 == 1 and s3 != 1:
+                at = start + a * s0 + b * s1
+                for first in range(0, out.shape[3], 16):
+                    for c in range(out.shape[2]):
+                        row = out[a, b, c]
+                        for d in range(first, min(first + 16, row.size)):
+                            row[d] = x[at + c + d * s3]
 
 
 def put_strided(out, x, start, s0, s1, s2, s3, fill):

@@ -2,6 +2,7 @@
 
 from framework.keras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from framework.keras.layers.batch_normalization import BatchNormalization
+from framework.keras.layers.bidirectional import Bidirectional
 from framework.keras.layers.convolution import Conv1D, Conv2D
 from framework.keras.layers.convolution_transpose import Conv1DTranspose, Conv2DTranspose
 from framework.keras.layers.dense import Dense
@@ -19,11 +20,13 @@ from framework.keras.layers.global_pooling import (
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
 )
+from framework.keras.layers.gru import GRU, GRUCell
 from framework.keras.layers.identity import ActivityRegularization, Identity
 from framework.keras.layers.input_layer import Input, InputLayer
 from framework.keras.layers.input_spec import InputSpec
 from framework.keras.layers.layer import Layer
 from framework.keras.layers.layer_normalization import LayerNormalization
+from framework.keras.layers.lstm import LSTM, LSTMCell
 from framework.keras.layers.merge import (
     Add,
     Average,
@@ -50,6 +53,11 @@ from framework.keras.layers.resize import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
+from framework.keras.layers.rnn import RNN
+from framework.keras.layers.simple_rnn import SimpleRNN, SimpleRNNCell
+from framework.keras.layers.stacked_rnn_cells import StackedRNNCells
+from framework.keras.layers.time_distributed import TimeDistributed
+from framework.keras.layers.wrapper import Wrapper
 
 AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
 Convolution1D, Convolution1DTranspose = Conv1D, Conv1DTranspose

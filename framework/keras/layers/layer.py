@@ -205,11 +205,16 @@ class Layer(Tracking, SymbolicMixin, Configurable, kind="layer"):
         return {"name": self.name, "trainable": self.trainable, "dtype": policy} | own
 
     def get_build_config(self) -> dict | None:
-        """The shapes the layer was built with."""
-        return self.__dict__.get("_build_config")
+        """The shapes the layer was built with, as Keras writes them: one is called input_shape."""
+        shapes = self.__dict__.get("_build_config")
+        if not shapes or "input_shape" in shapes:
+            return shapes
+        one, *more = shapes.values()
+        return {"shapes_dict": shapes} if more else {"input_shape": one}
 
     def build_from_config(self, config: dict) -> None:
         """Build with the shapes of get_build_config."""
+        config = config.get("shapes_dict", config)
         shapes = {k: to_shape(v) for k, v in config.items() if v is not None}
         if not self.built and shapes:
             self.build(*shapes.values()) if len(shapes) == 1 else self.build(**shapes)

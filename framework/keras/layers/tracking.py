@@ -17,7 +17,7 @@ from framework.keras.variable import Variable
 # Containers among a layer's attributes that hold no parts of it.
 UNTRACKED = {"_found", "_losses", "_layer_calls", "_build_config", "_given", "_loss_tracker"}
 UNTRACKED |= {"_compiled_loss", "_compiled_metrics", "_batch_runners", "_own_logs"}
-UNTRACKED |= {"_known_predictors"}
+UNTRACKED |= {"_known_predictors", "_rnn_states"}
 CHANGES = [0]  # how often an attribute that may hold parts was set, on any layer
 RULES = ("initializer", "regularizer", "constraint")
 

@@ -80,7 +80,8 @@ def shape_of(layer: Any) -> str:
     try:
         shapes = [tuple(x.shape) for x in nest.flatten(layer.output)]
     except AttributeError:
-        config = layer.get_build_config()
+        config = layer.get_build_config() or {}
+        config = config.get("shapes_dict", config)
         if not config or None in config.values():
             return "?"
         try:
