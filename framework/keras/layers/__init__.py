@@ -12,6 +12,7 @@ from framework.keras.layers.depthwise_convolution import (
     SeparableConv2D,
 )
 from framework.keras.layers.dropout import Dropout
+from framework.keras.layers.einsum_dense import EinsumDense
 from framework.keras.layers.embedding import Embedding
 from framework.keras.layers.global_pooling import (
     GlobalAveragePooling1D,
@@ -33,6 +34,7 @@ from framework.keras.layers.merge import (
     Multiply,
     Subtract,
 )
+from framework.keras.layers.multi_head_attention import GroupedQueryAttention, MultiHeadAttention
 from framework.keras.layers.operation import Operation
 from framework.keras.layers.pooling import (
     AveragePooling1D,
@@ -50,7 +52,9 @@ from framework.keras.layers.resize import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
+from framework.keras.layers.rms_normalization import RMSNormalization
 
+GroupQueryAttention = GroupedQueryAttention
 AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
 Convolution1D, Convolution1DTranspose = Conv1D, Conv1DTranspose
 Convolution2D, Convolution2DTranspose = Conv2D, Conv2DTranspose
