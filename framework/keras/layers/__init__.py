@@ -1,6 +1,7 @@
 """Keras' layers."""
 
 from framework.keras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from framework.keras.layers.attention import AdditiveAttention, Attention
 from framework.keras.layers.batch_normalization import BatchNormalization
 from framework.keras.layers.convolution import Conv1D, Conv2D
 from framework.keras.layers.convolution_transpose import Conv1DTranspose, Conv2DTranspose
