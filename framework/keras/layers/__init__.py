@@ -35,7 +35,7 @@ from framework.keras.layers.merge import (
     Multiply,
     Subtract,
 )
-from framework.keras.layers.multi_head_attention import GroupedQueryAttention, MultiHeadAttention
+from framework.keras.layers.multi_head_attention import GroupQueryAttention, MultiHeadAttention
 from framework.keras.layers.operation import Operation
 from framework.keras.layers.pooling import (
     AveragePooling1D,
@@ -55,7 +55,6 @@ from framework.keras.layers.resize import (
 )
 from framework.keras.layers.rms_normalization import RMSNormalization
 
-GroupQueryAttention = GroupedQueryAttention
 AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
 Convolution1D, Convolution1DTranspose = Conv1D, Conv1DTranspose
 Convolution2D, Convolution2DTranspose = Conv2D, Conv2DTranspose

@@ -61,7 +61,9 @@ class EinsumDense(Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if not (lora_rank is lora_alpha is gptq_unpacked_column_size is quantization_config is None):
+        if not (
+            lora_rank is lora_alpha is gptq_unpacked_column_size is quantization_config is None
+        ):
             raise NotImplementedError("EinsumDense: lora and quantization are not there")
         self.equation, self.bias_axes = equation, bias_axes
         is_number = isinstance(output_shape, int)
@@ -75,7 +77,7 @@ class EinsumDense(Layer):
         shapes = weight_shapes(
             self.equation, self.bias_axes, tuple(input_shape), self.partial_output_shape
         )
-        kernel, bias, inputs, outputs = shapes
+        kernel, bias, inputs, outputs, _ = shapes
         rule = self.kernel_initializer
         if isinstance(rule, VarianceScaling) and None in (rule.input_axes, rule.output_axes):
             axes = {"input_axes": inputs, "output_axes": outputs}
@@ -94,6 +96,11 @@ class EinsumDense(Layer):
             y = ops.add(y, self.bias)
         return self.activation(y)
 
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """The batch and output_shape, in which None stays None."""
+        given = tuple(input_shape), self.partial_output_shape
+        return weight_shapes(self.equation, self.bias_axes, *given)[-1]
+
     def get_config(self) -> dict:
         """The constructor's arguments that Keras writes."""
         config = super().get_config()
@@ -106,7 +113,7 @@ class EinsumDense(Layer):
 
 def weight_shapes(equation: str, bias_axes: str | None, given: tuple, wanted: tuple) -> tuple:
     """(shape of the kernel, of the bias or None, axes of the kernel that are the input's, axes
-    that are the output's) for inputs of the shape `given`."""
+    that are the output's, shape of the output) for inputs of the shape `given`."""
     dotted = equation.replace("...", "0")
     found = [(m, is_left) for text, is_left in FORMS if (m := re.match(text, dotted))]
     if not found:
@@ -146,7 +153,13 @@ def weight_shapes(equation: str, bias_axes: str | None, given: tuple, wanted: tu
     shape = tuple([made[label] if label in made else sizes[label] for label in kernel])
     ours = [i for i, label in enumerate(kernel) if label not in made]
     theirs = [i for i, label in enumerate(kernel) if label in made]
-    return shape, bias_shape(bias_axes, outputs, whole[skipped:], 0 if is_left else elided), ours, theirs
+    return (
+        shape,
+        bias_shape(bias_axes, outputs, whole[skipped:], 0 if is_left else elided),
+        ours,
+        theirs,
+        whole,
+    )
 
 
 def bias_shape(bias_axes: str | None, outputs: str, sizes: tuple, behind: int) -> tuple | None:

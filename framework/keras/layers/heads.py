@@ -49,9 +49,8 @@ def with_heads(mask: Any, rank: int, axis: int) -> Any:
 
 
 class HeadsAttention(Layer, register=False):
-    """Base of the layers that attend with several heads. A subclass makes, when it builds, the
-    dense layers `_query_dense`, `_key_dense`, `_value_dense`, `_output_dense` (and `_gate_dense`),
-    and calls `build_attention`.
+    """Base of the layers that attend with several heads. A subclass makes its dense layers when it
+    builds, calls `build_attention`, and says in `projections` which they are.
     """
 
     takes_floats = True
@@ -87,7 +86,9 @@ class HeadsAttention(Layer, register=False):
         rules["activity_regularizer"] = self._inner_activity_regularizer
         return rules | {"dtype": self.dtype_policy}
 
-    def build_attention(self, depth: int, axes: tuple, scores: str, combine: str, seed: Any) -> None:
+    def build_attention(
+        self, depth: int, axes: tuple, scores: str, combine: str, seed: Any
+    ) -> None:
         """depth: of a key; axes: of the scores that each query's sum to 1; scores, combine: the
         einsums (key, query) -> scores and (scores, value) -> result."""
         self._scale, self._axes = 1.0 / math.sqrt(float(depth)), axes
@@ -95,6 +96,10 @@ class HeadsAttention(Layer, register=False):
         softmax_axis: Any = axes if len(axes) > 1 else axes[0]
         self._softmax = Softmax(axis=softmax_axis, dtype=self.dtype_policy)
         self._dropout_layer = Dropout(rate=self._rate, dtype=self.dtype_policy, seed=seed)
+
+    def projections(self) -> tuple:
+        """The dense layers of queries, keys, values, of the gate or None, and of the result."""
+        raise NotImplementedError
 
     def repeated(self, x: Any) -> Any:
         """Keys or values with a head for each head of the queries."""
@@ -126,8 +131,9 @@ class HeadsAttention(Layer, register=False):
         if self._window is not None or any(m is not None for m in masks):
             mask = self.joined_mask(query, value, masks, is_causal)
             is_causal = False
-        gate = self._gate_dense(query) if self._has_gate else None
-        query, key, value = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+        of_query, of_key, of_value, of_gate, of_result = self.projections()
+        gate = None if of_gate is None else of_gate(query)
+        query, key, value = of_query(query), of_key(key), of_value(value)
         key, value = self.repeated(key), self.repeated(value)
         if self._flash:
             raise ValueError(
@@ -140,10 +146,8 @@ class HeadsAttention(Layer, register=False):
             y, scores = self.by_scores(query, key, value, mask, is_causal, training)
         else:
             y, scores = self.at_once(query, key, value, mask, is_causal), None
-        y = self._output_dense(y if gate is None else ops.multiply(y, gate))
+        y = of_result(y if gate is None else ops.multiply(y, gate))
         return (y, scores) if return_attention_scores else y
-
-    _has_gate = False
 
     def joined_mask(self, query: Any, value: Any, masks: tuple, is_causal: bool) -> Any:
         """(batch, T, S): what all masks, the causal one and the window leave."""

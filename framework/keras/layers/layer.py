@@ -205,12 +205,14 @@ class Layer(Tracking, SymbolicMixin, Configurable, kind="layer"):
         return {"name": self.name, "trainable": self.trainable, "dtype": policy} | own
 
     def get_build_config(self) -> dict | None:
-        """The shapes the layer was built with."""
-        return self.__dict__.get("_build_config")
+        """The shapes the layer was built with; several as one dict, as Keras writes them."""
+        shapes = self.__dict__.get("_build_config")
+        return {"shapes_dict": shapes} if shapes and len(shapes) > 1 else shapes
 
     def build_from_config(self, config: dict) -> None:
         """Build with the shapes of get_build_config."""
-        shapes = {k: to_shape(v) for k, v in config.items() if v is not None}
+        given = config.get("shapes_dict", config)
+        shapes = {k: to_shape(v) for k, v in given.items() if v is not None}
         if not self.built and shapes:
             self.build(*shapes.values()) if len(shapes) == 1 else self.build(**shapes)
 

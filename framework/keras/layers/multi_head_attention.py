@@ -1,4 +1,4 @@
-"""MultiHeadAttention (Vaswani et al. 2017) and GroupedQueryAttention (Ainslie et al. 2023)."""
+"""MultiHeadAttention (Vaswani et al. 2017) and GroupQueryAttention (Ainslie et al. 2023)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from framework.engine.op import Sample
 from framework.keras import configurable
 from framework.keras.layers.einsum_dense import EinsumDense
 from framework.keras.layers.heads import HeadsAttention
+from framework.keras.naming import auto_name
 
 
 def check_positive(name: str, n: Any, words: str = "a positive integer") -> None:
@@ -63,7 +64,7 @@ class MultiHeadAttention(HeadsAttention):
         self.check_window(sliding_window, flash_attention, dropout)
         self.num_heads, self.key_dim, self.value_dim = num_heads, key_dim, value_dim or key_dim
         self.dropout, self.use_bias, self.use_gate, self.seed = dropout, use_bias, use_gate, seed
-        self._has_gate, self._wanted = use_gate, shape_of(output_shape)
+        self._wanted = shape_of(output_shape)
         if attention_axes and not isinstance(attention_axes, (int, list, tuple)):
             raise ValueError(
                 "`attention_axes` must be an int, list, or tuple.Received: "
@@ -83,11 +84,11 @@ class MultiHeadAttention(HeadsAttention):
                 f"Received: value_shape={value_shape} and key_shape={key_shape}"
             )
         rank = len(query_shape) + 1
-        self._query_dense = self._projection("query", query_shape, self.key_dim)
-        self._key_dense = self._projection("key", key_shape, self.key_dim)
+        self.query_dense = self._projection("query", query_shape, self.key_dim)
+        self.key_dense = self._projection("key", key_shape, self.key_dim)
         if self.use_gate:
             self._gate_dense = self._projection("gate", query_shape, self.value_dim, "sigmoid")
-        self._value_dense = self._projection("value", value_shape, self.value_dim)
+        self.value_dense = self._projection("value", value_shape, self.value_dim)
         axes = tuple(self.attention_axes or range(1, rank - 2))
         self.attention_axes = tuple([a if a >= 0 else rank - 1 + a for a in axes])
         scores, combine, count = attention_equations(rank, self.attention_axes)
@@ -96,11 +97,11 @@ class MultiHeadAttention(HeadsAttention):
         outputs = self._wanted or (query_shape[-1],)
         equation, labels, _ = projection_equation(len(query_shape) - 1, 2, len(outputs))
         shape = [None] * (len(query_shape) - 2) + list(outputs)
-        self._output_dense = EinsumDense(
+        self.output_dense = EinsumDense(
             equation, shape, bias_axes=labels if self.use_bias else None, name="attention_output",
             **self.dense_options(),
         )  # fmt: skip
-        self._output_dense.build((*query_shape[:-1], self.num_heads, self.value_dim))
+        self.output_dense.build((*query_shape[:-1], self.num_heads, self.value_dim))
 
     def _projection(
         self, name: str, shape: tuple, depth: int, activation: Any = None
@@ -114,10 +115,10 @@ class MultiHeadAttention(HeadsAttention):
         layer.build(tuple(shape))
         return layer
 
-    query_dense = property(lambda self: self._query_dense, doc="The layer of the queries.")
-    key_dense = property(lambda self: self._key_dense, doc="The layer of the keys.")
-    value_dense = property(lambda self: self._value_dense, doc="The layer of the values.")
-    output_dense = property(lambda self: self._output_dense, doc="The layer behind the heads.")
+    def projections(self) -> tuple:
+        """The dense layers of queries, keys, values, of the gate or None, and of the result."""
+        gate = self._gate_dense if self.use_gate else None
+        return self.query_dense, self.key_dense, self.value_dense, gate, self.output_dense
 
     def get_config(self) -> dict:
         """The constructor's arguments that Keras writes."""
@@ -164,12 +165,11 @@ def attention_equations(rank: int, axes: tuple) -> tuple[str, str, int]:
     return f"{source},{target}->{scores}", f"{scores},{source}->{target}", len(scores)
 
 
-class GroupedQueryAttention(HeadsAttention):
+class GroupQueryAttention(HeadsAttention):
     """MultiHeadAttention where num_query_heads / num_key_value_heads heads of queries share a head
     of keys and values  (Ainslie et al. 2023).
     """
 
-    aliases = ("GroupQueryAttention",)
     samples = ()
 
     def __init__(
@@ -192,6 +192,8 @@ class GroupedQueryAttention(HeadsAttention):
         seed: int | None = None,
         **kwargs: Any,
     ):
+        if kwargs.get("name") is None:  # as Keras, whose class is called otherwise than its name
+            kwargs["name"] = auto_name("GroupedQueryAttention")
         super().__init__(**kwargs)
         if num_query_heads % num_key_value_heads != 0:
             raise ValueError("`num_query_heads` must be divisible by `num_key_value_heads`.")
@@ -199,7 +201,7 @@ class GroupedQueryAttention(HeadsAttention):
         self.head_dim, self.num_query_heads = head_dim, num_query_heads
         self.num_key_value_heads = num_key_value_heads
         self.dropout, self.use_bias, self.use_gate, self.seed = dropout, use_bias, use_gate, seed
-        self._has_gate, self.sliding_window = use_gate, sliding_window
+        self.sliding_window = sliding_window
         self._inner_activity_regularizer = configurable.get("regularizer", activity_regularizer)
         self.take_rules(locals())
 
@@ -230,6 +232,11 @@ class GroupedQueryAttention(HeadsAttention):
         )  # fmt: skip
         layer.build(tuple(shape))
         return layer
+
+    def projections(self) -> tuple:
+        """The dense layers of queries, keys, values, of the gate or None, and of the result."""
+        gate = self._gate_dense if self.use_gate else None
+        return self._query_dense, self._key_dense, self._value_dense, gate, self._output_dense
 
     def repeated(self, x: Any) -> Any:
         """Each head of keys or values once for every head of queries that shares it."""
