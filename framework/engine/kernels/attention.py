@@ -95,38 +95,20 @@ def is_hidden(mask, at, step, query, key, is_causal):
     return (is_causal and key > query) or not mask[at + query * step[0] + key * step[1]]
 
 
-def attention_of(real: Any, product: Callable, exp: Callable, log: Callable) -> tuple:
-    """(attention, attention_grad) for numbers of a Numba type; product is `product` of gemm.py, on
-    addresses."""
-    size = real.bitwidth // 8
+def vector_of(real: Any) -> Callable:
+    """vector(address, count): an array."""
     pointer = pointer_to(real)
-    scores_at, slopes_at = scratch_of(ROWS * KEYS * size), scratch_of(ROWS * KEYS * size)
-    column_at, line_at = scratch_of(ROWS * size), scratch_of(DEEPEST * size)
-    masked, zero, one = real(MASKED), real(0), real(1)
 
     @njit(**FAST)
     def vector(address, count):
         return carray(pointer(address), (count,))
 
-    @njit(**CALLED)
-    def is_finite(x, stride, count, wide):
-        """Whether `count` rows hold no NaN and no infinity."""
-        worst = vector(line_at(), wide)
-        for c in range(wide):
-            worst[c] = zero
-        for i in range(count):
-            row = vector(x + i * stride * size, wide)
-            for c in range(wide):
-                worst[c] += row[c] - row[c]
-        return total(worst) == zero
+    return vector
 
-    @njit(**CALLED)
-    def clear(out, stride, count, wide):
-        """Rows of zeros."""
-        for r in range(count):
-            row = vector(out + r * stride * size, wide)
-            for c in range(wide):
-                row[c] = zero
+
+def rows_of(real: Any, exp: Callable) -> tuple:
+    """What is done to a row of scores: (filled, exponents, judge, multiply)."""
+    masked, zero = real(MASKED), real(0)
 
     @njit(**FAST)
     def filled(row, seen):
@@ -146,18 +128,40 @@ def attention_of(real: Any, product: Callable, exp: Callable, log: Callable) -> 
         for c in range(seen, row.size):
             row[c] = zero
 
-    @njit(**CALLED)
-    def hide(row, mask, at, step, query, first, is_causal, value):
-        """Put `value` where the query may not see keys first, first + 1 ..."""
+    @njit(**FAST)
+    def multiply(row, factor):
         for c in range(row.size):
-            if is_hidden(mask, at, step, query, first + c, is_causal):
-                row[c] = value
+            row[c] *= factor
+
+    @njit(**CALLED)
+    def judge(row, scale, mask, at, step, query, first, is_causal):
+        """row = scale row, MASKED where the query may not see keys first, first + 1 ..."""
+        multiply(row, scale)
+        hide(row, mask, at, step, query, first, is_causal, masked)
+
+    return filled, exponents, judge, multiply
+
+
+@njit(**CALLED)
+def hide(row, mask, at, step, query, first, is_causal, value):
+    """Put `value` where the query may not see keys first, first + 1 ..."""
+    for c in range(row.size):
+        if is_hidden(mask, at, step, query, first + c, is_causal):
+            row[c] = value
+
+
+def attend_of(real: Any, product: Callable, exp: Callable, log: Callable) -> Callable:
+    """The forward of one head."""
+    size, vector = real.bitwidth // 8, vector_of(real)
+    filled, exponents, judge, multiply = rows_of(real, exp)
+    scores_at, column_at = scratch_of(ROWS * KEYS * size), scratch_of(ROWS * size)
+    masked, zero, one = real(MASKED), real(0), real(1)
 
     @njit(**INLINED)
     def attend(out, lse, q, k, v, mask, at, step, is_causal, is_whole, scale, rows, keys, shape):
-        """One head, all addresses those of its first row; False: a row has no finite score.
+        """All addresses are those of its first row; False: a row has no finite score.
 
-        is_whole: no block is passed over, and what `mask` hides has the score MASKED."""
+        is_whole: no block is passed over, and what is hidden has the score MASKED."""
         q_stride, k_stride, v_stride, out_stride, depth, wide = shape
         scores = scores_at()
         tops, sums = vector(column_at(), ROWS), vector(column_at(), ROWS)
@@ -175,84 +179,58 @@ def attention_of(real: Any, product: Callable, exp: Callable, log: Callable) -> 
                     row, seen, factor = vector(scores + r * KEYS * size, width), width, scale
                     if is_whole:
                         factor = one
-                        for c in range(width):
-                            row[c] *= scale
-                        hide(row, mask, at, step, i + r, j, is_causal, masked)
+                        judge(row, scale, mask, at, step, i + r, j, is_causal)
                     elif is_causal:
                         seen = min(width, i + r + 1 - j)
-                    part = filled(row, seen)
+                    part, before = filled(row, seen), zero
                     top = factor * (largest(part) if factor >= zero else smallest(part))
-                    kept = one
                     if j > 0:
                         top = max(top, tops[r])
                         kept = exp(tops[r] - top)
-                        line = vector(place + r * out_stride * size, wide)
-                        for c in range(wide):
-                            line[c] *= kept
+                        before = kept * sums[r]
+                        multiply(vector(place + r * out_stride * size, wide), kept)
                     elif top < masked and not is_whole:
                         return False
                     exponents(row, seen, top, factor)
-                    found = total(part)
-                    sums[r] = found + kept * sums[r] if j > 0 else found
-                    tops[r] = top
+                    tops[r], sums[r] = top, before + total(part)
                 product(
                     scores, KEYS, 1, v + j * v_stride * size, v_stride, 1, place, out_stride,
                     height, wide, width, j,
                 )  # fmt: skip
             for r in range(height):
-                row, inverse = vector(place + r * out_stride * size, wide), one / sums[r]
-                for c in range(wide):
-                    row[c] *= inverse
+                multiply(vector(place + r * out_stride * size, wide), one / sums[r])
                 lse[i + r] = tops[r] + log(sums[r])
         return True
 
-    @njit(**INLINED)
-    def attention(out, lse, q, k, v, mask, at, causal, scale, part, parts):
-        """out (batch, rows, heads, wide), lse (batch, heads, rows): this thread's heads."""
-        batch, rows, heads, depth = q.shape
-        keys, wide = k.shape[1], v.shape[3]
-        shape = heads * depth, heads * depth, heads * wide, heads * wide, depth, wide
-        step, factor, is_masked = (at[2], at[3]), real(scale), not (mask.size == 1 and mask[0])
-        first, last = share(batch * heads, 1, part, parts)
-        for pair in range(first, last):
-            b, h = pair // heads, pair % heads
-            places = (
-                out.ctypes.data + (b * rows * heads + h) * wide * size,
-                q.ctypes.data + (b * rows * heads + h) * depth * size,
-                k.ctypes.data + (b * keys * heads + h) * depth * size,
-                v.ctypes.data + (b * keys * heads + h) * wide * size,
-            )
-            start = b * at[0] + h * at[1]
-            is_whole = is_masked or not is_finite(places[3], shape[2], keys, wide)
-            while not attend(
-                places[0], lse[b, h], places[1], places[2], places[3], mask, start, step, causal,
-                is_whole, factor, rows, keys, shape,
-            ):  # fmt: skip
-                is_whole = True
+    return attend
+
+
+def differ_of(real: Any, product: Callable, exp: Callable) -> Callable:
+    """The gradient of one head."""
+    size, vector = real.bitwidth // 8, vector_of(real)
+    _, exponents, _, _ = rows_of(real, exp)
+    scores_at, slopes_at = scratch_of(ROWS * KEYS * size), scratch_of(ROWS * KEYS * size)
+    column_at, zero = scratch_of(ROWS * size), real(0)
+    share_of_hidden = share_of_hidden_of(real)
 
     @njit(**INLINED)
     def differ(dq, dk, dv, g, q, k, v, out, lse, mask, at, step, is_causal, is_whole, scale, rows,
                keys, shape):  # fmt: skip
-        """One head of the gradient."""
+        """All addresses are those of its first row."""
         q_stride, k_stride, v_stride, out_stride, depth, wide = shape
         scores, slopes = scores_at(), slopes_at()
         deltas, even = vector(column_at(), ROWS), vector(column_at(), ROWS)
-        clear(dk, k_stride, keys, depth)
-        clear(dv, v_stride, keys, wide)
+        for j in range(keys):
+            vector(dk + j * k_stride * size, depth)[:] = zero
+            vector(dv + j * v_stride * size, wide)[:] = zero
         tall = SHORT if rows <= 512 else ROWS
         for i in range(0, rows, tall):
             height = min(tall, rows - i)
             q_i, g_i = q + i * q_stride * size, g + i * out_stride * size
             for r in range(height):
-                at_row = (i + r) * out_stride * size
-                deltas[r] = dot(vector(g + at_row, wide), vector(out + at_row, wide))
-                even[r] = zero
-                if is_whole and lse[i + r] == masked:
-                    count = zero
-                    for c in range(keys):
-                        if is_hidden(mask, at, step, i + r, c, is_causal):
-                            count += one
-                    even[r] = one / count
+                line = (i + r) * out_stride * size
+                deltas[r] = dot(vector(g + line, wide), vector(out + line, wide))
+                even[r] = share_of_hidden(lse[i + r], mask, at, step, i + r, keys, is_causal)
             end = min(keys, i + height) if is_causal and not is_whole else keys
             for j in range(0, end, KEYS):
                 width = min(KEYS, end - j)
@@ -265,12 +243,10 @@ def attention_of(real: Any, product: Callable, exp: Callable, log: Callable) -> 
                 )  # fmt: skip
                 for r in range(height):
                     row = vector(scores + r * KEYS * size, width)
-                    slope = vector(slopes + r * KEYS * size, width)
-                    seen = width
-                    if is_causal and not is_whole:
-                        seen = min(width, i + r + 1 - j)
+                    slope, delta = vector(slopes + r * KEYS * size, width), deltas[r]
+                    is_cut = is_causal and not is_whole
+                    seen = min(width, i + r + 1 - j) if is_cut else width
                     exponents(row, seen, lse[i + r], scale)
-                    delta = deltas[r]
                     for c in range(width):  # 0 where the row is
                         slope[c] = row[c] * (slope[c] - delta) * scale
                     if is_whole:
@@ -289,6 +265,73 @@ def attention_of(real: Any, product: Callable, exp: Callable, log: Callable) -> 
                     depth, width, j,
                 )  # fmt: skip
 
+    return differ
+
+
+def share_of_hidden_of(real: Any) -> Callable:
+    """share_of_hidden(lse, ...): the probability of each key that the query may not see."""
+    masked, zero, one = real(MASKED), real(0), real(1)
+
+    @njit(**CALLED)
+    def share_of_hidden(lse, mask, at, step, query, keys, is_causal):
+        if lse != masked:
+            return zero
+        count = zero  # it sees none: all that are hidden weigh alike
+        for c in range(keys):
+            if is_hidden(mask, at, step, query, c, is_causal):
+                count += one
+        return one / count
+
+    return share_of_hidden
+
+
+def is_finite_of(real: Any) -> Callable:
+    """is_finite(x, stride, count, wide): `count` rows hold no NaN and no infinity."""
+    size, vector = real.bitwidth // 8, vector_of(real)
+    line_at, zero = scratch_of(DEEPEST * size), real(0)
+
+    @njit(**CALLED)
+    def is_finite(x, stride, count, wide):
+        worst = vector(line_at(), wide)
+        worst[:] = zero
+        for i in range(count):
+            row = vector(x + i * stride * size, wide)
+            for c in range(wide):
+                worst[c] += row[c] - row[c]
+        return total(worst) == zero
+
+    return is_finite
+
+
+def attention_of(real: Any, product: Callable, exp: Callable, log: Callable) -> tuple:
+    """(attention, attention_grad) for numbers of a Numba type; product is product_float32, or the
+    same for that type."""
+    size, is_finite = real.bitwidth // 8, is_finite_of(real)
+    attend, differ = attend_of(real, product, exp, log), differ_of(real, product, exp)
+
+    @njit(**INLINED)
+    def attention(out, lse, q, k, v, mask, at, causal, scale, part, parts):
+        """out (batch, rows, heads, wide), lse (batch, heads, rows): this thread's heads."""
+        batch, rows, heads, depth = q.shape
+        keys, wide = k.shape[1], v.shape[3]
+        shape = heads * depth, heads * depth, heads * wide, heads * wide, depth, wide
+        step, factor, is_masked = (at[2], at[3]), real(scale), not (mask.size == 1 and mask[0])
+        first, last = share(batch * heads, 1, part, parts)
+        for pair in range(first, last):
+            b, h = pair // heads, pair % heads
+            place = out.ctypes.data + (b * rows * heads + h) * wide * size
+            q_h = q.ctypes.data + (b * rows * heads + h) * depth * size
+            k_h = k.ctypes.data + (b * keys * heads + h) * depth * size
+            v_h = v.ctypes.data + (b * keys * heads + h) * wide * size
+            start = b * at[0] + h * at[1]
+            # what a hidden key has is multiplied by 0, as in Keras: NaN must not be passed over
+            is_whole = is_masked or not is_finite(v_h, shape[2], keys, wide)
+            while not attend(
+                place, lse[b, h], q_h, k_h, v_h, mask, start, step, causal, is_whole, factor, rows,
+                keys, shape,
+            ):  # fmt: skip
+                is_whole = True
+
     @njit(**INLINED)
     def attention_grad(
         dq, dk, dv, g, q, k, v, mask, out, lse, at, causal, scale, part, parts
@@ -305,10 +348,8 @@ def attention_of(real: Any, product: Callable, exp: Callable, log: Callable) -> 
             of_k = (b * keys * heads + h) * depth * size
             of_v = (b * keys * heads + h) * wide * size
             of_out = (b * rows * heads + h) * wide * size
-            q_h, k_h, v_h, g_h = (
-                q.ctypes.data + of_q, k.ctypes.data + of_k, v.ctypes.data + of_v,
-                g.ctypes.data + of_out,
-            )  # fmt: skip
+            q_h, k_h = q.ctypes.data + of_q, k.ctypes.data + of_k
+            v_h, g_h = v.ctypes.data + of_v, g.ctypes.data + of_out
             is_open = not is_masked and is_finite(q_h, shape[0], rows, depth)
             is_open = is_open and is_finite(k_h, shape[1], keys, depth)
             is_open = is_open and is_finite(v_h, shape[2], keys, wide)

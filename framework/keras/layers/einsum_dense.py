@@ -131,6 +131,22 @@ def weight_shapes(equation: str, bias_axes: str | None, given: tuple, wanted: tu
     skipped = max(elided, 0) if is_left else 0
     sizes = {label: given[skipped + i] for i, label in enumerate(inputs)}
     made = {label: whole[skipped + i] for i, label in enumerate(outputs)}
+    check_labels(sizes, made, kernel)
+    shape = tuple([made[label] if label in made else sizes[label] for label in kernel])
+    ours = [i for i, label in enumerate(kernel) if label not in made]
+    theirs = [i for i, label in enumerate(kernel) if label in made]
+    return (
+        shape,
+        bias_shape(bias_axes, outputs, whole[skipped:], 0 if is_left else elided),
+        ours,
+        theirs,
+        whole,
+    )
+
+
+def check_labels(sizes: dict, made: dict, kernel: str) -> None:
+    """ValueError unless the labels of input, kernel and output fit."""
+    inputs, outputs = "".join(sizes), "".join(made)
     for label in inputs:
         if made.get(label) not in (None, sizes[label]):
             raise ValueError(
@@ -150,16 +166,6 @@ def weight_shapes(equation: str, bias_axes: str | None, given: tuple, wanted: tu
                 f"'{inputs}' or the output spec '{outputs}'. For this layer, the weight must be "
                 "fully specified."
             )
-    shape = tuple([made[label] if label in made else sizes[label] for label in kernel])
-    ours = [i for i, label in enumerate(kernel) if label not in made]
-    theirs = [i for i, label in enumerate(kernel) if label in made]
-    return (
-        shape,
-        bias_shape(bias_axes, outputs, whole[skipped:], 0 if is_left else elided),
-        ours,
-        theirs,
-        whole,
-    )
 
 
 def bias_shape(bias_axes: str | None, outputs: str, sizes: tuple, behind: int) -> tuple | None:

@@ -6,7 +6,6 @@ import string
 from typing import Any
 
 from framework.engine import ops
-from framework.engine.op import Sample
 from framework.keras import configurable
 from framework.keras.layers.einsum_dense import EinsumDense
 from framework.keras.layers.heads import HeadsAttention
@@ -93,7 +92,7 @@ class MultiHeadAttention(HeadsAttention):
         self.attention_axes = tuple([a if a >= 0 else rank - 1 + a for a in axes])
         scores, combine, count = attention_equations(rank, self.attention_axes)
         over = tuple(range(count - len(axes), count))
-        self.build_attention(self.key_dim, over, scores, combine, self.seed)
+        self.build_attention(self.key_dim, over, (scores, combine), self.seed)
         outputs = self._wanted or (query_shape[-1],)
         equation, labels, _ = projection_equation(len(query_shape) - 1, 2, len(outputs))
         shape = [None] * (len(query_shape) - 2) + list(outputs)
@@ -214,8 +213,8 @@ class GroupQueryAttention(HeadsAttention):
         if self.use_gate:
             self._gate_dense = self._projection("gate", query_shape, queries, "sigmoid")
         self._value_dense = self._projection("value", value_shape, keys)
-        scores = "bkuh,bquh->buqk"
-        self.build_attention(self.head_dim, (-1,), scores, "buqk,bkuh->bquh", self.seed)
+        equations = "bkuh,bquh->buqk", "buqk,bkuh->bquh"
+        self.build_attention(self.head_dim, (-1,), equations, self.seed)
         self._output_dense = EinsumDense(
             "bquh,uhm->bqm", (None, query_shape[-1]), bias_axes="m" if self.use_bias else None,
             name="attention_output", **self.dense_options(),
