@@ -91,7 +91,8 @@ def product_float32(x, row, inner, y, y_inner, column, out, out_stride, m, n, k,
 
 @njit(**FAST)
 def is_hidden(mask, at, step, query, key, is_causal):
-    """Whether the query may not see the key; mask[at + query step[0] + key step[1]] says it, too."""
+    """Whether the query may not see the key: it lies ahead, or mask[at + query step[0] + key
+    step[1]] is False."""
     return (is_causal and key > query) or not mask[at + query * step[0] + key * step[1]]
 
 

@@ -105,7 +105,7 @@ def strides_of(mask):
 
 
 def see_attention(outs, inputs, attrs):
-    """All as they are; what no kernel takes: other floats, very deep heads, nothing to attend to."""
+    """All as they are. No kernel takes other floats, very deep heads, nothing to attend to."""
     q, _, v, mask = inputs[:4] if len(inputs) == 4 else inputs[1:5]
     is_deep = max(q.shape[3], v.shape[3]) > DEEPEST
     if q.dtype not in (np.float32, np.float64) or is_deep or 0 in (*q.shape, *v.shape):

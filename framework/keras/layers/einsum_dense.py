@@ -29,12 +29,12 @@ class EinsumDense(Layer):
 
     samples = (
         Sample(
-            ((2, 4, 3),), {"equation": "abc,cd->abd", "output_shape": (None, 5), "bias_axes": "d"}
+            ((2, 4, 3),), {"equation": "abc,cd->abd", "output_shape": (4, 5), "bias_axes": "d"}
         ),
         Sample(
             ((2, 4, 3),),
             {
-                "equation": "abc,cde->abde", "output_shape": (None, 2, 3), "bias_axes": "de",
+                "equation": "abc,cde->abde", "output_shape": (4, 2, 3), "bias_axes": "de",
                 "activation": "tanh",
             },
         ),

@@ -54,6 +54,7 @@ class HeadsAttention(Layer, register=False):
     """
 
     takes_floats = True
+    heeds_query_mask = True
     _window: int | None
     _flash: Any
     _rate: float
@@ -86,13 +87,10 @@ class HeadsAttention(Layer, register=False):
         rules["activity_regularizer"] = self._inner_activity_regularizer
         return rules | {"dtype": self.dtype_policy}
 
-    def build_attention(
-        self, depth: int, axes: tuple, scores: str, combine: str, seed: Any
-    ) -> None:
-        """depth: of a key; axes: of the scores that each query's sum to 1; scores, combine: the
+    def build_attention(self, depth: int, axes: tuple, equations: tuple, seed: Any) -> None:
+        """depth: of a key; axes: those of the scores over which they sum to 1; equations: the
         einsums (key, query) -> scores and (scores, value) -> result."""
-        self._scale, self._axes = 1.0 / math.sqrt(float(depth)), axes
-        self._equations = scores, combine
+        self._scale, self._axes, self._equations = 1.0 / math.sqrt(float(depth)), axes, equations
         softmax_axis: Any = axes if len(axes) > 1 else axes[0]
         self._softmax = Softmax(axis=softmax_axis, dtype=self.dtype_policy)
         self._dropout_layer = Dropout(rate=self._rate, dtype=self.dtype_policy, seed=seed)
@@ -122,9 +120,11 @@ class HeadsAttention(Layer, register=False):
 
         query (batch, T, n), value and key (batch, S, m); without `key` the values are the keys.
         attention_mask, True where a query sees a key: (batch, T, S) or with an axis of heads in
-        front of T; query_mask (batch, T), value_mask and key_mask (batch, S).
+        front of T; query_mask (batch, T), value_mask and key_mask (batch, S). As in Keras 3.15
+        MultiHeadAttention leaves query_mask aside: it says what of the result means nothing.
         """
         key = value if key is None else key
+        query_mask = query_mask if self.heeds_query_mask else None
         masks = query_mask, value_mask, key_mask, attention_mask
         is_causal = bool(use_causal_mask)
         mask = None

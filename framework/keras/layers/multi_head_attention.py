@@ -32,6 +32,7 @@ class MultiHeadAttention(HeadsAttention):
     """
 
     samples = ()
+    heeds_query_mask = False
 
     def __init__(
         self,
