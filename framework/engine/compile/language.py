@@ -15,8 +15,8 @@ from numba.extending import intrinsic
 
 from framework.engine.compile.entry import UNIT
 from framework.engine.kernels import floats, vectors
-from framework.engine.kernels.convolution import convolutions_of
 from framework.engine.kernels.attention import attention_of, product_float32
+from framework.engine.kernels.convolution import convolutions_of
 from framework.engine.kernels.flags import FAST
 from framework.engine.kernels.gemm import gemm_float32
 from framework.engine.kernels.pointers import INT64, after, pointer_to

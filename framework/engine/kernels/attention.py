@@ -20,12 +20,13 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import carray, njit
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from framework.engine.kernels.flags import FAST
 from framework.engine.kernels.gemm import INLINED, pack, tiles
+from framework.engine.kernels.pointers import INT64, pointer_to
 from framework.engine.kernels.shares import share
 from framework.engine.kernels.tiles import COLUMNS, LANES, floats_at, shift, stack_of
 from framework.engine.kernels.vectors import dot, largest, smallest, total
@@ -34,7 +35,6 @@ from framework.engine.kernels.vectors import dot, largest, smallest, total
 ROWS, SHORT, KEYS = 64, 32, 128  # SHORT: rows of a block where there are at most 512
 DEEPEST = 256  # numbers per key or value that fit the space for a block of the result
 MASKED = -0.7 * 3.38953e38  # the score of a key that is masked, as in Keras
-INT64 = types.int64
 
 # Called, not inlined: a matrix product is long, and these functions have several.
 CALLED = {key: value for key, value in FAST.items() if key != "forceinline"}
@@ -54,19 +54,6 @@ def scratch_of(size: int):
         return INT64(), codegen
 
     return scratch
-
-
-def pointer_to(dtype: Any):
-    """pointer(address) to numbers of a Numba type."""
-    result = types.CPointer(dtype)
-
-    @intrinsic
-    def pointer(context, address):
-        return result(INT64), lambda ctx, b, sig, args: b.inttoptr(
-            args[0], ctx.get_value_type(result)
-        )
-
-    return pointer
 
 
 panel_stack = stack_of((DEEPEST + ROWS) * COLUMNS)
