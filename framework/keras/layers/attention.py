@@ -135,16 +135,22 @@ class Attention(Layer):
                 f"{name} layer accepts inputs list of length 2 or 3, namely [query, value] or "
                 f"[query, value, key]. Received length: {len(inputs)}."
             )
-        if mask is not None and not isinstance(mask, list):
-            raise ValueError(
-                f"{name} layer mask must be a list, namely [query_mask, value_mask]. Received: "
-                f"mask={mask}."
-            )
-        if mask is not None and not 2 <= len(mask) <= 3:
-            raise ValueError(
-                f"{name} layer accepts mask list of length 2 or 3. Received: inputs={inputs}, "
-                f"mask={mask}."
-            )
+        if mask is not None:
+            check_masks(name, inputs, mask)
+
+
+def check_masks(name: str, inputs: list, mask: Any) -> None:
+    """ValueError, in Keras' words, unless there are two or three masks."""
+    if not isinstance(mask, list):
+        raise ValueError(
+            f"{name} layer mask must be a list, namely [query_mask, value_mask]. Received: "
+            f"mask={mask}."
+        )
+    if not 2 <= len(mask) <= 3:
+        raise ValueError(
+            f"{name} layer accepts mask list of length 2 or 3. Received: inputs={inputs}, "
+            f"mask={mask}."
+        )
 
 
 class AdditiveAttention(Attention):

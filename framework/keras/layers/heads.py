@@ -135,13 +135,7 @@ class HeadsAttention(Layer, register=False):
         gate = None if of_gate is None else of_gate(query)
         query, key, value = of_query(query), of_key(key), of_value(value)
         key, value = self.repeated(key), self.repeated(value)
-        if self._flash:
-            raise ValueError(
-                "Returning attention scores is not supported when flash attention is enabled. "
-                "Please disable flash attention to access attention scores."
-                if return_attention_scores
-                else "Flash attention is not supported in tensorflow backend."
-            )
+        self.refuse_flash(return_attention_scores)
         if self._rate > 0.0 or return_attention_scores or query.ndim != 4:
             y, scores = self.by_scores(query, key, value, mask, is_causal, training)
         else:
@@ -161,6 +155,16 @@ class HeadsAttention(Layer, register=False):
             causal_mask(rows, keys) if is_causal else None,
             None if self._window is None else window_mask(rows, keys, self._window),
         )
+
+    def refuse_flash(self, wants_scores: bool) -> None:
+        """ValueError, in Keras' words, where flash_attention is True."""
+        if self._flash:
+            raise ValueError(
+                "Returning attention scores is not supported when flash attention is enabled. "
+                "Please disable flash attention to access attention scores."
+                if wants_scores
+                else "Flash attention is not supported in tensorflow backend."
+            )
 
     def at_once(self, query: Any, key: Any, value: Any, mask: Any, is_causal: bool) -> Any:
         """The result by one op, which keeps no scores."""
