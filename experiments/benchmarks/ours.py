@@ -68,6 +68,35 @@ def recommender() -> keras.Model:
     return keras.Model(ids, RowSum()(user * item) + layers.Dense(1)(deep))
 
 
+class Position(layers.Layer):
+    """x (batch, length, width) plus one vector for each place."""
+
+    def build(self, input_shape):
+        self.table = self.add_weight(input_shape[1:], "random_normal", name="table")
+
+    def call(self, x):
+        return x + self.table
+
+
+def gpt(width: int = 128, heads: int = 4, depth: int = 4, tokens: int = 96) -> keras.Model:
+    """W7."""
+    ids = keras.Input((128,), dtype="int64")
+    x = Position()(layers.Embedding(tokens, width)(ids))
+    for _ in range(depth):
+        y = layers.LayerNormalization(epsilon=1e-5)(x)
+        y = layers.MultiHeadAttention(heads, width // heads)(y, y, use_causal_mask=True)
+        x = layers.Add()([x, y])
+        y = layers.Dense(4 * width)(layers.LayerNormalization(epsilon=1e-5)(x))
+        y = layers.Dense(width)(layers.Activation(gelu)(y))
+        x = layers.Add()([x, y])
+    return keras.Model(ids, layers.Dense(tokens)(layers.LayerNormalization(epsilon=1e-5)(x)))
+
+
+def gelu(x):
+    """x (1 + tanh(...)) / 2, as the peers compute it."""
+    return keras.activations.gelu(x, approximate=True)
+
+
 MODELS = {
     "W1": lambda: mlp(16, 64, 64, 1),
     "W2": lambda: mlp(784, 512, 512, 10),
@@ -75,6 +104,7 @@ MODELS = {
     "W4": conv_net,
     "W5": residual_net,
     "W6": lambda: keras.Sequential([keras.Input((64, 32)), layers.LSTM(128), layers.Dense(10)]),
+    "W7": gpt,
     "W8": recommender,
     "W8b": recommender,
 }
@@ -92,6 +122,8 @@ def compiled(name: str) -> keras.Model:
     elif name.startswith("W8"):
         kind = keras.optimizers.SGD if name == "W8" else keras.optimizers.Adagrad
         optimizer, loss = kind(1e-2), keras.losses.BinaryCrossentropy(from_logits=True)
+    elif name == "W7":
+        optimizer = keras.optimizers.AdamW(1e-3, weight_decay=0.01)
     elif name == "W1":
         loss = keras.losses.MeanSquaredError()
     model.compile(optimizer, loss)

@@ -11,6 +11,7 @@ from framework.engine import ops
 from framework.engine.batching.rows import Rows, batching, elementwise
 from framework.engine.op import OPS, Op
 from framework.engine.ops.broadcast import axes_of
+from framework.engine.ops.normalization import TALL
 from framework.engine.tensor import Tensor
 
 batching(ops.read, ops.polygamma)(elementwise)  # so they are, though without a scalar function
@@ -118,9 +119,9 @@ def _(op: Op, rows: Rows, **attrs: Any) -> Tensor:
 
 @batching(ops.layer_normalization_grad)
 def _(op: Op, rows: Rows, **attrs: Any) -> tuple:
-    """dx by the op itself; the sums over samples, dgamma and dbeta, row by row."""
+    """dx by the op itself; the parts of the sums over samples, dgamma and dbeta, row by row."""
     has_g, has_x, has_gamma = rows.is_batched
-    x, axes = rows.tensors[1], tuple(range(1, len(rows.shape(0))))
+    x = rows.tensors[1]
     ones, zeros = scale_of(rows, 2)
     hat = ops.layer_normalization(x, ones, zeros, **attrs)
     whole = Rows([rows.tensors[0], hat, rows.tensors[2]], rows.is_batched, rows.size)
@@ -128,7 +129,32 @@ def _(op: Op, rows: Rows, **attrs: Any) -> tuple:
     scaled, products = ops.multiply(g, gamma), ops.multiply(g, hat)
     both = Rows([scaled, x, products], [has_g or has_gamma, has_x, has_g or has_x], rows.size)
     dx = op(both.spread(0), both.spread(1), ones, **attrs)[0]
-    return dx, ops.sum(both.spread(2), axis=axes), ops.sum(rows.spread(0), axis=axes)
+    return dx, sums_of_parts(both.spread(2)), sums_of_parts(rows.spread(0))
+
+
+def sums_of_parts(x: Tensor) -> Tensor:
+    """x (size, ..., n) as (size, parts, n): each the sum of as many rows as the op adds up."""
+    size, n = x.array.shape[0], x.array.shape[-1]
+    count = math.prod(x.array.shape[1:-1])
+    parts = max(1, -(-count // TALL))
+    x = ops.reshape(x, shape=(size, count, n))
+    x = ops.pad(x, paddings=((0, 0), (0, parts * TALL - count), (0, 0)))
+    return ops.sum(ops.reshape(x, shape=(size, parts, TALL, n)), axis=2)
+
+
+@batching(ops.scaled_dot_product_attention, ops.scaled_dot_product_attention_grad)
+def _(op: Op, rows: Rows, **attrs: Any) -> tuple:
+    """The op has a batch itself: that of every row comes behind that of the row before."""
+    tensors = rows.spread_all()
+    batch = tensors[0].array.shape[1]
+    mask = 3 if op.outs == 2 else 4
+    _, _, heads, queries, keys = tensors[mask].array.shape
+    shape = rows.size, batch, heads, queries, keys
+    tensors[mask] = ops.broadcast_to(tensors[mask], shape=shape)
+    whole = rows.size * batch
+    tensors = [ops.reshape(x, shape=(whole, *x.array.shape[2:])) for x in tensors]
+    outs = op(*tensors, **attrs)
+    return tuple([ops.reshape(x, shape=(rows.size, batch, *x.array.shape[1:])) for x in outs])
 
 
 def scale_of(rows: Rows, i: int) -> tuple[Tensor, Tensor]:

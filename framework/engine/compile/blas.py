@@ -58,14 +58,16 @@ def matmul_callback(real, dtype):
         None, i32, i32, i32, i64, i64, i64, real, i64, i64, i64, i64, real, i64, i64
     )
 
-    def view(address, rows, columns):
-        flat = (real * (rows * columns)).from_address(address)
-        return np.frombuffer(flat, dtype).reshape(rows, columns)
+    def view(address, rows, columns, stride):
+        count = max((rows - 1) * stride + columns, 0)
+        flat = np.frombuffer((real * count).from_address(address), dtype)
+        steps = stride * flat.itemsize, flat.itemsize
+        return np.lib.stride_tricks.as_strided(flat, (rows, columns), steps)
 
     def run(_order, transpose_x, transpose_y, m, n, k, _alpha, x, ldx, y, ldy, _beta, out, ldout):
-        left = view(x, k, ldx).T if transpose_x == 112 else view(x, m, ldx)
-        right = view(y, n, ldy).T if transpose_y == 112 else view(y, k, ldy)
-        np.matmul(left, right, out=view(out, m, ldout))
+        left = view(x, k, m, ldx).T if transpose_x == 112 else view(x, m, k, ldx)
+        right = view(y, n, k, ldy).T if transpose_y == 112 else view(y, k, n, ldy)
+        view(out, m, n, ldout)[...] = np.matmul(left, right)
 
     return kind(run)
 

@@ -3,6 +3,7 @@ imports Numba."""
 
 from __future__ import annotations
 
+import functools
 import math
 
 import llvmlite.binding as llvm
@@ -14,6 +15,7 @@ from numba.extending import intrinsic
 
 from framework.engine.compile.entry import UNIT
 from framework.engine.kernels import floats, vectors
+from framework.engine.kernels.attention import attention_of, product_float32
 from framework.engine.kernels.convolution import convolutions_of
 from framework.engine.kernels.flags import FAST
 from framework.engine.kernels.gemm import gemm_float32
@@ -125,15 +127,45 @@ def philox(block, seed, counter):
     return c0, c1, c2, c3
 
 
-def gemm_float64():
-    """gemm(transpose_x, transpose_y, out, x, y, part, parts): out = x @ y by BLAS (cblas with
-    64-bit sizes); a thread computes its share of the rows, or of the columns."""
+def cblas_float64() -> types.ExternalFunction:
+    """cblas_dgemm with 64-bit sizes and addresses."""
     i32, real = types.int32, types.float64
     sizes, matrix = (INT64, INT64, INT64), (INT64, INT64)
-    cblas = types.ExternalFunction(
+    return types.ExternalFunction(
         "framework_dgemm",
         types.void(i32, i32, i32, *sizes, real, *matrix, *matrix, real, *matrix),
     )
+
+
+def product_float64():
+    """product_float32 of kernels/attention.py by BLAS: of x and of y one stride is 1."""
+    i32, real, cblas = types.int32, types.float64, cblas_float64()
+
+    @njit(**FAST)
+    def product(x, row, inner, y, y_inner, column, out, out_stride, m, n, k, adds):
+        cblas(
+            i32(101), i32(111 if inner == 1 else 112), i32(111 if column == 1 else 112), m, n, k,
+            real(1.0), x, row if inner == 1 else inner, y, y_inner if column == 1 else column,
+            real(adds != 0), out, out_stride,
+        )  # fmt: skip
+
+    return product
+
+
+@functools.cache
+def attention_words(name: str) -> dict:
+    """attention(...) and attention_grad(...), see kernels/attention.py."""
+    if name == "float32":
+        made = attention_of(types.float32, product_float32, floats.exp_float32, floats.log_float32)
+    else:
+        made = attention_of(types.float64, product_float64(), math.exp, math.log)
+    return dict(zip(("attention", "attention_grad"), made, strict=True))
+
+
+def gemm_float64():
+    """gemm(transpose_x, transpose_y, out, x, y, part, parts): out = x @ y by BLAS (cblas with
+    64-bit sizes); a thread computes its share of the rows, or of the columns."""
+    i32, real, cblas = types.int32, types.float64, cblas_float64()
 
     @njit(**FAST)
     def gemm(transpose_x, transpose_y, out, x, y, part, parts):
@@ -199,4 +231,5 @@ def language(dtype: np.dtype) -> dict:
         "load_acquire": load_acquire, "store_release": store_release, "rest": rest, "take": take,
         "total_exp": vectors.summed(lambda i, x, top: exp(x[i] - top)),
         "philox": philox,
+        **attention_words("float32" if single else "float64"),
     }  # fmt: skip

@@ -8,6 +8,7 @@ from framework.engine.op import OPS
 from framework.engine.ops import (
     activation,
     arrange,
+    attention,
     broadcast,
     checks,
     collective,

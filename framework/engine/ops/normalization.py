@@ -7,11 +7,12 @@ import math
 import numpy as np
 
 from framework.engine.op import Sample, op
-from framework.engine.ops.broadcast import broadcast_to, sum_
+from framework.engine.ops.broadcast import broadcast_to, reshape, sum_
 from framework.engine.ops.constants import number
 from framework.engine.ops.elementwise import add, multiply, rsqrt, square, subtract
+from framework.engine.ops.index import gather
 from framework.engine.ops.reduce import mean
-from framework.engine.tensor import Spec
+from framework.engine.tensor import Spec, Tensor
 
 SHAPES = Sample(((3, 5), (5,), (5,))), Sample(((2, 3, 4), (4,), (4,)), {"epsilon": 0.01})
 
@@ -73,33 +74,49 @@ def _(out, x, gamma, beta, epsilon):
 
 @layer_normalization.vjp("x gamma")
 def _(g, out, x, gamma, beta, *, epsilon=1e-3):
-    return layer_normalization_grad(g, x, gamma, epsilon=epsilon)
+    dx, *sums = layer_normalization_grad(g, x, gamma, epsilon=epsilon)
+    shape = gamma.array.shape
+    if sums[0].array.shape[0] == 1:
+        return dx, *[reshape(s, shape=shape) for s in sums]
+    return dx, *[sum_(s, axis=0) for s in sums]
+
+
+TALL = 64  # rows whose sums one thread makes: what is added to what depends on the shape alone
+
+
+def sums_of(x):
+    """How many parts the sums over the rows of x have; at least one."""
+    return max(1, -(-math.prod(x.shape[:-1]) // TALL))
 
 
 @op(
     Sample(((3, 5), (3, 5), (5,))),
     Sample(((2, 3, 4), (2, 3, 4), (4,)), {"epsilon": 0.01}),
+    Sample(((2, 35, 3), (2, 35, 3), (3,))),
     infer=lambda g, x, gamma, *, epsilon=1e-3: (
         Spec(x.shape, x.dtype),
-        Spec(gamma.shape, x.dtype),
-        Spec(gamma.shape, x.dtype),
+        Spec((sums_of(x), *gamma.shape), x.dtype),
+        Spec((sums_of(x), *gamma.shape), x.dtype),
     ),
     outs=3,
     same_dtype=True,
     kernel_from=256,
 )
 def layer_normalization_grad(g, x, gamma, *, epsilon=1e-3):
-    """(dx, dgamma, dbeta) of layer_normalization, with h = (x - mean) r, r = 1 / sqrt(variance +
-    epsilon), k = g gamma:
+    """(dx, parts of dgamma, parts of dbeta) of layer_normalization, with h = (x - mean) r, r = 1 /
+    sqrt(variance + epsilon), k = g gamma:
 
-    dx = r (k - mean(k) - h mean(k h)) over the last axis, dgamma = sum(g h), dbeta = sum(g) over
-    all others.
+    dx = r (k - mean(k) - h mean(k h)) over the last axis; the parts (parts, n) are the sums of g h
+    and of g over 64 rows each, and sum to dgamma and dbeta.
     """
     if not x.size:
-        return x, np.zeros_like(gamma), np.zeros_like(gamma)
+        nothing = np.zeros((sums_of(x), *gamma.shape), x.dtype)
+        return x, nothing, nothing.copy()
     hat, scale = statistics(x, epsilon)
-    others = tuple(range(x.ndim - 1))
-    dgamma, dbeta = (g * hat).sum(axis=others), g.sum(axis=others)
+    starts = np.arange(0, math.prod(x.shape[:-1]), TALL)
+    rows = g.reshape(-1, x.shape[-1])
+    dgamma = np.add.reduceat((g * hat).reshape(rows.shape), starts, axis=0)
+    dbeta = np.add.reduceat(rows, starts, axis=0)
     k = g * gamma
     dx = k - k.mean(axis=-1, keepdims=True)
     k *= hat
@@ -109,25 +126,42 @@ def layer_normalization_grad(g, x, gamma, *, epsilon=1e-3):
     return dx, dgamma, dbeta
 
 
-@layer_normalization_grad.kernel(views=see_rows)
-def _(dx, dgamma, dbeta, g, x, gamma, epsilon):
+def see_grad(outs, inputs, attrs):
+    """Arrays of x's shape as rows along the last axis; those of gamma's as they are."""
+    seen = see_rows(outs[:1], inputs, attrs)
+    return seen and ([*seen[0], *[s.shape for s in outs[1:]]], seen[1], {**attrs, "tall": TALL})
+
+
+@layer_normalization_grad.kernel(views=see_grad)
+def _(dx, dgammas, dbetas, g, x, gamma, epsilon, tall, part, parts):
     n, small = x.shape[1], real(epsilon)
-    for j in range(n):
-        dgamma[j] = 0
-        dbeta[j] = 0
-    for i in range(x.shape[0]):
-        row, c, y = x[i], g[i], dx[i]
-        middle = real(total(row) / n)
+    first, last = share(dgammas.shape[0], 1, part, parts)
+    for p in range(first, last):
+        dgamma, dbeta = dgammas[p], dbetas[p]
         for j in range(n):
-            y[j] = row[j] - middle
-        scale = 1.0 / sqrt(real(dot(y, y) / n) + small)
-        for j in range(n):
-            y[j] *= scale
-            dgamma[j] += c[j] * y[j]
-            dbeta[j] += c[j]
-        mean_k, mean_kh = real(dot(c, gamma) / n), real(dot3(c, gamma, y) / n)
-        for j in range(n):
-            y[j] = scale * (c[j] * gamma[j] - mean_k - y[j] * mean_kh)
+            dgamma[j] = 0
+            dbeta[j] = 0
+        for i in range(p * tall, min(p * tall + tall, x.shape[0])):
+            row, c, y = x[i], g[i], dx[i]
+            middle = real(total(row) / n)
+            for j in range(n):
+                y[j] = row[j] - middle
+            scale = 1.0 / sqrt(real(dot(y, y) / n) + small)
+            for j in range(n):
+                y[j] *= scale
+                dgamma[j] += c[j] * y[j]
+                dbeta[j] += c[j]
+            mean_k, mean_kh = real(dot(c, gamma) / n), real(dot3(c, gamma, y) / n)
+            for j in range(n):
+                y[j] = scale * (c[j] * gamma[j] - mean_k - y[j] * mean_kh)
+
+
+def spread(u, x):
+    """For each row of x its row of u (parts, n)."""
+    if u.array.shape[0] == 1:
+        return broadcast_to(reshape(u, shape=u.array.shape[1:]), shape=x.array.shape)
+    rows = np.arange(math.prod(x.array.shape[:-1])) // TALL
+    return reshape(gather(u, Tensor(rows), axis=0), shape=x.array.shape)
 
 
 @layer_normalization_grad.vjp("g x gamma")
@@ -153,12 +187,13 @@ def _(u, out, g, x, gamma, *, epsilon=1e-3):
         d_h = multiply(-r, both)
         d_r = mean_of(multiply(u[0], project(k)))
     if u[1] is not None:
-        part = multiply(u[1], h)
+        of_gamma = spread(u[1], x)
+        part = multiply(of_gamma, h)
         d_g = part if d_g is None else add(d_g, part)
-        part = multiply(u[1], g)
+        part = multiply(of_gamma, g)
         d_h = part if d_h is None else add(d_h, part)
     if u[2] is not None:
-        part = broadcast_to(u[2], shape=g.array.shape)
+        part = spread(u[2], x)
         d_g = part if d_g is None else add(d_g, part)
     d_x = None if d_h is None else multiply(r, project(d_h))
     if d_r is not None:

@@ -1,6 +1,7 @@
 """Keras' layers."""
 
 from framework.keras.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
+from framework.keras.layers.attention import AdditiveAttention, Attention
 from framework.keras.layers.batch_normalization import BatchNormalization
 from framework.keras.layers.bidirectional import Bidirectional
 from framework.keras.layers.convolution import Conv1D, Conv2D
@@ -13,6 +14,7 @@ from framework.keras.layers.depthwise_convolution import (
     SeparableConv2D,
 )
 from framework.keras.layers.dropout import Dropout
+from framework.keras.layers.einsum_dense import EinsumDense
 from framework.keras.layers.embedding import Embedding
 from framework.keras.layers.global_pooling import (
     GlobalAveragePooling1D,
@@ -36,6 +38,7 @@ from framework.keras.layers.merge import (
     Multiply,
     Subtract,
 )
+from framework.keras.layers.multi_head_attention import GroupQueryAttention, MultiHeadAttention
 from framework.keras.layers.operation import Operation
 from framework.keras.layers.pooling import (
     AveragePooling1D,
@@ -53,6 +56,7 @@ from framework.keras.layers.resize import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
+from framework.keras.layers.rms_normalization import RMSNormalization
 from framework.keras.layers.rnn import RNN
 from framework.keras.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from framework.keras.layers.stacked_rnn_cells import StackedRNNCells

@@ -120,18 +120,51 @@ class PReLU(Layer):
 
 
 class Softmax(Layer):
-    """exp(x) / sum(exp(x)) along `axis`."""
+    """exp(x) / sum(exp(x)) along `axis`, or along several axes together."""
 
-    samples = (Sample(((3, 4),)), Sample(((2, 3, 4),), {"axis": 1}))
+    samples = (
+        Sample(((3, 4),)),
+        Sample(((2, 3, 4),), {"axis": 1}),
+        Sample(((2, 3, 4),), {"axis": [1, 2]}),
+    )
     takes_floats = is_shapeless = True
 
-    def __init__(self, axis: int = -1, **kwargs: Any):
+    def __init__(self, axis: Any = -1, **kwargs: Any):
         super().__init__(**kwargs)
         self.axis = axis
 
     def call(self, x: Any, mask: Any = None) -> Any:
-        """softmax(x); elements where mask is False take no part."""
+        """softmax(x); elements where mask is False take no part, and are 0."""
         if mask is not None:
-            lowest = float(np.finfo(x.array.dtype).min) / 2
-            x = x + (1.0 - ops.cast(mask, dtype=x.array.dtype.name)) * lowest
-        return activations.softmax(x, self.axis)
+            mask = as_mask(mask, tuple(x.array.shape))
+            lowest = ops.ones_like(x) * (-3e4 if x.array.dtype.itemsize == 2 else -1e9)
+            x = ops.where(mask, x, lowest)
+        y = self._softmax(x)
+        return y if mask is None else ops.where(mask, y, ops.zeros_like(y))
+
+    def _softmax(self, x: Any) -> Any:
+        axes = list(self.axis) if isinstance(self.axis, (list, tuple)) else [self.axis]
+        if len(axes) == 1:
+            return activations.softmax(x, axes[0])
+        return ops.exp(x - ops.logsumexp(x, axis=tuple(axes), keepdims=True))
+
+
+def as_mask(mask: Any, shape: tuple) -> Any:
+    """A mask of bools; numbers above 0.5 are True. ValueError, in Keras' words, unless it
+    broadcasts to `shape` as it is."""
+    mask = ops.as_tensor(mask)
+    given = tuple(mask.array.shape)
+    if len(given) > len(shape):
+        raise ValueError(
+            "The `mask` must be broadcastable to `inputs` and must not have more dimensions. "
+            f"Received: inputs.shape={shape}, mask.shape={given}"
+        )
+    if any(n not in (1, m) for n, m in zip(given[::-1], shape[::-1])):
+        raise ValueError(
+            "The `mask` must be broadcastable to `inputs`. Each mask dimension must be 1 or match "
+            f"the corresponding input dimension. Received: inputs.shape={shape}, "
+            f"mask.shape={given}"
+        )
+    if mask.array.dtype != np.bool_:
+        mask = ops.greater(mask, ops.as_tensor(np.asarray(0.5, mask.array.dtype)))
+    return mask

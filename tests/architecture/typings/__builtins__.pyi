@@ -12,6 +12,8 @@ asinh: Any
 atan2: Any
 atan: Any
 atanh: Any
+attention: Any
+attention_grad: Any
 call: Any
 carray: Any
 ceil: Any

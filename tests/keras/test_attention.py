@@ -1,0 +1,118 @@
+"""Attention layers give what Keras gives, whatever way they compute it, and nothing leaks."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import framework as tf
+from framework import keras
+from framework.engine.op import OPS
+from tests.keras.attention_cases import CASES, HEADS, REFUSED, draw, refusal, run
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "attention.json"
+DOT = OPS["scaled_dot_product_attention"]
+GRAD = OPS["scaled_dot_product_attention_grad"]
+OPEN = np.ones((1, 1, 1, 1), bool)
+
+
+@functools.cache
+def golden():
+    return json.loads(GOLDEN.read_text())
+
+
+@pytest.mark.parametrize("number", range(len(CASES)))
+def test_value_and_gradients(number):
+    wanted = golden()["cases"][number]
+    found = run(keras, tf, CASES[number])
+    assert sorted(found) == sorted(wanted)
+    for key, (shape, values) in wanted.items():
+        assert list(found[key].shape) == shape, key
+        if key == "weights":
+            assert found[key].tolist() == values
+            continue
+        # the gradient of a key's bias is 0 but for rounding
+        np.testing.assert_allclose(found[key].ravel(), values, rtol=1e-4, atol=5e-6, err_msg=key)
+
+
+@pytest.mark.parametrize("number", range(len(REFUSED)))
+def test_refusal(number):
+    assert refusal(keras, tf, REFUSED[number]) == golden()["refused"][number]
+
+
+@pytest.mark.parametrize("name", ["MultiHeadAttention", "GroupQueryAttention"])
+def test_config_makes_the_same_layer(name):
+    case = next(case for case in CASES if case[0] == name)
+    layer = getattr(keras.layers, name)(**case[1])
+    again = type(layer).from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+
+
+def test_dropout_leaves_out_scores_while_training_only():
+    x = draw(0, (2, 30, 6))
+    layer = keras.layers.MultiHeadAttention(**HEADS, dropout=0.5, seed=1)
+    still = layer(x, x)
+    np.testing.assert_array_equal(layer(x, x), still)
+    assert not np.allclose(layer(x, x, training=True), still)
+
+
+def attended(rows, keys, causal, dtype=np.float32, heads=2, depth=5, batch=1):
+    """Random operands: long ones cross the borders of blocks."""
+    q, g = draw(1, (batch, rows, heads, depth)), draw(4, (batch, rows, heads, depth + 1))
+    k, v = draw(2, (batch, keys, heads, depth)), draw(3, (batch, keys, heads, depth + 1))
+    return [a.astype(dtype) for a in (g, q, k, v)], {"causal": causal, "scale": depth**-0.5}
+
+
+def both_ways(operands, mask, attrs):
+    """(kernels, NumPy): out, lse, dq, dk, dv."""
+    g, q, k, v = operands
+    with np.errstate(all="ignore"):
+        wanted = DOT.unchecked(q, k, v, mask, **attrs)
+        found = DOT._run_kernel(q, k, v, mask, **attrs)
+        wanted += GRAD.unchecked(g, q, k, v, mask, *wanted, **attrs)
+        found += GRAD._run_kernel(g, q, k, v, mask, *found, **attrs)
+    return found, wanted
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize(("rows", "keys"), [(1, 1), (33, 129), (200, 300), (300, 200), (600, 600)])
+def test_blocks_fit_together(rows, keys, causal):
+    operands, attrs = attended(rows, keys, causal)
+    found, wanted = both_ways(operands, OPEN, attrs)
+    for ours, value in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(ours, value, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_query_that_sees_nothing_weighs_all_keys_alike(causal):
+    operands, attrs = attended(70, 260, causal, np.float64)
+    mask = np.random.default_rng(0).random((1, 1, 70, 260)) < 0.7
+    mask[0, 0, [3, 40]] = False
+    found, wanted = both_ways(operands, mask, attrs)
+    for ours, value in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(ours, value, rtol=1e-10, atol=1e-12)
+    mean = operands[3].mean(axis=1)
+    np.testing.assert_allclose(found[0][:, 3], mean, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("which", range(4))
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_goes_where_numpy_has_it(which, value):
+    """A key that is hidden is multiplied by 0, which does not stop a NaN."""
+    operands, attrs = attended(150, 150, True)
+    operands[which][0, 100, 0, 2] = value
+    found, wanted = both_ways(operands, OPEN, attrs)
+    for ours, reference in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(np.isfinite(ours), np.isfinite(reference))
+
+
+def test_no_matrix_of_all_scores_is_made():
+    """16384 keys: the scores of two heads would take 2 GB."""
+    operands, attrs = attended(16384, 16384, True, depth=4)
+    _, q, k, v = [a[:, :64] if i < 2 else a for i, a in enumerate(operands)]
+    out, _ = DOT._run_kernel(q, k, v, OPEN, **attrs)
+    np.testing.assert_allclose(out, DOT.unchecked(q, k, v, OPEN, **attrs)[0], rtol=1e-4, atol=1e-5)
