@@ -54,10 +54,11 @@ def pullback(
 def cotangent_of(line: Line, cotangents: dict[int, Tensor], sources: set[int]) -> Any:
     """The cotangent of a line's output, or a tuple of them; None if there is none. That of one
     output is taken away: nobody else wants it, unless it is a source."""
-    if len(line.outs) > 1:
-        parts = tuple([dense(cotangents.get(slot)) for slot in line.outs])
+    outs: Any = line.outs
+    if len(outs) > 1:
+        parts = tuple([dense(cotangents.get(slot)) for slot in outs])
         return None if all([part is None for part in parts]) else parts
-    slot = line.outs[0]
+    slot = outs[0]
     g = cotangents.get(slot) if slot in sources else cotangents.pop(slot, None)
     return dense(g) if type(g) is IndexedSlices and line.op not in PASSING else g
 

@@ -96,7 +96,7 @@ class Program:
         is not known."""
         if line.outs:
             return self.places.get(line.outs[0], "")
-        written = [self.variables.get(line.inputs[i]) for i in line.op.writes]
+        written: Any = [self.variables.get(line.inputs[i]) for i in line.op.writes]
         return f"update of {getattr(written[0], 'path', written[0].name)}" if written else ""
 
     def value_of(self, slot: int) -> np.ndarray | None:

@@ -132,10 +132,14 @@ def test_an_import_loads_nothing_heavy(statement):
 
 @pytest.mark.parametrize("statement", ["import framework; framework.add", "import framework.keras"])
 def test_an_import_is_quick(statement):
-    """0.3 s of processor time beyond NumPy's own 0.1, the best of five."""
+    """Three times the processor time that NumPy takes (0.1 s on a machine of our day), the best of
+    five: both are measured together, since a busy machine is slow for both."""
     clock = "time.process_time()"
-    program = f"import numpy, time; start = {clock}; {statement}; print({clock} - start)"
-    assert min(float(run(program)) for _ in range(5)) < 0.3
+    program = (
+        f"import time; start = {clock}; import numpy; middle = {clock}; {statement}; "
+        f"print(({clock} - middle) / (middle - start))"
+    )
+    assert min(float(run(program)) for _ in range(5)) < 3
 
 
 def test_the_linters_know_the_words_of_kernels():

@@ -28,6 +28,7 @@ FALLBACK = {
         "lstm lstm_grad gru gru_grad simple_rnn simple_rnn_grad".split(),
         "one recurrent kernel for all rows of a batch",
     ),
+    "merge_rows": "rows of one table",
     "random_normal": "states of the rows' own",
     "random_truncated_normal": "states of the rows' own",
     "random_uniform": "states of the rows' own",

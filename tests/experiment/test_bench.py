@@ -247,14 +247,6 @@ def test_who_is_compared():
     assert "torch channels_last" in names and ("torch compile" in names) == processes.has_compiler()
 
 
-def test_a_workload_without_our_layers_is_missing():
-    processes = bench.module("processes")
-    (who,) = processes.contenders("W7", {})
-    assert processes.measured(who, "W7", 1, 0.1, True) == {
-        "missing": "layers that it needs are not there yet"
-    }
-
-
 @pytest.mark.skipif(importlib.util.find_spec("sklearn") is None, reason="needs scikit-learn")
 def test_the_start_of_an_experiment():
     found = bench.module("processes").experiment_start(1, is_cold=False)

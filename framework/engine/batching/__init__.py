@@ -6,6 +6,6 @@ from framework.engine.batching.mapping import Elements, map_rows
 from framework.engine.batching.rows import RULES, batching
 
 __all__ = [
-    *("Elements", "RULES", "batched", "batching", "map_rows"),
-    *("rules_index", "rules_math", "rules_shape", "rules_windows"),
-]
+    "RULES", "Elements", "batched", "batching", "map_rows", "rules_index", "rules_math",
+    "rules_shape", "rules_windows",
+]  # fmt: skip

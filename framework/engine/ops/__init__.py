@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 from framework.engine.op import OPS
 from framework.engine.ops import (
@@ -69,6 +70,7 @@ from framework.engine.ops.arrange import (  # noqa: E402
 from framework.engine.ops.broadcast import zeros_like  # noqa: E402
 from framework.engine.ops.contraction import einsum, tensordot  # noqa: E402
 from framework.engine.ops.convolution import (  # noqa: E402
+    convolution,  # noqa: F811
     convolve,
     convolve_transpose,
     depth_to_space,
@@ -83,8 +85,11 @@ from framework.engine.ops.diagonal import (  # noqa: E402
     set_diagonal,
     trace,
 )
+from framework.engine.ops.gru import gru  # noqa: E402, F811
 from framework.engine.ops.index import boolean_mask  # noqa: E402
+from framework.engine.ops.lstm import lstm  # noqa: E402, F811
 from framework.engine.ops.nn import l2_normalize  # noqa: E402
+from framework.engine.ops.patches import patches  # noqa: E402, F811
 from framework.engine.ops.pooling import max_pool, mean_pool  # noqa: E402
 from framework.engine.ops.random import random_between  # noqa: E402
 from framework.engine.ops.reduce import moments, std, variance  # noqa: E402
@@ -95,6 +100,7 @@ from framework.engine.ops.scatter import (  # noqa: E402
     scatter_nd,
 )
 from framework.engine.ops.segment import segment_mean, segment_sqrt_n  # noqa: E402
+from framework.engine.ops.simple_rnn import simple_rnn  # noqa: E402, F811
 from framework.engine.ops.sized import counted, sized  # noqa: E402
 from framework.engine.ops.solve import cholesky_solve  # noqa: E402
 from framework.engine.ops.sorting import roll, sort, top_k, unique, value_of  # noqa: E402
@@ -110,5 +116,5 @@ ufuncs.bind()
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"framework\.engine\.")
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     raise AttributeError(f"framework.engine.ops has no op {name!r}")

@@ -5,6 +5,8 @@ The kernels stand in kernels/attention.py.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from framework.engine.op import Sample, op
@@ -138,7 +140,7 @@ def _(
 def _(g, out, q, k, v, mask, *, causal=False, scale=1.0):
     (g_out, g_lse), (y, lse) = g, out
     attrs = {"causal": causal, "scale": scale}
-    found = [None, None, None]
+    found: list[Any] = [None, None, None]
     if g_out is not None:
         found = list(scaled_dot_product_attention_grad(g_out, q, k, v, mask, y, lse, **attrs))
     if g_lse is not None:  # second order only: its gradient in a score is the probability

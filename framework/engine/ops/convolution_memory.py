@@ -33,7 +33,7 @@ def on_shapes(see: Callable) -> Callable:
         out, shapes, scalars, ints, floats = see(out, *shapes, attrs)
         memory = {
             "ints": Spec((HEAD + ints,), np.dtype(np.int64)),
-            "floats": Spec((ROOM + floats + LANES,), inputs[0].dtype),
+            "floats": Spec((ROOM + floats + LANES,), np.dtype(inputs[0].dtype)),
         }
         return [out], shapes, scalars | memory
 

@@ -6,6 +6,8 @@ How gradients of gradients come about is said in lstm.py.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from framework.engine.op import Sample, op
@@ -122,11 +124,12 @@ def _(g, out, x, h, recurrent, bias, *, wants):
     turned = transpose(recurrent)
     if g[2] is None and g[3] is None:
         whole = hs.array.shape
-        given = g[0] if g[0] is not None else zeros((0, *whole[1:]), x)
+        every = g[0] if g[0] is not None else zeros((0, *whole[1:]), x)
         last = g[1] if g[1] is not None else zeros(whole[1:], x)
-        dx, d_inner, d_hs = gru_grad(given, last, hs, gates, inner, turned)
+        dx, d_inner, d_hs = gru_grad(every, last, hs, gates, inner, turned)
     else:
-        dx, d_inner, d_hs = backward(*filled(g, out), hs, gates, inner, turned)
+        given: Any = filled(g, out)
+        dx, d_inner, d_hs = backward(*[*given, hs, gates, inner, turned])
     outer, inside = [reshape(d, shape=(-1, 3 * units)) for d in (dx, d_inner)]
     return (
         dx,

@@ -7,6 +7,8 @@ those that only gradients of gradients have (of gates and cells) it is written w
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from framework.engine.op import Sample, op
@@ -143,8 +145,8 @@ def _(g, out, x, h, c, kernel, bias, *, wants):
         last = [zeros(hs.array.shape[1:], x) if given is None else given for given in g[1:3]]
         dz, dh, dc = lstm_grad(every, *last, cs, gates, turned)
     else:
-        g = filled(g, out)
-        dz, dh, dc = backward(*g, cs, gates, turned)
+        given: Any = filled(g, out)
+        dz, dh, dc = backward(*[*given, cs, gates, turned])
     dx = matmul(dz, of_x, transpose_y=True) if wants[0] else None
     if wants[0] and g[3] is not None:
         dx = dx + g[3][:, :, :wide]
@@ -264,7 +266,7 @@ def _(u, out, g_hs, g_h, g_c, cs, gates, turned):
         steps, rows, units = gates.array.shape[0], *g_h.array.shape
         given = g_hs if g_hs.array.shape[0] else zeros((steps, rows, units), cs)
         shapes = (steps, rows, units), cs.array.shape, gates.array.shape
-        none = [zeros(shape, cs) for shape in shapes]
-        return backward(given, g_h, g_c, *none, cs, gates, turned)
+        none: Any = [zeros(shape, cs) for shape in shapes]
+        return backward(*[given, g_h, g_c, *none, cs, gates, turned])
 
     return replayed(again, (g_hs, g_h, g_c, cs, gates, turned), u)

@@ -41,6 +41,9 @@ class EinsumDense(Layer):
         Sample(((2, 3),), {"equation": "...x,xy->...y", "output_shape": 4}),
     )  # fmt: skip
     takes_floats = True
+    kernel_initializer: Any
+    kernel_regularizer: Any
+    kernel_constraint: Any
 
     def __init__(
         self,

@@ -53,6 +53,8 @@ class HeadsAttention(Layer, register=False):
     builds, calls `build_attention`, and says in `projections` which they are.
     """
 
+    _inner_activity_regularizer: Any
+
     takes_floats = True
     heeds_query_mask = True
     _window: int | None
@@ -91,7 +93,8 @@ class HeadsAttention(Layer, register=False):
         """depth: of a key; axes: those of the scores over which they sum to 1; equations: the
         einsums (key, query) -> scores and (scores, value) -> result."""
         self._scale, self._axes, self._equations = 1.0 / math.sqrt(float(depth)), axes, equations
-        softmax_axis: Any = axes if len(axes) > 1 else axes[0]
+        last: Any = axes
+        softmax_axis = axes if len(axes) > 1 else last[0]
         self._softmax = Softmax(axis=softmax_axis, dtype=self.dtype_policy)
         self._dropout_layer = Dropout(rate=self._rate, dtype=self.dtype_policy, seed=seed)
 

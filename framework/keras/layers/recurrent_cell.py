@@ -22,6 +22,10 @@ class RecurrentCell(Layer, register=False):
     kernel (n, gates units) for inputs (batch, n), recurrent_kernel (units, gates units), bias.
     """
 
+    bias_initializer: Any
+    bias_regularizer: Any
+    bias_constraint: Any
+
     gates: ClassVar[int] = 1
     takes_floats = True
     implementation = 2

@@ -25,7 +25,8 @@ class RMSNormalization(Layer):
         """scale has the shape of the normalised axes."""
         is_list = isinstance(self.axis, (list, tuple))
         self.axis = sorted(self.axis) if is_list else [self.axis]
-        shape = tuple([input_shape[a] for a in self.axis])
+        axes: Any = self.axis
+        shape = tuple([input_shape[a] for a in axes])
         self.scale = self.add_weight(shape, "ones", name="scale")
 
     def call(self, x: Any) -> Any:

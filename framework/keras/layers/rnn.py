@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -39,7 +40,7 @@ class RNN(Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
+        cell = StackedRNNCells(list(cell)) if isinstance(cell, (list, tuple)) else cell
         check_cell(cell)
         self.cell = cell
         self.return_sequences, self.return_state = return_sequences, return_state
@@ -175,7 +176,7 @@ class RNN(Layer):
     def _keep(self, states: list) -> None:
         """A stateful layer goes on from these states."""
         for variable, state in zip(self._rnn_states or (), nest.flatten(states)):
-            update_later(lambda v=variable, s=state: v.assign(ops.stop_gradient(s)))
+            update_later(functools.partial(keep, variable, state))
 
     @classmethod
     def from_config(cls, config: dict) -> Any:
@@ -254,3 +255,8 @@ def is_stacked(cell: Any) -> bool:
 def without(config: dict, *names: str) -> dict:
     """The config without these entries."""
     return {key: value for key, value in config.items() if key not in names}
+
+
+def keep(variable: Any, state: Tensor) -> None:
+    """The Variable holds the state."""
+    variable.assign(ops.stop_gradient(state))

@@ -252,7 +252,7 @@ class Trainer:
         joined = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
         return nest.pack_sequence_as(self._predicted, joined)
 
-    def runner(self, kind: str, source: Rows | Feeds, batch_size: int | None = None) -> Any:
+    def runner(self, kind: str, source: Any, batch_size: int | None = None) -> Any:
         """A Runner of train, test or predict steps over rows or the batches of a data set."""
         size = 32 if batch_size is None else batch_size
         if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
