@@ -206,10 +206,13 @@ class Trace:
         else:
             program = with_variables(self.compiled.program, self.variables, variables)
             made = Compiled(program, patience, [x.id for x in self.compiled.captured])
+        self._keep(slots, made)
+        return made
+
+    def _keep(self, slots: tuple, made: Any) -> None:
         if len(self._others) >= MANY:
             self._others.pop(next(iter(self._others)), None)
         self._others[slots] = made
-        return made
 
 
 def traced_pullback(

@@ -257,9 +257,7 @@ def kernel_entry(program: Program, line: Line) -> Entry | None:
     names = list(inspect.signature(body).parameters)
     words, places = operands(line, specs, shapes)
     is_cut = [name in line.op.rows for name in names[: len(shapes)]]
-    text = ["def entry(a, part, parts):"]
-    if any(is_cut):
-        text.append(rows_text(line, shapes, is_cut))
+    text = ["def entry(a, part, parts):", *rows_text(line, shapes, is_cut)]
     texts = [
         array_text(spec, at, len(shape), is_mine)
         for spec, at, shape, is_mine in zip_longest(specs, places, shapes, is_cut)
@@ -316,15 +314,17 @@ def operands(line: Line, specs: list[Spec], shapes: list[tuple]) -> tuple[list, 
     return words, places
 
 
-def rows_text(line: Line, shapes: list[tuple], is_cut: list[bool]) -> str:
+def rows_text(line: Line, shapes: list[tuple], is_cut: list[bool]) -> list[str]:
     """Which rows are this thread's: the first axis of all arrays that threads share by rows."""
     cut = [i for i, is_mine in enumerate(is_cut) if is_mine]
+    if not cut:
+        return []
     first = cut[0]
     if {shapes[i][0] for i in cut} != {shapes[first][0]}:
         raise AssertionError(f"{line.op.name}: {line.op.rows} have different rows in {shapes}")
     word = HEADER + 1 + sum([1 + len(shape) for shape in shapes[:first]])
     unit = UNIT if len(shapes[first]) == 1 else 1
-    return f"    first, last = share(a[{word}], {unit}, part, parts)"
+    return [f"    first, last = share(a[{word}], {unit}, part, parts)"]
 
 
 def array_text(spec: Spec, at: int, ndim: int, is_mine: bool) -> str:

@@ -156,19 +156,22 @@ def check_labels(sizes: dict, made: dict, kernel: str) -> None:
                 f"Input shape and output shape do not match at shared dimension '{label}'. Input "
                 f"shape is {sizes[label]}, and output shape is {made[label]}."
             )
-    for label in outputs:
-        if label not in inputs and label not in kernel:
-            raise ValueError(
-                f"Dimension '{label}' was specified in the output '{outputs}' but has no "
-                f"corresponding dim in the input spec '{inputs}' or weight spec '{outputs}'"
-            )
-    for label in kernel:
-        if label not in made and label not in sizes:
-            raise ValueError(
-                f"Weight dimension '{label}' did not have a match in either the input spec "
-                f"'{inputs}' or the output spec '{outputs}'. For this layer, the weight must be "
-                "fully specified."
-            )
+    for label in without(outputs, inputs + kernel):
+        raise ValueError(
+            f"Dimension '{label}' was specified in the output '{outputs}' but has no "
+            f"corresponding dim in the input spec '{inputs}' or weight spec '{outputs}'"
+        )
+    for label in without(kernel, inputs + outputs):
+        raise ValueError(
+            f"Weight dimension '{label}' did not have a match in either the input spec "
+            f"'{inputs}' or the output spec '{outputs}'. For this layer, the weight must be "
+            "fully specified."
+        )
+
+
+def without(labels: str, others: str) -> list[str]:
+    """The labels that are not among the others."""
+    return [label for label in labels if label not in others]
 
 
 def bias_shape(bias_axes: str | None, outputs: str, sizes: tuple, behind: int) -> tuple | None:

@@ -78,11 +78,7 @@ class MultiHeadAttention(HeadsAttention):
     def build(self, query_shape: tuple, value_shape: tuple, key_shape: Any = None) -> None:
         """The dense layers query, key, value, attention_output, and gate with use_gate."""
         key_shape = value_shape if key_shape is None else key_shape
-        if tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
-            raise ValueError(
-                "All dimensions of `value` and `key`, except the last one, must be equal. "
-                f"Received: value_shape={value_shape} and key_shape={key_shape}"
-            )
+        check_key(value_shape, key_shape)
         rank = len(query_shape) + 1
         self.query_dense = self._projection("query", query_shape, self.key_dim)
         self.key_dense = self._projection("key", key_shape, self.key_dim)
@@ -249,3 +245,12 @@ class GroupQueryAttention(HeadsAttention):
         config.pop("flash_attention")
         activity = configurable.serialize(self._inner_activity_regularizer)
         return config | {"activity_regularizer": activity}
+
+
+def check_key(value_shape: tuple, key_shape: tuple) -> None:
+    """ValueError unless there is a key for each value."""
+    if tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
+        raise ValueError(
+            "All dimensions of `value` and `key`, except the last one, must be equal. "
+            f"Received: value_shape={value_shape} and key_shape={key_shape}"
+        )

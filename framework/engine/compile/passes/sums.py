@@ -43,10 +43,7 @@ def sum_chains(program: Program) -> Program:
     Each element of the result is added up in the order of the rows, as the op `sum` does it; a
     product that is added is not rounded before.
     """
-    users, owner = program.users(), variable_of(program)
-    maker = {
-        line.outs[0]: i for i, line in enumerate(program.lines) if is_elementwise(program, line)
-    }
+    users, owner, maker = program.users(), variable_of(program), makers(program)
     lines: list[Line | None] = list(program.lines)
     for i, line in enumerate(program.lines):
         at = maker.get(line.inputs[0]) if line.op in (ops.sum, ops.mean) else None
@@ -56,6 +53,12 @@ def sum_chains(program: Program) -> Program:
         if joined is not None:
             lines[at], lines[i] = None, joined
     return program.with_lines([line for line in lines if line is not None])
+
+
+def makers(program: Program) -> dict[int, int]:
+    """slot -> the number of the elementwise line that makes it."""
+    numbered = enumerate(program.lines)
+    return {line.outs[0]: i for i, line in numbered if is_elementwise(program, line)}
 
 
 def is_elementwise(program: Program, line: Line) -> bool:
