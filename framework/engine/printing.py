@@ -53,16 +53,20 @@ def _axis_text(array: np.ndarray, ends: int, axis: int, rank: int) -> str:
     return "[" + text + "".join(rest) + "]"
 
 
-def formatted(inputs: tuple, sep: str = " ", summarize: int | None = 3) -> str:
-    """The inputs as tf.print shows them: strings as they are, tensors by `tensor_text`, structures
-    by pprint.
+def template(inputs: tuple, sep: str = " ") -> tuple[list[str], list[Tensor]]:
+    """The inputs as tf.print shows them, strings as they are and structures by pprint: the text
+    around the tensors, and the tensors.
     """
     inputs = tuple([solid(x) for x in inputs])
     place = placeholder(" ".join([pprint.pformat(marked(x, "")) for x in inputs]))
     templates = [x if isinstance(x, str) else pprint.pformat(marked(x, place)) for x in inputs]
     parts = sep.join(templates).replace(f"'{place}'", place).split(place)
-    tensors = [x for x in nest.flatten(list(inputs)) if isinstance(x, Tensor)]
-    texts = [tensor_text(x.__array__(), summarize) for x in tensors]
+    return parts, [x for x in nest.flatten(list(inputs)) if isinstance(x, Tensor)]
+
+
+def filled(parts: list[str], arrays: Any, summarize: int | None = 3) -> str:
+    """The text of a template, with the values of its tensors."""
+    texts = [tensor_text(np.asarray(x), summarize) for x in arrays]
     return "".join([a + b for a, b in zip(parts, [*texts, ""])])
 
 

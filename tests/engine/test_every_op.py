@@ -25,6 +25,7 @@ from framework.testing.gradcheck import check_needs, check_op
 HOST = {
     "all_reduce": "calls the communicator",
     "check_numerics": "raises",
+    "hand_over": "calls Python",
     **dict.fromkeys(
         "cholesky qr svd singular_values eigh eigvalsh solve triangular_solve inv det slogdet "
         "expm".split(),

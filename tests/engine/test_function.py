@@ -422,3 +422,28 @@ def test_the_program_of_a_function_can_be_read():
 
     with pytest.raises(Exception, match="runs as plain Python"):
         g.program(tf.constant(1.0))
+
+
+def test_print_in_a_function_prints_at_each_call(capfd):
+    """TensorFlow's: Python's print once per trace, tf.print at each call and in its place."""
+    v = tf.Variable(1.0)
+
+    @tf.function
+    def f(x):
+        print("traced")
+        tf.print("before", v, x)
+        v.assign_add(x)
+        tf.print("after", {"v": v}, summarize=1)
+        return v * 2.0
+
+    for _ in range(4):  # on NumPy, then on the VM
+        f(tf.constant(1.0))
+    said = capfd.readouterr()
+    assert said.out == "traced\n"
+    lines = [f"before {n} 1\nafter {{'v': {n + 1}}}\n" for n in range(1, 5)]
+    assert said.err == "".join(lines)
+    assert f.experimental_get_tracing_count() == 1
+    with tf.GradientTape() as tape:
+        y = f(tf.constant(1.0))
+    np.testing.assert_array_equal(tape.gradient(y, v), 2.0)
+    assert capfd.readouterr().err == "before 5 1\nafter {'v': 6}\n"
