@@ -72,7 +72,7 @@ def gru(x, h, recurrent, bias):
     needs.
     """
     check(x, h, recurrent, bias)
-    hs, gates, inner = [h], np.empty(x.shape, x.dtype), np.empty((len(x), *h.shape), x.dtype)
+    hs, gates, inner = [h], np.empty(x.shape, x.dtype), np.empty((x.shape[0], *h.shape), x.dtype)
     for t, row in enumerate(x):
         a, b = np.split(row + bias[0], 3, axis=-1), hs[-1] @ recurrent + bias[1]
         b_z, b_r, inner[t] = np.split(b, 3, axis=-1)
@@ -180,9 +180,9 @@ def gru_grad(g_hs, g_h, hs, gates, inner, turned):
     """
     dx, d_inner, d_hs = np.empty_like(gates), np.empty_like(gates), np.empty_like(hs)
     d_hs[:-1], d_hs[-1] = 0, g_h
-    if len(g_hs):
+    if g_hs.shape[0]:
         d_hs += g_hs
-    for t in reversed(range(len(gates))):
+    for t in reversed(range(gates.shape[0])):
         (z, r, k), dh = np.split(gates[t], 3, axis=-1), d_hs[t + 1]
         dk = dh * (1 - z) * (1 - k * k)
         dr = dk * inner[t] * r * (1 - r)

@@ -78,7 +78,7 @@ def lstm(x, h, c, kernel, bias):
     check(x, h, c, kernel, bias)
     (steps, rows, _), units = x.shape, h.shape[1]
     hs, cs = np.empty((steps, rows, units), x.dtype), np.empty((steps + 1, rows, units), x.dtype)
-    inputs = np.empty((steps, rows, len(kernel)), x.dtype)
+    inputs = np.empty((steps, rows, kernel.shape[0]), x.dtype)
     gates = np.empty((steps, rows, 4 * units), x.dtype)
     cs[0] = c
     for t in range(steps):
@@ -212,9 +212,9 @@ def lstm_grad(g_hs, g_h, g_c, cs, gates, turned):
     and gates are lstm's, turned (4 u, u) is the part of its kernel for states, transposed.
     """
     dz, dh, dc = np.empty_like(gates), g_h, g_c
-    for t in reversed(range(len(gates))):
+    for t in reversed(range(gates.shape[0])):
         (i, f, g, o), y = np.split(gates[t], 4, axis=1), np.tanh(cs[t + 1])
-        if len(g_hs):
+        if g_hs.shape[0]:
             dh = dh + g_hs[t]
         dc = dc + dh * o * (1 - y * y)
         parts = (

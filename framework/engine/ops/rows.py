@@ -83,26 +83,26 @@ def _(p, indices, values, factor, control):
                 row[c] -= v[c]
 
 
-def infer_merged(indices, values, *, rows):
-    return Spec(values.shape, values.dtype), Spec((rows,), np.dtype(np.int64))
+def infer_merged(indices, values, *, height):
+    return Spec(values.shape, values.dtype), Spec((height,), np.dtype(np.int64))
 
 
 @op(
-    Sample(((5,), (5, 3)), {"rows": 4}, dtypes=(np.int64, None), top=4),
-    Sample(((3,), (3, 2, 2)), {"rows": 6}, dtypes=(np.int64, None), top=2),
-    Sample(((4,), (4,)), {"rows": 3}, dtypes=(np.int64, None), top=3),
+    Sample(((5,), (5, 3)), {"height": 4}, dtypes=(np.int64, None), top=4),
+    Sample(((3,), (3, 2, 2)), {"height": 6}, dtypes=(np.int64, None), top=2),
+    Sample(((4,), (4,)), {"height": 3}, dtypes=(np.int64, None), top=3),
     infer=infer_merged,
     outs=2,
     is_differentiable=False,
 )
-def merge_rows(indices, values, *, rows):
+def merge_rows(indices, values, *, height):
     """(merged, places): values of equal indices summed up at the first of them, zeros at the
-    others; places[k]: 1 + the first i with indices[i] = k, or 0, for each k < rows.
+    others; places[k]: 1 + the first i with indices[i] = k, or 0, for each k < height.
 
     An index out of range raises InvalidArgumentError.
     """
-    check_indices("merge_rows", indices, rows)
-    places = np.zeros(rows, np.int64)
+    check_indices("merge_rows", indices, height)
+    places = np.zeros(height, np.int64)
     count = np.arange(len(indices), 0, -1)
     places[indices[::-1]] = count  # what is written last stays: the first of each
     merged = np.zeros_like(values)
@@ -114,7 +114,7 @@ def see_merged(outs, inputs, attrs):
     indices, values = inputs
     width = math.prod(values.shape[1:])
     shape = (indices.size, width)
-    return [shape, (attrs["rows"],)], [(indices.size,), shape], {"control": "control"}
+    return [shape, (attrs["height"],)], [(indices.size,), shape], {"control": "control"}
 
 
 @merge_rows.kernel(views=see_merged)

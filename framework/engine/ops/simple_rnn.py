@@ -121,13 +121,13 @@ def simple_rnn_grad(g_hs, g_h, hs, turned):
     g_hs (t + 1, n, u), or (0, n, u) for zeros, and g_h (n, u) are the cotangents of hs and h; hs is
     simple_rnn's, turned (u, u) is its recurrent kernel transposed.
     """
-    dx, dh = np.empty((len(hs) - 1, *hs.shape[1:]), hs.dtype), g_h
-    for t in reversed(range(len(dx))):
-        if len(g_hs):
+    dx, dh = np.empty((hs.shape[0] - 1, *hs.shape[1:]), hs.dtype), g_h
+    for t in reversed(range(dx.shape[0])):
+        if g_hs.shape[0]:
             dh = dh + g_hs[t + 1]
         dx[t] = dh * (1 - hs[t + 1] * hs[t + 1])
         dh = dx[t] @ turned
-    return dx, dh + g_hs[0] if len(g_hs) else dh.copy()
+    return dx, dh + g_hs[0] if g_hs.shape[0] else dh.copy()
 
 
 @simple_rnn_grad.kernel(flops=flops_of_rnn)

@@ -74,7 +74,7 @@ class Adagrad(Optimizer):
         """a, then the step; of IndexedSlices only the rows are touched."""
         (a,) = states
         if isinstance(g, IndexedSlices):
-            values, _ = ops.merge_rows(g.indices, g.values, rows=p.shape[0])
+            values, _ = ops.merge_rows(g.indices, g.values, height=p.shape[0])
             ops.assign_rows(a, g.indices, ops.square(values), how="add")
             rows = ops.gather(a, g.indices)
             step = values * rate / ops.sqrt(rows + self.epsilon)
