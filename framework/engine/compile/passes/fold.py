@@ -43,7 +43,9 @@ def fold(program: Program) -> Program:
         ):
             known[slot] = np.asarray(value, order="C")
             specs[slot] = Spec(np.shape(value), known[slot].dtype)
-    return Program(program.inputs, lines, program.outputs, specs, known, program.variables)
+    made = Program(program.inputs, lines, program.outputs, specs, known, program.variables)
+    made.places = program.places
+    return made
 
 
 def deduplicate(program: Program) -> Program:
