@@ -24,8 +24,9 @@ from framework.engine.variable import aligned
 
 MOST = 32768  # elements of the largest operand
 ROWS = 32  # rows of one op and its attrs; beyond, all are forgotten
-# Calls before a kernel is loaded, or even compiled, where it gives what NumPy gives, only sooner.
-STORED, ABSENT = 100, 50_000
+# Calls before a kernel is loaded that gives what NumPy gives, only sooner. One that is not on the
+# disk is not made for that: a program may, or `framework cache --warm`.
+STORED = 100
 COMPUTED = {np.dtype(t) for t in ("float32", "float64", "int32", "int64", "bool")}
 FASTCALL = 0x80  # METH_FASTCALL
 EMPTY = 184  # PyArray_Empty in NumPy's table of functions for C
@@ -153,12 +154,11 @@ class Quick:
         """Give a row to what was called often enough to be worth a kernel."""
         key = tuple([(a.shape, a.dtype) for a in arrays])
         self.counts[key] += 1
-        if self.counts[key] in (STORED, ABSENT):
+        if self.counts[key] == STORED:
             planned = eager.planned(self.op, arrays, self.attrs)
-            if planned is None:
-                self.add_row(arrays, None)
-            elif self.counts[key] == ABSENT or cache.is_at_hand(planned[0]):
-                self.add_row(arrays, eager.call_of(self.op, arrays, self.attrs))
+            is_there = planned is not None and cache.is_at_hand(planned[0])
+            call = eager.call_of(self.op, arrays, self.attrs) if is_there else None
+            self.add_row(arrays, call)
 
     def add_row(self, arrays: tuple, call: eager.Call | None) -> None:
         """Of operands like these; call None: the forward is to run."""
