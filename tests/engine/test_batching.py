@@ -28,6 +28,7 @@ FALLBACK = {
         "lstm lstm_grad gru gru_grad simple_rnn simple_rnn_grad".split(),
         "one recurrent kernel for all rows of a batch",
     ),
+    "hand_over": "the caller is given one value for each element",
     "merge_rows": "rows of one table",
     "random_normal": "states of the rows' own",
     "random_truncated_normal": "states of the rows' own",
