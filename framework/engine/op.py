@@ -23,10 +23,10 @@ from framework.engine.operands import (
     writable,
 )
 from framework.engine.quick_calls import QuickCalls, hashable, kernels
-from framework.engine.tensor import Spec, Tensor
+from framework.engine.tensor import SLOTS, Spec, Tensor
 
 OPS: dict[str, Op] = {}
-ndarray = np.ndarray
+ndarray, new = np.ndarray, object.__new__
 
 
 @dataclass(frozen=True)
@@ -270,7 +270,9 @@ class Op:
         except (ValueError, TypeError) as error:
             return self.apply(inputs, hashable(self, attrs, refusal(self, arrays, error)))
         if self.outs == 1:
-            out = Tensor(result if type(result) is ndarray else np.asarray(result))
+            out = new(Tensor)  # Tensor(result), without the call of its __init__
+            out.array = result if type(result) is ndarray else np.asarray(result)
+            out.id = next(SLOTS)
             for tape in active.tapes:
                 tape.record(self, inputs, attrs, (out,))
             return out

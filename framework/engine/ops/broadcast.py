@@ -89,11 +89,12 @@ def infer_reshape(x, *, shape):
 def reshape(x, *, shape):
     """The same elements in another shape (one dimension may be -1): no work in a program."""
     try:
-        if not shape or min(shape) >= 0:
-            return x.reshape(shape)
+        out = x.reshape(shape)
+        if out.shape == shape:
+            return out
     except ValueError:
         pass  # said by resolve_shape
-    return x.reshape(resolve_shape(shape, x.size, x.shape))
+    return x.reshape(resolve_shape(shape, x.size, x.shape))  # which refuses -2, as NumPy does not
 
 
 @reshape.vjp()

@@ -40,9 +40,14 @@ def infer_matmul(x, y, *, transpose_x=False, transpose_y=False):
 )
 def matmul(x, y, *, transpose_x=False, transpose_y=False):
     """x @ y over the last two axes, either read transposed; leading axes broadcast."""
-    if x.ndim == 2 and y.ndim == 2:  # the same BLAS call as matmul's, sooner
+    if y.ndim == 2 and x.ndim >= 2:
         try:
-            return np.dot(x.T if transpose_x else x, y.T if transpose_y else y)
+            if x.ndim == 2:  # the same BLAS call as matmul's, sooner
+                return np.dot(x.T if transpose_x else x, y.T if transpose_y else y)
+            if transpose_y and not transpose_x and x.size and x.flags.c_contiguous:
+                # OpenBLAS copies a transposed y: once for all, not once for each of the stack.
+                out = np.dot(x.reshape(-1, x.shape[-1]), y.T)
+                return out.reshape(*x.shape[:-1], out.shape[1])
         except ValueError:
             pass  # said below
     if (
