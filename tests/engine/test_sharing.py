@@ -54,7 +54,10 @@ def test_each_op_gives_the_same_bits(name, with_threads):
                 np.testing.assert_array_equal(got, value)
 
 
-@pytest.mark.parametrize("shape", [(1, 5, 7), (33, 100, 77), (128, 10, 300), (5, 260, 600)])
+SIZES = [(1, 5, 7), (33, 100, 77), (128, 10, 300), (5, 260, 600), (70, 1, 333), (5000, 1, 3)]
+
+
+@pytest.mark.parametrize("shape", [*SIZES, (1, 1, 9)])
 @pytest.mark.parametrize("turned", [(False, False), (True, False), (False, True), (True, True)])
 def test_products_do_not_depend_on_threads_or_rows(shape, turned, with_threads):
     m, n, k = shape

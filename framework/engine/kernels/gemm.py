@@ -6,14 +6,15 @@ operands first; here y is packed, a panel of columns at a time, only where its r
 apart or it is transposed, and x is copied where it is used for many panels.
 
 Every element of the result is the sum over k in one order, in blocks of DEPTH: it does not depend
-on how many rows and columns there are, nor on how they are shared between threads.
+on how many rows and columns there are (but for a single column), nor on how they are shared between
+threads.
 """
 
 from __future__ import annotations
 
 from numba import njit, types
 
-from framework.engine.kernels.flags import FAST
+from framework.engine.kernels.flags import FAST, REORDERED
 from framework.engine.kernels.shares import share
 from framework.engine.kernels.tiles import (
     COLUMNS,
@@ -163,6 +164,32 @@ def product(x, row_stride, k_stride, y, column_stride, y_stride, out, out_stride
                 )  # fmt: skip
 
 
+@njit(**REORDERED)
+def one_dot(x, y, k):
+    """sum over i of x[i] y[i], in parallel chains."""
+    result = types.float32(0)
+    for i in range(k):
+        result += x[i] * y[i]
+    return result
+
+
+@njit(**FAST)
+def one_column(x, row_stride, k_stride, y, out, m, k):
+    """out (m) = x y for a y of one column: a tile would compute 15 columns for nobody."""
+    if k_stride == 1:
+        for i in range(m):
+            out[i] = one_dot(shift(x, i * row_stride), y, k)
+        return
+    for start in range(0, m, BLOCK // 16):
+        rows, left, place = min(BLOCK // 16, m - start), shift(x, start), shift(out, start)
+        for i in range(rows):
+            place[i] = types.float32(0)
+        for j in range(k):
+            row, factor = shift(left, j * k_stride), y[j]
+            for i in range(rows):
+                place[i] += row[i] * factor
+
+
 @njit(**FAST)
 def gemm_float32(transpose_x, transpose_y, out, x, y, part, parts):
     """out (m, n) = x y, either read transposed: the share of thread `part` of its rows, or of its
@@ -184,10 +211,13 @@ def gemm_float32(transpose_x, transpose_y, out, x, y, part, parts):
         left = shift(left, rows[0] * row_stride)
         right = shift(right, columns[0] * column_stride)
         place = shift(place, rows[0] * n + columns[0])
-        product(
-            left, row_stride, k_stride, right, column_stride, y_stride, place, n,
-            rows[1] - rows[0], columns[1] - columns[0], k,
-        )  # fmt: skip
+        if n == 1:  # of an x of one column and row, both strides are 1
+            one_column(left, row_stride, k_stride, right, place, rows[1] - rows[0], k)
+        else:
+            product(
+                left, row_stride, k_stride, right, column_stride, y_stride, place, n,
+                rows[1] - rows[0], columns[1] - columns[0], k,
+            )  # fmt: skip
     if k == 0 and part == 0:
         for i in range(m * n):
             place[i] = types.float32(0)
