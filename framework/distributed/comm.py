@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,7 @@ from framework.distributed import faults, threads
 from framework.distributed.launch import MPI_SETTINGS, cores
 from framework.engine import reduce
 
+AT_ONCE = 0.2  # seconds that an interrupted rank waits for the others to come to a collective
 OPERATIONS = ("sum", "max", "min")
 
 
@@ -43,6 +45,7 @@ class SoloComm:
     local_size = 1
     library = "none"
     waiting_since: float | None = None  # time.monotonic() when a collective was entered
+    is_torn = False  # an exception (Ctrl-C) took this rank out of a collective that others are in
 
     @property
     def host(self) -> str:
@@ -94,7 +97,7 @@ class MPIComm(SoloComm):
         self._operations = {"sum": MPI.SUM, "max": MPI.MAX, "min": MPI.MIN}
         # How many collectives this rank has entered, readable by the others at any time, also
         # while this rank waits or sleeps: tells an early exit from a slow one (faults.py).
-        self._guard = MPI.COMM_WORLD.Dup()
+        self._guard, self._gate = MPI.COMM_WORLD.Dup(), MPI.COMM_WORLD.Dup()
         self._window = MPI.Win.Allocate(8, 8, comm=self._guard)
         self._entered = np.frombuffer(self._window.tomemory(), np.int64)
         self._entered[0] = 0
@@ -112,9 +115,36 @@ class MPIComm(SoloComm):
         self._entered[0] += 1
         self.waiting_since = time.monotonic()
         try:
-            return function(*arguments)
+            interrupt = self._arrive()
+            result = function(*arguments)
         finally:
             self.waiting_since = None
+        if interrupt is not None:
+            raise interrupt
+        return result
+
+    def _arrive(self) -> BaseException | None:
+        """Wait until all ranks are here. In a collective itself Python's signal handlers do not
+        run: Ctrl-C would have to wait for ranks that may never come.
+
+        What a handler raises leaves this rank's place empty, unless the others arrive at once: they
+        may be past this point, and the collective must be made before it is raised.
+        """
+        arrived = self._gate.Ibarrier()
+        if threading.current_thread() is not threading.main_thread():
+            arrived.Wait()
+            return None
+        try:
+            while not arrived.Test():
+                os.sched_yield()
+        except BaseException as interrupt:
+            end = time.monotonic() + AT_ONCE
+            while not arrived.Test():
+                if time.monotonic() > end:
+                    self.is_torn = True
+                    raise
+            return interrupt
+        return None
 
     @property
     def mpi(self) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import faulthandler
 import os
+import signal
 import sys
 import threading
 import time
@@ -17,8 +18,11 @@ import traceback
 from types import TracebackType
 from typing import Any
 
+from framework.distributed.launch import STOP
+
 ROOT_FIRST = 0.3  # seconds by which the other ranks let rank 0 tell an error that all have
 GRACE = 1.0  # seconds that a rank leaving with an error waits for the others to leave as well
+ROOT_WRITES = 4.0  # seconds that ranks give rank 0, after Ctrl-C, to write what was reached
 POLL = 0.02  # seconds between two looks at who has left
 BACKSTOP = 5.0  # seconds after the timeout until C code ends a process whose Python cannot run
 
@@ -82,12 +86,15 @@ def leave(owner: int) -> None:
     if os.getpid() != owner:  # a forked child is no rank
         return
     rest()
+    if _exit_code == INTERRUPTED:  # once more would be a traceback; this ends by itself
+        for number in (signal.SIGINT, signal.SIGTERM, STOP):
+            signal.signal(number, signal.SIG_IGN)
     done, start = _world.all_leave(), time.monotonic()
     mine = _world.entered()[_world.rank]
-    while _world.waiting_since is not None or not done.Test():  # a thread may wait in a collective
+    while not (all_here := done.Test()) or _world.waiting_since is not None:
         waited = time.monotonic() - start
-        if _exit_code == INTERRUPTED:  # all ranks were stopped, some in a collective for good
-            if waited > (GRACE if _world.rank else ROOT_FIRST):
+        if _exit_code == INTERRUPTED:  # all ranks were stopped; a thread may wait in a collective
+            if all_here or waited > (ROOT_WRITES if _world.rank else ROOT_FIRST):
                 _world.abort(INTERRUPTED)
         elif _exit_code and waited > GRACE:
             tell(f"left with exit code {_exit_code} while other ranks are at work: ending the job")
@@ -99,6 +106,8 @@ def leave(owner: int) -> None:
             )
             _world.abort(_exit_code or 1)
         time.sleep(POLL)
+    if _world.is_torn:  # MPI cannot finish what a collective has begun
+        _world.abort(_exit_code)
     _world.finish()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from framework.engine.active import ACTIVE
 from framework.engine.dimension import broadcast_shapes
@@ -26,7 +27,7 @@ from framework.engine.quick_calls import QuickCalls, hashable, kernels
 from framework.engine.tensor import SLOTS, Spec, Tensor
 
 OPS: dict[str, Op] = {}
-ndarray, new = np.ndarray, object.__new__
+new = object.__new__
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,10 +62,11 @@ def session_members(session: int) -> list[int]:
 def run(
     command: list[str],
     timeout: float = 60,
-    send: tuple[float, int] | None = None,
+    send: tuple[float | Callable[[], bool], int] | None = None,
     environ: dict[str, str] | None = None,
 ) -> Outcome:
-    """Run `command`, at most `timeout` seconds; `send` is (seconds, signal number)."""
+    """Run `command`, at most `timeout` seconds; `send` is (when, signal number): after so many
+    seconds, or half a second after a function is true."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})}
     start = time.monotonic()
     process = subprocess.Popen(
@@ -78,7 +80,7 @@ def run(
     )
     try:
         if send is not None:
-            time.sleep(send[0])
+            wait(send[0], timeout)
             process.send_signal(send[1])
             start = time.monotonic()
         out, err = process.communicate(timeout=timeout)
@@ -90,6 +92,15 @@ def run(
     seconds = time.monotonic() - start
     time.sleep(0.1)  # the kernel needs a moment to take killed ranks off the list
     return Outcome(process.returncode, out, err, seconds, session_members(process.pid))
+
+
+def wait(when: float | Callable[[], bool], timeout: float) -> None:
+    """Sleep so many seconds, or until `when()` is true, and half a second."""
+    if callable(when):
+        end = time.monotonic() + timeout
+        while not when() and time.monotonic() < end:
+            time.sleep(0.05)
+    time.sleep(0.5 if callable(when) else when)
 
 
 def run_ranks(program: str, ranks: int, *arguments: str, **options) -> Outcome:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from framework.distributed.launch import AS_ROOT
-from tests.mpi.ranks import ROOT, Outcome, mpirun, run, session_members
+from tests.mpi.ranks import ROOT, Outcome, mpirun, run, session_members, wait
 
 pytestmark = pytest.mark.mpi
 
@@ -55,6 +55,11 @@ def launched(*arguments: str, **options) -> Outcome:
 def newest(experiment: str) -> Path:
     """The newest run folder."""
     return max((Path(experiment).parent / "runs" / "small").iterdir())
+
+
+def has_weights(experiment: str) -> bool:
+    """Whether an epoch of the run that is under way has ended."""
+    return any((Path(experiment).parent / "runs").glob("small/*/last.safetensors"))
 
 
 def figures(experiment: str) -> tuple[list[dict], dict]:
@@ -112,7 +117,8 @@ def test_a_mistake_of_the_user(experiment, ranks):
 def test_ctrl_c_in_the_middle(experiment, ranks, number):
     endless = ["--set", "epochs=1000000"]
     launched("-n", ranks, "train", experiment, timeout=120)  # so that no kernel is left to compile
-    outcome = launched("-n", ranks, "train", experiment, *endless, send=(4.0, number), timeout=20)
+    send = (lambda: has_weights(experiment), number)
+    outcome = launched("-n", ranks, "train", experiment, *endless, send=send, timeout=20)
     assert outcome.code == 130, outcome.text
     assert outcome.seconds < 2
     assert outcome.left == []
@@ -133,7 +139,7 @@ def test_a_killed_rank_leaves_a_run_folder(experiment):
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(4.0)
+    wait(lambda: has_weights(experiment), 60)
     os.kill(rank_of(job.pid, 1), signal.SIGKILL)
     out, err = job.communicate(timeout=20)
     assert job.returncode == 137 and "signal 9" in err, err

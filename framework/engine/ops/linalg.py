@@ -40,27 +40,34 @@ def infer_matmul(x, y, *, transpose_x=False, transpose_y=False):
 )
 def matmul(x, y, *, transpose_x=False, transpose_y=False):
     """x @ y over the last two axes, either read transposed; leading axes broadcast."""
-    if y.ndim == 2 and x.ndim >= 2:
+    if y.ndim == 2:
         try:
             if x.ndim == 2:  # the same BLAS call as matmul's, sooner
                 return np.dot(x.T if transpose_x else x, y.T if transpose_y else y)
-            if transpose_y and not transpose_x and x.size and x.flags.c_contiguous:
-                # OpenBLAS copies a transposed y: once for all, not once for each of the stack.
-                out = np.dot(x.reshape(-1, x.shape[-1]), y.T)
-                return out.reshape(*x.shape[:-1], out.shape[1])
+            if transpose_y and not transpose_x and x.ndim > 2:
+                return rows_by_turned(x, y)
         except ValueError:
             pass  # said below
-    if (
-        x.ndim < 2
-        or y.ndim < 2
-        or x.shape[-2 if transpose_x else -1] != y.shape[-1 if transpose_y else -2]
-    ):
-        infer_matmul(
-            x, y, transpose_x=transpose_x, transpose_y=transpose_y
-        )  # says what does not fit
+    check_fit(x, y, transpose_x, transpose_y)
     return np.matmul(
         x.swapaxes(-1, -2) if transpose_x else x, y.swapaxes(-1, -2) if transpose_y else y
     )
+
+
+def rows_by_turned(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x @ y.T for a stack x: OpenBLAS copies a transposed y, here once and not for each matrix."""
+    if not (x.size and x.flags.c_contiguous):
+        return np.matmul(x, y.T)
+    out = np.dot(x.reshape(-1, x.shape[-1]), y.T)
+    return out.reshape(*x.shape[:-1], out.shape[1])
+
+
+def check_fit(x: np.ndarray, y: np.ndarray, transpose_x: bool, transpose_y: bool) -> None:
+    """Raise what infer_matmul says of operands that do not fit; np.matmul takes vectors, too."""
+    if min(x.ndim, y.ndim) < 2 or (
+        x.shape[-2 if transpose_x else -1] != y.shape[-1 if transpose_y else -2]
+    ):
+        infer_matmul(x, y, transpose_x=transpose_x, transpose_y=transpose_y)
 
 
 def as_matrices(outs, inputs, attrs):
