@@ -92,23 +92,26 @@ def leave(owner: int) -> None:
     done, start = _world.all_leave(), time.monotonic()
     mine = _world.entered()[_world.rank]
     while not (all_here := done.Test()) or _world.waiting_since is not None:
-        waited = time.monotonic() - start
-        if _exit_code == INTERRUPTED:  # all ranks were stopped; a thread may wait in a collective
-            if all_here or waited > (ROOT_WRITES if _world.rank else ROOT_FIRST):
-                _world.abort(INTERRUPTED)
-        elif _exit_code and waited > GRACE:
-            tell(f"left with exit code {_exit_code} while other ranks are at work: ending the job")
-            _world.abort(_exit_code)
-        elif waited > ROOT_FIRST and any(_world.entered() > mine):
-            waiting = [int(r) for r in (_world.entered() > mine).nonzero()[0]]
-            tell(
-                f"left early (exit code {_exit_code}): {ranks(waiting)} wait for it; ending the job"
-            )
-            _world.abort(_exit_code or 1)
+        _end_the_job(all_here, time.monotonic() - start, mine)
         time.sleep(POLL)
     if _world.is_torn:  # MPI cannot finish what a collective has begun
         _world.abort(_exit_code)
     _world.finish()
+
+
+def _end_the_job(all_here: bool, waited: float, mine: int) -> None:
+    """End it if there is nothing to wait for any more, after `waited` seconds. mine: how many
+    collectives this rank has entered."""
+    if _exit_code == INTERRUPTED:  # all ranks were stopped; a thread may wait in a collective
+        if all_here or waited > (ROOT_WRITES if _world.rank else ROOT_FIRST):
+            _world.abort(INTERRUPTED)
+    elif _exit_code and waited > GRACE:
+        tell(f"left with exit code {_exit_code} while other ranks are at work: ending the job")
+        _world.abort(_exit_code)
+    elif waited > ROOT_FIRST and any(_world.entered() > mine):
+        waiting = [int(r) for r in (_world.entered() > mine).nonzero()[0]]
+        tell(f"left early (exit code {_exit_code}): {ranks(waiting)} wait for it; ending the job")
+        _world.abort(_exit_code or 1)
 
 
 def ranks(numbers: list[int]) -> str:
