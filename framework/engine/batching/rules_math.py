@@ -59,6 +59,12 @@ def _(op: Op, rows: Rows, *, axis: Any = None, keepdims: bool = False) -> Tensor
     return op(rows.tensors[0], axis=moved(rows, axis), keepdims=keepdims)
 
 
+@batching(ops.mean_variance)
+def _(op: Op, rows: Rows, *, axis: Any = None) -> tuple:
+    """Over the same axes of every row."""
+    return op(rows.tensors[0], axis=moved(rows, axis))
+
+
 @batching(ops.argmax, ops.argmin)
 def _(op: Op, rows: Rows, *, axis: int | None = None, keepdims: bool = False, **attrs: Any) -> Any:
     """Without an axis: of the row as a vector."""

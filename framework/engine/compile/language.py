@@ -195,7 +195,8 @@ MATH = (
 NUMPY = "sqrt log isnan isinf isfinite floor ceil rint".split()
 VECTORS = (
     "alike zero nan total dot dot3 dot_above copy_into add_into largest smallest largest_into "
-    "largest_of_four clear add_where divide_into is_within"
+    "largest_of_four clear add_where divide_into is_within piece_of sum_runs square_runs "
+    "total_square"
 ).split()
 
 

@@ -1,7 +1,13 @@
-"""The Entry of a ChainSum: loops over what is summed, with the sums as their innermost result."""
+"""The Entry of a ChainSum: loops over what is summed, with the sums as their innermost result.
+
+Where the result is one run of columns, a piece of them is summed at a time, in memory that only the
+kernel knows, and four rows are added to each other before the sums are touched: the additions to
+one sum wait for one another.
+"""
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from framework.engine.compile.entry import (
@@ -16,7 +22,10 @@ from framework.engine.compile.entry import (
     loop_nest,
     stored_as,
 )
+from framework.engine.kernels.flags import PIECE
 from framework.engine.program import Line, Program
+
+TOGETHER = 4  # rows
 
 
 def sum_entry(program: Program, line: Line) -> Entry:
@@ -36,21 +45,70 @@ def sum_entry(program: Program, line: Line) -> Entry:
     at = HEADER + 1 + len(inputs)
     text += [f"    n{d} = a[{at + d}]" for d in range(len(sizes))]
     text.append(f"    count = a[{at + len(sizes)}]")
-    unit = UNIT // 4 if first == len(sizes) - 1 else 1
-    text.append(f"    first, last = share(n{first}, {unit}, part, parts)")
-    text.append(
-        "    inner = " + " * ".join(["1", *[f"n{d}" for d in range(first + 1, len(sizes))]])
-    )
-    every = "    for i in range(first * inner, last * inner):"
-    text += [every, "        out[i] = 0"]
+    is_run = 0 < first == len(sizes) - 1
+    text.append(f"    first, last = share(n{first}, {UNIT // 4 if is_run else 1}, part, parts)")
     constants, calls = calls_of(op.steps, names, len(inputs), words)
-    index = flat_index(range(first, len(sizes)))
-    result = f"v{len(inputs) + len(op.steps) - 1}"
-    store = f"out[{index}] = to_{stored_as(out)}(out[{index}] + {result})"
+    value = f"v{len(inputs) + len(op.steps) - 1}"
     patterns = [pattern[:-1] for pattern in varies]
-    text += [*constants, *loop_nest(inputs, patterns, [*calls, store], first)]
+    loops = sum_by_pieces if is_run else sum_in_place
+    text += [*constants, *loops(inputs, patterns, first, calls, value, stored_as(out))]
     if op.is_mean:
-        text += [every, f"        out[i] = to_{stored_as(out)}(out[i] / count)"]
+        inner = " * ".join(["1", *[f"n{d}" for d in range(first + 1, len(sizes))]])
+        text.append(f"    for i in range(first * ({inner}), last * ({inner})):")
+        text.append(f"        out[i] = to_{stored_as(out)}(out[i] / count)")
     functions = {name: step.scalar for step, name in names.items()}
     dtype = loop_dtype(line, [out, *inputs])
     return Entry("\n".join(text), functions, dtype, words, is_shared=True)
+
+
+def sum_in_place(
+    inputs: list, patterns: list, first: int, calls: list[str], value: str, kind: str
+) -> list[str]:
+    """Loops that add to `out` itself."""
+    axes = range(first, len(patterns))
+    inner = " * ".join(["1", *[f"n{d}" for d in axes[1:]]])
+    text = [f"    for i in range(first * ({inner}), last * ({inner})):", "        out[i] = 0"]
+    index = flat_index(axes)
+    store = f"out[{index}] = to_{kind}(out[{index}] + {value})"
+    return text + loop_nest(inputs, patterns, [*calls, store], first)
+
+
+def sum_by_pieces(
+    inputs: list, patterns: list, first: int, calls: list[str], value: str, kind: str
+) -> list[str]:
+    """Loops over pieces of the columns, over the rows, and over the columns of a piece."""
+
+    def row(number: int, name: str) -> list[str]:
+        """The lines that compute an element of row `number` of those that are added together."""
+        text = []
+        for i, spec in enumerate(inputs):
+            index = flat_index([d for d in range(first + 1) if patterns[d][i]])
+            index = index.replace(f"i{first - 1}", f"(i{first - 1} + {number})")
+            text.append(f"v{i} = x{i}[{index}]{' != 0' if spec.dtype.kind == 'b' else ''}")
+        return [*text, *calls, f"{name} = to_{kind}({value})"]
+
+    def over_columns(rows: int, total: str) -> list[str]:
+        """The loop over the columns, for so many rows."""
+        text = ["for j in range(wide):", f"    i{first} = start + j"]
+        text += [f"    {line}" for k in range(rows) for line in row(k, f"r{k}")]
+        return [*text, f"    sums[j] += {total}"]
+
+    outer, inner, last = [], "", f"n{first - 1}"
+    for d in range(first - 1):
+        outer.append(f"{inner}for i{d} in range(n{d}):")
+        inner += "    "
+    body = [f"for i{first - 1} in range(0, {last} - {TOGETHER - 1}, {TOGETHER}):"]
+    body += [f"    {t}" for t in over_columns(TOGETHER, "(r0 + r1) + (r2 + r3)")]
+    body += [f"for i{first - 1} in range({last} // {TOGETHER} * {TOGETHER}, {last}):"]
+    body += [f"    {t}" for t in over_columns(1, "r0")]
+    text = [
+        "sums = piece_of(out)",
+        f"for start in range(first, last, {PIECE}):",
+        f"    wide = min({PIECE}, last - start)",
+        "    for j in range(wide):",
+        f"        sums[j] = to_{kind}(0)",
+        *[f"    {t}" for t in [*outer, *[inner + t for t in body]]],
+        "    for j in range(wide):",
+        "        out[start + j] = sums[j]",
+    ]
+    return textwrap.indent("\n".join(text), "    ").split("\n")

@@ -10,6 +10,8 @@ kernels/vectors.py that add up (total, dot ...) may be reordered, within themsel
 A flag belongs to the instructions of one function and stays with them when it is inlined.
 """
 
+PIECE = 256  # columns whose sums are made together: they stay in the L1 cache
+
 FAST = {
     "error_model": "numpy",
     "boundscheck": False,

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-from framework.engine.kernels.flags import FAST, REORDERED
+from framework.engine.kernels.flags import FAST, PIECE, REORDERED
+from framework.engine.kernels.pointers import after, start_of
 
 BLOCK = 1024  # elements that are summed in the dtype itself
 
@@ -70,6 +73,7 @@ total = summed(lambda i, x: x[i])
 dot = summed(lambda i, x, y: x[i] * y[i])
 dot3 = summed(lambda i, x, y, z: x[i] * y[i] * z[i])
 dot_above = summed(lambda i, x, y, base: x[i] * (y[i] - base))
+total_square = summed(lambda i, x, base: (x[i] - base) * (x[i] - base))
 
 
 @njit(**FAST)
@@ -84,6 +88,58 @@ def add_into(out, x):
     """out += x, for vectors."""
     for i in range(out.size):
         out[i] += x[i]
+
+
+@intrinsic
+def piece_of(context, like):
+    """Pointer to PIECE elements of the dtype of `like`, which live as long as the calling function.
+    No array lies there: the compiler need not ask whether what is stored is read again."""
+
+    def codegen(ctx, b, sig, args):
+        kind = ctx.get_value_type(sig.args[0].dtype)
+        return cgutils.alloca_once(b, kind, size=ir.Constant(ir.IntType(64), PIECE))
+
+    return types.CPointer(like.dtype)(like), codegen
+
+
+def summed_runs(term: Callable) -> Callable:
+    """The word for out[c] = sum over runs of `width` elements of x of term(element left + c, c's of
+    `about`), for vectors. Four runs are added to each other before the sums are touched: those wait
+    for one another."""
+    term = njit(**FAST)(term)
+
+    @njit(**FAST)
+    def word(out, x, left, width, about):
+        sums, count, elements, others = piece_of(out), x.size // width, start_of(x), start_of(about)
+        for start in range(0, out.size, PIECE):
+            wide, other = min(PIECE, out.size - start), after(others, start)
+            for c in range(wide):
+                sums[c] = zero(out)
+            for b in range(0, count - 3, 4):
+                first = after(elements, b * width + left + start)
+                second, third = after(first, width), after(first, 2 * width)
+                fourth = after(first, 3 * width)
+                for c in range(wide):
+                    some = term(first[c], other[c]) + term(second[c], other[c])
+                    sums[c] += some + (term(third[c], other[c]) + term(fourth[c], other[c]))
+            for b in range(count // 4 * 4, count):
+                first = after(elements, b * width + left + start)
+                for c in range(wide):
+                    sums[c] += term(first[c], other[c])
+            for c in range(wide):
+                out[start + c] = sums[c]
+
+    return word
+
+
+square_runs = summed_runs(lambda value, middle: (value - middle) * (value - middle))
+plain_runs = summed_runs(lambda value, middle: value)
+
+
+@njit(**FAST)
+def sum_runs(out, x, left, width):
+    """out[c] = sum over runs of `width` elements of x of their element left + c, for vectors."""
+    plain_runs(out, x, left, width, out)
 
 
 @njit(**FAST)

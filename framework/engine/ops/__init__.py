@@ -25,6 +25,7 @@ from framework.engine.ops import (
     linalg,
     logical,
     lstm,
+    moments,
     nn,
     normalization,
     operators,
@@ -88,11 +89,11 @@ from framework.engine.ops.diagonal import (  # noqa: E402
 from framework.engine.ops.gru import gru  # noqa: E402, F811
 from framework.engine.ops.index import boolean_mask  # noqa: E402
 from framework.engine.ops.lstm import lstm  # noqa: E402, F811
+from framework.engine.ops.moments import moments, std, variance  # noqa: E402, F811
 from framework.engine.ops.nn import l2_normalize  # noqa: E402
 from framework.engine.ops.patches import patches  # noqa: E402, F811
 from framework.engine.ops.pooling import max_pool, mean_pool  # noqa: E402
 from framework.engine.ops.random import random_between  # noqa: E402
-from framework.engine.ops.reduce import moments, std, variance  # noqa: E402
 from framework.engine.ops.scatter import (  # noqa: E402
     gather_nd,
     gather_of_batch,

@@ -179,11 +179,7 @@ def _(out, x, part, parts):
         if width == 1:
             out[a, 0] = total(x[a])
         else:
-            row = out[a, left:right]
-            for c in range(row.size):
-                row[c] = 0
-            for b in range(0, x.shape[1], width):
-                add_into(row, x[a, b + left : b + right])
+            sum_runs(out[a, left:right], x[a], left, width)
 
 
 def spread(g: Tensor, x: Tensor, axis: int | tuple | None) -> Tensor:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from framework.engine.op import Sample, op
-from framework.engine.operands import check_floats
 from framework.engine.ops.broadcast import (
     REDUCTIONS,
     as_runs,
@@ -21,13 +20,10 @@ from framework.engine.ops.broadcast import (
     sum_,
 )
 from framework.engine.ops.constants import number
-from framework.engine.ops.create import cast, stop_gradient
+from framework.engine.ops.create import cast
 from framework.engine.ops.elementwise import (
     divide,
     multiply,
-    sqrt,
-    square,
-    squared_difference,
     subtract,
 )
 from framework.engine.ops.functions import exp
@@ -71,10 +67,7 @@ def _(out, x, part, parts):
             out[a, 0] = total(x[a]) / count
         else:
             sums = out[a, left:right]
-            for c in range(sums.size):
-                sums[c] = 0
-            for b in range(0, x.shape[1], width):
-                add_into(sums, x[a, b + left : b + right])
+            sum_runs(sums, x[a], left, width)
             for c in range(sums.size):
                 sums[c] = sums[c] / count
 
@@ -345,29 +338,3 @@ def _(out, x):
 @logsumexp.vjp("y x")
 def _(g: Tensor, y: Tensor, x: Tensor, *, axis: Any = None, keepdims: bool = False) -> tuple:
     return (multiply(spread(g, x, axis), exp(subtract(x, spread(y, x, axis)))),)
-
-
-def variance(x: Tensor, *, axis: int | tuple | None = None, keepdims: bool = False) -> Tensor:
-    """mean((x - mean(x))^2) over `axis` (None: all axes)."""
-    check_floats("variance", x.array)
-    return mean(
-        square(subtract(x, mean(x, axis=axis, keepdims=True))), axis=axis, keepdims=keepdims
-    )
-
-
-def std(x: Tensor, *, axis: int | tuple | None = None, keepdims: bool = False) -> Tensor:
-    """sqrt(variance(x))"""
-    return sqrt(variance(x, axis=axis, keepdims=keepdims))
-
-
-def moments(
-    x: Tensor, *, axis: int | tuple | None = None, keepdims: bool = False
-) -> tuple[Tensor, Tensor]:
-    """(mean, variance) over `axis` (None: all axes).
-
-    As in TensorFlow, the variance's gradient takes the mean for a constant: right in first order.
-    """
-    middle = mean(x, axis=axis, keepdims=True)
-    away = squared_difference(x, stop_gradient(middle))
-    spread_out = mean(away, axis=axis, keepdims=keepdims)
-    return (middle if keepdims else reshape(middle, shape=spread_out.array.shape)), spread_out

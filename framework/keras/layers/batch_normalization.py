@@ -76,7 +76,7 @@ class BatchNormalization(Layer):
         factor = ops.rsqrt(variance + self.epsilon)
         if self.gamma is not None:
             factor = factor * ops.reshape(self.gamma, shape=along)
-        y = (x - mean) * factor
+        y = ops.scaled_difference(x, mean, factor)
         return y if self.beta is None else y + ops.reshape(self.beta, shape=along)
 
     def _move(self, moving: Any, value: Any) -> None:

@@ -14,8 +14,7 @@ def batch_moments(x: Tensor, axes: tuple, is_global: bool = True) -> tuple[Tenso
     """
     rows = shard.current().total
     if not is_global or reduce.world_size() == 1 or rows is None:
-        mean = ops.mean(x, axis=axes, keepdims=True)
-        return mean, ops.mean(ops.square(x - mean), axis=axes, keepdims=True)
+        return ops.mean_variance(x, axis=axes)
     total = ops.sum(x, axis=axes, keepdims=True)
     per_row = 1.0
     for axis in axes[1:]:

@@ -9,8 +9,8 @@ after: Any
 alike: Any
 asin: Any
 asinh: Any
-atan2: Any
 atan: Any
+atan2: Any
 atanh: Any
 attention: Any
 attention_grad: Any
@@ -29,8 +29,8 @@ depthwise_convolve_images: Any
 depthwise_convolve_images_grad_filters: Any
 depthwise_convolve_images_grad_x: Any
 divide_into: Any
-dot3: Any
 dot: Any
+dot3: Any
 dot_above: Any
 double_of_bits: Any
 erf: Any
@@ -60,13 +60,14 @@ largest_into: Any
 largest_of_four: Any
 lgamma: Any
 load_acquire: Any
+log: Any
 log10: Any
 log1p: Any
 log2: Any
-log: Any
 nan: Any
 philox: Any
 pi: Any
+piece_of: Any
 pointer_bool: Any
 pointer_float32: Any
 pointer_float64: Any
@@ -88,7 +89,9 @@ sin: Any
 sinh: Any
 smallest: Any
 sqrt: Any
+square_runs: Any
 store_release: Any
+sum_runs: Any
 take: Any
 tan: Any
 tanh: Any
@@ -105,6 +108,7 @@ to_uint64: Any
 to_uint8: Any
 total: Any
 total_exp: Any
+total_square: Any
 trunc: Any
 uint16: Any
 uint32: Any
