@@ -373,8 +373,9 @@ class Function:
         trace = self._traces.get(key) or self._make(key, values, tensors, variables)
         return ConcreteFunction(self, values, trace)
 
-    def program(self, *args: Any, profile: int = 0, **kwargs: Any) -> Any:
-        """What a call on such arguments runs, as a Report; profile: with times of so many steps."""
+    def program(self, *args: Any, profile: int | bool = 0, **kwargs: Any) -> Any:
+        """What a call on such arguments runs, as a Report; profile: with times of so many steps, of
+        100 for True."""
         return self.get_concrete_function(*args, **kwargs).report(profile)
 
     def _trace_open_signature(self, signature: tuple) -> None:

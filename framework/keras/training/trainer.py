@@ -31,7 +31,7 @@ from framework.keras.training.feeds import FeedRunner, Feeds, RowBatches, as_sou
 from framework.keras.training.fit import fit as fit_model
 from framework.keras.training.fit import predict_batches, run_once
 from framework.keras.training.logs import flat_logs, log_values, plain, scalars
-from framework.keras.training.program import report_of
+from framework.keras.training.program import program_of
 from framework.keras.training.runner import LOG, RowsRunner, Runner
 
 
@@ -277,15 +277,15 @@ class Trainer:
         return FeedRunner(steps[kind], source, **options)
 
     def program(
-        self, x, y=None, sample_weight=None, batch_size: int | None = None, profile: int = 0
+        self, x, y=None, sample_weight=None, batch_size: int | None = None, profile: int | bool = 0
     ) -> Any:
         """The train step on a batch as a Program: its lines with operands, bytes and FLOPs, as a
-        Report that prints itself. profile: times of so many steps, too (nothing is trained by
-        them). Raises TraceError where a step cannot be compiled.
+        Report that prints itself. profile: times of so many steps, too (True: 100; nothing is
+        trained by them). Raises TraceError where a step cannot be compiled.
         """
         self._need_compile("program")
         runner = self.runner("train", as_source(x, y, sample_weight), batch_size)
-        return report_of(self, runner, profile)
+        return program_of(self, runner, profile)
 
     def _predictors(self: Any) -> dict:
         """The compiled steps of predict, as long as the model has the same layers."""
