@@ -137,8 +137,8 @@ class Program:
             arrays = [read(line, i, s) for i, s in enumerate(line.inputs)]
             try:
                 result = line.op.forward(*arrays, **line.attrs)
-            except (ValueError, TypeError) as error:
-                raise refusal(line.op, arrays, error) from None
+            except (ValueError, TypeError, MemoryError) as error:
+                raise refusal(line.op, arrays, line.attrs, error) from None
             if line.outs:
                 results = result if isinstance(result, tuple) else (result,)
                 values.update(zip(line.outs, map(np.asarray, results), strict=True))

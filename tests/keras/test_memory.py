@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
+import framework as tf
+import framework.torch as torch
 from framework import keras
+from framework.engine import machine
 from framework.engine.compile import arena
 from framework.engine.errors import ResourceExhaustedError
 
@@ -33,10 +38,67 @@ def test_sizes_beyond_any_machine_are_refused():
 
 
 def test_the_limit_is_that_of_the_machine_or_of_the_job(tmp_path, monkeypatch):
-    whole = arena.limit()
+    whole = machine.limit()
     assert whole > 2**28
     (tmp_path / "memory.max").write_text("1000000\n")
     (tmp_path / "none").write_text("max\n")
     for name, wanted in (("memory.max", 1_000_000), ("none", None), ("missing", None)):
-        monkeypatch.setattr(arena, "CGROUPS", (str(tmp_path / name),))
-        assert arena.limit() == wanted if wanted else arena.limit() >= whole
+        monkeypatch.setattr(machine, "CGROUPS", (str(tmp_path / name),))
+        assert machine.limit() == wanted if wanted else machine.limit() >= whole
+
+
+LAYERS = {
+    "'wide': weight 'kernel' of shape (1073741824, 1099511627776) and dtype float32 takes "
+    "4,722,366,482,869,645,213,696 bytes": (
+        keras.layers.Dense(2**40, name="wide"),
+        (None, 2**30),
+    ),
+    "'words': weight 'embeddings' of shape (4611686018427387904, 4)": (
+        keras.layers.Embedding(2**62, 4, name="words"),
+        (None, 3),
+    ),
+    "'images': weight 'kernel' of shape (3, 3, 1073741824, 1099511627776)": (
+        keras.layers.Conv2D(2**40, 3, name="images"),
+        (None, 8, 8, 2**30),
+    ),
+}
+
+
+@pytest.mark.parametrize("said", LAYERS)
+def test_a_weight_beyond_any_memory_is_named(said):
+    layer, shape = LAYERS[said]
+    with pytest.raises(ResourceExhaustedError, match=re.escape(said)):
+        layer.build(shape)
+
+
+HUGE = (2**40, 2**40)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: tf.zeros(HUGE),
+        lambda: tf.zeros((2**22, 2**22)),
+        lambda: tf.zeros((2**70,)),
+        lambda: tf.ones(HUGE),
+        lambda: tf.fill(HUGE, 1.0),
+        lambda: tf.eye(2**40),
+        lambda: tf.range(2**62),
+        lambda: tf.linspace(0.0, 1.0, 2**62),
+        lambda: tf.random.normal(HUGE),
+        lambda: tf.one_hot([1, 2], 2**62),
+        lambda: tf.tile(tf.ones((2, 2)), HUGE),
+        lambda: tf.zeros((2**21, 1)) + tf.zeros((1, 2**21)),
+        lambda: tf.Variable(lambda: tf.zeros(HUGE)),
+        lambda: torch.zeros(HUGE),
+        lambda: torch.full(HUGE, 1.0),
+    ],
+)
+def test_a_tensor_beyond_any_memory_says_its_shape_and_bytes(make):
+    with pytest.raises(ResourceExhaustedError, match=r"of shape \(.*takes [\d,]+ bytes"):
+        make()
+
+
+def test_what_is_refused_for_another_reason_keeps_its_words():
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"Incompatible shapes: \[2\] vs"):
+        tf.ones((2,)) + tf.ones((3,))

@@ -271,8 +271,8 @@ class Executable:
         arrays = [self._array(slot) for slot in line.inputs]
         try:
             result = line.op.forward(*arrays, **line.attrs)
-        except (ValueError, TypeError) as error:
-            raise refusal(line.op, arrays, error) from None
+        except (ValueError, TypeError, MemoryError) as error:
+            raise refusal(line.op, arrays, line.attrs, error) from None
         values = result if isinstance(result, tuple) else (result,)
         for slot, value in zip(line.outs, values, strict=False):
             place = self._array(slot)

@@ -11,6 +11,8 @@ import numpy as np
 from framework.engine import nest
 from framework.engine.tensor import Tensor
 
+LARGEST = 2**63 - 1
+
 
 @dataclass
 class Rows:
@@ -90,6 +92,20 @@ def as_leaf(value: Any, name: str, caller: str) -> np.ndarray | None:
         raise ValueError(f"{caller}: {name} has shape (), wanted one row per sample")
     dtype = np.float32 if array.dtype.kind == "f" else array.dtype.newbyteorder("=")
     return np.ascontiguousarray(array, dtype)
+
+
+def check_counts(least: int, caller: str = "", **counts: Any) -> None:
+    """ValueError unless every count that is given is a whole number, from `least` to what a program
+    can count to."""
+    for name, n in counts.items():
+        if n is None:
+            continue
+        is_whole = isinstance(n, (int, np.integer)) and not isinstance(n, bool)
+        if not is_whole or not least <= n <= LARGEST:
+            raise ValueError(
+                f"{caller}{caller and ': '}{name} is {n!r}, wanted a whole number from {least} to "
+                "2**63 - 1"
+            )
 
 
 def listed(value: Any) -> Any:

@@ -32,8 +32,6 @@ class Epochs:
         steps: int | None = None,
         order: Callable[[int], np.ndarray] | None = None,
     ):
-        if steps is not None and (not isinstance(steps, int) or steps < 1):
-            raise ValueError(f"the steps of an epoch are {steps!r}, wanted a number of batches")
         self.model, self.kind, self.runner, self.listeners = model, kind, runner, listeners
         self.steps, self._order = steps, order
         self._passes = 0

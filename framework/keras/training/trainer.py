@@ -24,7 +24,7 @@ from framework.keras.step.reduction import (
     summed_over_ranks,
     weighted_over_ranks,
 )
-from framework.keras.training.arrays import Rows, as_leaf, as_rows, listed
+from framework.keras.training.arrays import Rows, as_leaf, as_rows, check_counts, listed
 from framework.keras.training.batch import BatchRunner
 from framework.keras.training.compiled import CompiledLoss, CompiledMetrics
 from framework.keras.training.feeds import FeedRunner, Feeds, RowBatches, as_source
@@ -232,6 +232,7 @@ class Trainer:
         """The loss and the metrics over a data set (or its first `steps` batches), each sample
         counted once over all ranks."""
         self._need_compile("evaluate")
+        check_counts(1, "evaluate", batch_size=batch_size, steps=steps)
         runner = self.runner("test", as_source(x, y, sample_weight, "evaluate", steps), batch_size)
         results = run_once(self, runner, callbacks, verbose, steps)
         return results if return_dict else scalars(results, self.metrics)
@@ -247,6 +248,7 @@ class Trainer:
         """The model's outputs for all rows of x (or its first `steps` batches), as arrays; every
         rank computes all of them. verbose: 1 or 2 says how many batches there were.
         """
+        check_counts(1, "predict", batch_size=batch_size, steps=steps)
         runner = self.runner("predict", as_source(x, caller="predict", steps=steps), batch_size)
         batches = predict_batches(self, runner, callbacks, steps, verbose)
         joined = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
@@ -254,9 +256,8 @@ class Trainer:
 
     def runner(self, kind: str, source: Any, batch_size: int | None = None) -> Any:
         """A Runner of train, test or predict steps over rows or the batches of a data set."""
-        size = 32 if batch_size is None else batch_size
-        if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
-            raise ValueError(f"batch_size must be a positive integer, got {batch_size!r}")
+        check_counts(1, batch_size=batch_size)
+        size = 32 if batch_size is None else int(batch_size)
         steps: dict[str, Callable] = {
             "train": self._train,
             "test": self._test,
