@@ -50,6 +50,14 @@ class Rows:
 def as_rows(x: Any, y: Any = None, sample_weight: Any = None, caller: str = "fit") -> Rows:
     """Check and convert: floats to float32, everything C-contiguous, all of the same length, at
     least one row."""
+    rows = rows_of(x, y, sample_weight, caller)
+    if rows.count == 0:
+        raise ValueError(f"{caller}: the data set is empty: x has 0 rows")
+    return rows
+
+
+def rows_of(x: Any, y: Any, sample_weight: Any, caller: str) -> Rows:
+    """The same, also for none."""
     named = {"x": x, "y": y, "sample_weight": sample_weight}
     made = {
         name: nest.map_structure(lambda leaf, n=name: as_leaf(leaf, n, caller), part)
@@ -67,8 +75,6 @@ def as_rows(x: Any, y: Any = None, sample_weight: Any = None, caller: str = "fit
             f"{name} {' '.join(map(str, lengths))}" for name, lengths in counts.items() if lengths
         )
         raise ValueError(f"{caller}: arrays differ in their number of rows: {text}")
-    if rows.count == 0:
-        raise ValueError(f"{caller}: the data set is empty: x has 0 rows")
     return rows
 
 
