@@ -35,6 +35,7 @@ class ConcreteFunction:
         if key != self._trace.key:
             what = difference(self._trace.key, key, names)
             raise TypeError(f"ConcreteFunction {function.__name__}: {what}")
+        function._traces.keep(key, self._trace)  # which may have been let go meanwhile
         return function._run(values)
 
     def _completed(self, names: list[str], args: tuple, kwargs: dict) -> tuple[tuple, dict]:

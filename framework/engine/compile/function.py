@@ -13,12 +13,12 @@ from framework.engine import eagerly, ops
 from framework.engine.active import ACTIVE, TRACING
 from framework.engine.compile.call import PATIENCE, Compiled, Trace, replay
 from framework.engine.compile.concrete import ConcreteFunction, example, has_unknown_rank, is_open
+from framework.engine.compile.kept import Kept
 from framework.engine.compile.method import weakly_bound
 from framework.engine.compile.signature import (
     Seen,
     as_results,
     covers,
-    difference,
     filled,
     fitted,
     form_at,
@@ -41,7 +41,11 @@ from framework.engine.program import Program, has_rules, tracing
 from framework.engine.tensor import SLOTS, Spec, Tensor
 
 LOG = logging.getLogger("framework")
-MANY_TRACES = 5
+TRACES = 256  # that are kept of a function: those of the signatures used last
+ADVICE = (
+    "Pass numbers that change as tensors; each shape, dtype and Python value has its own trace, of "
+    f"which {TRACES} are kept."
+)
 SINGLETON = (
     "tf.function only supports singleton tf.Variables created on the first call. Make sure the "
     "tf.Variable is only created once or created outside tf.function."
@@ -60,7 +64,8 @@ class Function:
     length a Program is made of that trace, since kernels and memory are planned for known shapes,
     without Python. What needs the length as a number (a Python loop over rows, NumPy, a size in an
     `if`) is traced again for lengths for which it would do something else. reduce_retracing=True:
-    sizes that differ between two calls are left open from then on.
+    sizes that differ between two calls are left open from then on. Of the traces the TRACES that
+    were used last are kept.
     """
 
     def __init__(
@@ -79,13 +84,13 @@ class Function:
         self.input_signature = None if input_signature is None else specs_of(input_signature)
         self._autograph, self._patience = autograph, 0 if jit_compile else PATIENCE
         self._binder = inspect.signature(function)
-        self._traces: dict[Any, Trace] = {}
+        event = f"calls of tf.function {self.__name__} triggered tf.function retracing"
+        self._traces = Kept(TRACES, event, ADVICE)
         self._templates: dict[Any, list[Template] | Trace] = {}  # by keys with open sizes
         self._seen = Seen() if reduce_retracing else None
         self._closed: set[Any] = set()  # those of which there are traces for numbers only
-        self._made: list[Any] = []  # the keys that Python was run for
         self._count = 0
-        self._has_warned = self._has_warned_often = False
+        self._has_warned = False
         self._lock = TRACING
         self._bound: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # to methods
 
@@ -117,7 +122,7 @@ class Function:
         key = tuple([split(value, tensors, variables) for value in args])
         if ACTIVE.trace is not None and has_dims([x.array.shape for x in tensors]):
             return self._run_open(key, args, tensors, variables)
-        trace = self._traces.get(key) or self._make(key, args, tensors, variables, signature)
+        trace = self._traces.find(key) or self._make(key, args, tensors, variables, signature)
         compiled = trace.compiled
         if variables:
             compiled = trace.compiled_for(
@@ -188,7 +193,8 @@ class Function:
         signature: tuple | None = None,
     ) -> Trace:
         with self._lock:
-            if key not in self._traces:
+            trace = self._traces.find(key)
+            if trace is None:
                 opened = self._opened(key, args, signature or self.input_signature)
                 trace = None if opened is None else self._instance(opened, key, args, variables)
                 if trace is None:
@@ -198,12 +204,12 @@ class Function:
                         trace = self._attempt(key, attempt)
                     if opened is not None and not self._templates[opened]:
                         self._closed.add(opened)
-                self._traces[key] = trace
-            return self._traces[key]
+                self._traces.keep(key, trace)
+            return trace
 
     def _attempt(self, key: tuple, make: Callable) -> Any:
         """make(), which traces; a Trace that is plain Python where that cannot be."""
-        self._tell_of_retrace(key)
+        self._traces.tell(key, list(self._binder.parameters))
         try:
             made = make()
         except ForeignTensorError:  # it closes over a tensor of the trace around: part of that
@@ -216,7 +222,7 @@ class Function:
                 LOG.warning("tf.function %s runs as plain Python, since it cannot be traced: "
                             "%s%s", self.__name__, error, place_of(error))  # fmt: skip
             made = Trace(None, None, key)
-        self._made.append(key)
+        self._traces.note(key)
         return made
 
     def _opened(self, key: tuple, args: tuple, signature: tuple | None) -> Any:
@@ -284,6 +290,7 @@ class Function:
             self._templates[opened] = made
         elif made is not None:
             known.append(made)
+            del known[:-TRACES]
         return made
 
     def _traced(self, key: tuple, args: tuple, specs: list[Spec], variables: list) -> Trace:
@@ -307,7 +314,7 @@ class Function:
         start = next(SLOTS)
         program, form = self._program(args, specs, sizes)
         if program.made:  # as in TensorFlow: a second trace shows whether they are made only once
-            is_first = not self._made
+            is_first = not self._traces.count
             program, form = self._program(args, specs, sizes)
             if program.made or not is_first:
                 raise ValueError(SINGLETON)
@@ -330,27 +337,6 @@ class Function:
         program.outputs = tuple([x.id for x in leaves])
         return program, form
 
-    def _tell_of_retrace(self, key: tuple) -> None:
-        """Say which argument made another trace necessary."""
-        if not self._made:
-            return
-        if key in self._made:
-            what = "it asks for sizes that its signature leaves open"
-            return self._tell(what)
-        near = min(self._made, key=lambda k: sum(a != b for a, b in zip(k, key, strict=True)))
-        what = difference(near, key, list(self._binder.parameters))
-        self._tell(what)
-
-    def _tell(self, what: str) -> None:
-        LOG.info("tf.function %s is traced again: %s", self.__name__, what)
-        if len(self._made) + 1 >= MANY_TRACES and not self._has_warned_often:
-            self._has_warned_often = True
-            LOG.warning(
-                "%d calls of tf.function %s triggered tf.function retracing: %s. Pass numbers that "
-                "change as tensors; each shape, dtype and Python value has its own trace.",
-                len(self._made) + 1, self.__name__, what,
-            )  # fmt: skip
-
     def experimental_get_tracing_count(self) -> int:
         """How often the Python function was traced."""
         return self._count
@@ -370,7 +356,7 @@ class Function:
         tensors: list[Tensor] = []
         variables: list[Any] = []
         key = tuple([split(value, tensors, variables) for value in values])
-        trace = self._traces.get(key) or self._make(key, values, tensors, variables)
+        trace = self._traces.find(key) or self._make(key, values, tensors, variables)
         return ConcreteFunction(self, values, trace)
 
     def program(self, *args: Any, profile: int | bool = 0, **kwargs: Any) -> Any:

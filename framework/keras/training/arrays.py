@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine import nest
+from framework.engine.compile.signature import Like
 from framework.engine.tensor import Tensor
 
 LARGEST = 2**63 - 1
@@ -34,6 +35,16 @@ class Rows:
         """The number of rows."""
         return len(self.leaves[0])
 
+    @property
+    def names(self) -> list[str]:
+        """What messages call the arrays: x, y[0], y[1]."""
+        found = []
+        for name, part in (("x", self.x), ("y", self.y), ("sample_weight", self.sample_weight)):
+            leaves = nest.flatten(part)
+            each = [f"{name}[{i}]" for i in range(len(leaves))] if len(leaves) > 1 else [name]
+            found += [n for n, leaf in zip(each, leaves, strict=True) if leaf is not None]
+        return found
+
     def packed(self, leaves: list) -> tuple:
         """(x,), (x, y) or (x, y, sample_weight) in this structure with other leaves."""
         rest = iter(leaves)
@@ -45,6 +56,11 @@ class Rows:
     def part(self, start: int, stop: int) -> Rows:
         """Rows start ... stop."""
         return Rows(*self.packed([leaf[start:stop] for leaf in self.leaves]))
+
+
+def likes_of(leaves: list[np.ndarray]) -> list[Like]:
+    """Shapes and dtypes: what a program that takes such arrays depends on."""
+    return [Like(leaf.shape, leaf.dtype) for leaf in leaves]
 
 
 def as_rows(x: Any, y: Any = None, sample_weight: Any = None, caller: str = "fit") -> Rows:

@@ -21,11 +21,17 @@ from framework.distributed.shard import part
 from framework.engine import random as engine_random
 from framework.engine.tensor import Tensor
 from framework.keras.step import shard
-from framework.keras.training.arrays import Rows, as_rows, listed, rows_of, weights_of_classes
-from framework.keras.training.runner import Runner, run_watched
+from framework.keras.training.arrays import (
+    Rows,
+    as_rows,
+    likes_of,
+    listed,
+    rows_of,
+    weights_of_classes,
+)
+from framework.keras.training.runner import Runner, kept_steps, run_watched
 
 LOG = logging.getLogger("framework")
-KEPT = 32  # compiled steps, one per shape of a batch: each has memory of its own
 RAN_OUT = (
     "Your input ran out of data; interrupting training. Make sure that your dataset or generator "
     "can generate at least `steps_per_epoch * epochs` batches. You may need to use the `.repeat()` "
@@ -134,6 +140,7 @@ class FeedRunner(Runner):
         if self._next is None:
             what = "only batches without rows" if self._skipped else "no batches"
             raise ValueError(f"{feeds.caller}: the data set is empty: it has {what}")
+        options.setdefault("executables", kept_steps(feeds.caller))
         super().__init__(step, self._next, self._next.count, **options)
         self.steps = feeds.steps and feeds.steps - self._skipped
         self.cursor, self.last_rows = 0, (0, 0)
@@ -207,7 +214,9 @@ class FeedRunner(Runner):
         start, stop = part(rows.count, self.rank, self.ranks)
         self.last_rows = stop - start, rows.count
         leaves = [leaf[start:stop] for leaf in rows.leaves]
-        key = (rows.count, *[(leaf.shape, leaf.dtype.str) for leaf in leaves])
+        key = (*likes_of(leaves), rows.count)
+        if self.is_compiled and self._executables.find(key) is None:
+            self._executables.tell(key, [*rows.names, "rows"])
 
         def call(*tensors: Tensor) -> list:
             with shard.using(shard.Shard(start, stop - start, rows.count, self.is_global)):
@@ -220,6 +229,4 @@ class FeedRunner(Runner):
         executable, call, leaves = self._executable_for(rows)
         if executable is None:
             return [np.asarray(o) for o in call(*map(Tensor, leaves))]
-        if len(self._executables) > KEPT:
-            self._executables.pop(next(iter(self._executables)))
         return executable(*leaves)

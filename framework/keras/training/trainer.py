@@ -12,6 +12,7 @@ import numpy as np
 
 from framework import distributed
 from framework.engine import nest, ops, reasons
+from framework.engine.compile.kept import Kept
 from framework.engine.slices import dense
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
@@ -25,14 +26,14 @@ from framework.keras.step.reduction import (
     weighted_over_ranks,
 )
 from framework.keras.training.arrays import Rows, as_leaf, as_rows, check_counts, listed
-from framework.keras.training.batch import BatchRunner
+from framework.keras.training.batch import batch_runner
 from framework.keras.training.compiled import CompiledLoss, CompiledMetrics
 from framework.keras.training.feeds import FeedRunner, Feeds, RowBatches, as_source
 from framework.keras.training.fit import fit as fit_model
 from framework.keras.training.fit import predict_batches, run_once
 from framework.keras.training.logs import flat_logs, log_values, plain, scalars
 from framework.keras.training.program import program_of
-from framework.keras.training.runner import LOG, RowsRunner, Runner
+from framework.keras.training.runner import LOG, RowsRunner, Runner, kept_steps
 
 
 class Trainer:
@@ -83,7 +84,7 @@ class Trainer:
         self._compiled_loss = CompiledLoss(loss, loss_weights, names)
         self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics, names)
         self._loss_tracker = metrics_module.Mean(name="loss")
-        self._batch_runners: dict[tuple, BatchRunner] = {}
+        self._batch_runners: dict[str, Kept] = {}  # by kind of step
         self.__dict__.pop("_known_predictors", None)
         # kind of step -> names that a step of the user's own returns
         self._own_logs: dict[str, list[str]] = {}
@@ -288,12 +289,12 @@ class Trainer:
         runner = self.runner("train", as_source(x, y, sample_weight), batch_size)
         return program_of(self, runner, profile)
 
-    def _predictors(self: Any) -> dict:
+    def _predictors(self: Any) -> Kept:
         """The compiled steps of predict, as long as the model has the same layers."""
         layers = list(self._flatten_layers())
-        known = self.__dict__.setdefault("_known_predictors", ([], {}))
+        known = self.__dict__.get("_known_predictors", ([], None))
         if [id(layer) for layer in known[0]] != [id(layer) for layer in layers]:
-            known = self.__dict__["_known_predictors"] = (layers, {})
+            known = self.__dict__["_known_predictors"] = (layers, kept_steps("predict"))
         return known[1]
 
     def _train(self, data: tuple) -> list:
@@ -340,15 +341,9 @@ class Trainer:
     def _on_batch(self: Any, kind: str, rows: Rows, return_dict: bool) -> Any:
         """A step on one batch: a runner for batches of its shape, which is given this one."""
         self._need_compile(f"{kind}_on_batch")
-        key = (
-            kind,
-            repr([(a.shape, a.dtype.str) for a in rows.leaves]),
-            tuple(v.trainable for v in self.variables),
-        )
-        if key not in self._batch_runners:
-            self._batch_runners[key] = BatchRunner(self, kind, rows)
+        runner = batch_runner(self, kind, rows)
         self.reset_metrics()
-        results = self.results(kind, *self._batch_runners[key].run(rows))
+        results = self.results(kind, *runner.run(rows))
         return results if return_dict else scalars(results, self.metrics)
 
     def results(self, kind: str, outputs: list, runner: Runner) -> dict[str, Any]:
