@@ -262,6 +262,10 @@ class Executable:
             self._call_out(self._line_at[pc])
             pc += int(self.code[pc + 1])
 
+    def stopped_at(self) -> Line:
+        """The line whose check ended the last run, after NotFinite."""
+        return self._line_at[int(self.control[2])]
+
     def stop(self) -> None:
         """Ask a running `repeat` (of another thread) to end after the present step."""
         self.control[STOP] = 1

@@ -222,7 +222,12 @@ class FeedRunner(Runner):
             with shard.using(shard.Shard(start, stop - start, rows.count, self.is_global)):
                 return self.step(rows.packed(list(tensors)))
 
+        self._last, self.first_row = (call, leaves), start
         return self.executable(key, call, *leaves), call, leaves
+
+    def last_call(self) -> tuple[Callable, list]:
+        """The step on the batch that was drawn last."""
+        return self._last
 
     def _step_on(self, rows: Any) -> list[np.ndarray]:
         """One step on this rank's rows of a batch."""

@@ -49,6 +49,7 @@ class Runner:
 
     cursor: int
     last_rows: tuple[int, int]  # rows of this rank and of all ranks, of the batch that was run last
+    first_row = 0  # of the batch, among the rows that this rank's step is fed with
     check: Callable | None = None  # called with every batch that was not seen before the first step
 
     def __init__(
@@ -90,6 +91,10 @@ class Runner:
 
     def whole_batch(self) -> Any:
         """The compiled step on a whole batch; None where it must run eagerly."""
+        raise NotImplementedError
+
+    def last_call(self) -> tuple[Callable, list]:
+        """The step that an error ended, and the arrays that it was called with."""
         raise NotImplementedError
 
     def executable(self, key: Any, call: Callable, *likes: Any) -> Any:
@@ -178,6 +183,11 @@ class RowsRunner(Runner):
         """The compiled step on `batch_size` rows, or all there are."""
         rows = min(self.batch_size, self.rows.count)
         return self.executable(rows, lambda: self._call(rows))
+
+    def last_call(self) -> tuple[Callable, list]:
+        """The step on the batch at the cursor."""
+        rows = self.batch_rows(self.cursor)
+        return lambda: self._call(rows), []
 
     def _run_same(self, rows: int, count: int, tick: Callable | None) -> list[np.ndarray]:
         """`count` batches of `rows` rows each."""

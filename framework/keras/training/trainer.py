@@ -13,12 +13,11 @@ import numpy as np
 from framework import distributed
 from framework.engine import nest, ops, reasons
 from framework.engine.compile.kept import Kept
-from framework.engine.slices import dense
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
 from framework.keras import metrics as metrics_module
 from framework.keras import optimizers
-from framework.keras.step import shard
+from framework.keras.step import finite, shard
 from framework.keras.step.deferred import collected
 from framework.keras.step.reduction import (
     all_reduce_step,
@@ -169,8 +168,7 @@ class Trainer:
             raise ValueError(f"No gradients for any variable of model '{self.name}': {why}")
         tape.forget()  # lets go of the values it holds, so that the update can write in place
         gradients, loss = all_reduce_step(gradients, loss)
-        if self.checks_finite:
-            check_finite((loss, *gradients))
+        finite.check((loss, *gradients))
         for update in updates:
             update()
         self._track(loss, x)
@@ -297,8 +295,12 @@ class Trainer:
             known = self.__dict__["_known_predictors"] = (layers, kept_steps("predict"))
         return known[1]
 
-    def _train(self, data: tuple) -> list:
-        return self._logged("train", data, self._train_update)
+    def _train(self: Any, data: tuple) -> list:
+        with finite.checked(self.checks_finite):
+            outputs = self._logged("train", data, self._train_update)
+            told = dict(zip(self._own_logs.get("train", []), outputs, strict=False))
+            finite.check_written(self.trainable_variables, told.get("loss"))
+            return outputs
 
     def _test(self, data: tuple) -> list:
         return self._logged("test", data, self._test_update)
@@ -386,10 +388,3 @@ def unpack(data: Any) -> tuple:
     if not isinstance(data, tuple):
         return data, None, None
     return (*data, None, None)[:3]
-
-
-def check_finite(values: tuple) -> None:
-    """FloatingPointError, in a program at each step, if the loss or a gradient is not finite."""
-    for value in values:
-        if value is not None:
-            ops.check_finite(dense(value))
