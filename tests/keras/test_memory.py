@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,3 +105,65 @@ def test_a_tensor_beyond_any_memory_says_its_shape_and_bytes(make):
 def test_what_is_refused_for_another_reason_keeps_its_words():
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"Incompatible shapes: \[2\] vs"):
         tf.ones((2,)) + tf.ones((3,))
+
+
+def resident() -> int:
+    """Bytes of this process in memory now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+STEPS = 100_000
+
+
+def tiny():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="tanh")])
+    model.compile("adam", "mse", metrics=["mae"])
+    return model
+
+
+def epochs_of_arrays():
+    model, x, y = tiny(), np.ones((STEPS, 4), np.float32), np.ones((STEPS, 3), np.float32)
+    return lambda: model.fit(x, y, batch_size=1, shuffle=False, verbose=0), STEPS
+
+
+def epochs_of_a_data_set():
+    model, x = tiny(), np.ones((8, 4), np.float32)
+    data = tf.data.Dataset.from_tensors((x, x[:, :3])).repeat(STEPS // 20)
+    return lambda: model.fit(data, shuffle=False, verbose=0), STEPS // 20
+
+
+def batches():
+    model, x = tiny(), np.ones((8, 4), np.float32)
+
+    def run():
+        for _ in range(STEPS // 100):
+            model.train_on_batch(x, x[:, :3])
+
+    return run, STEPS // 100
+
+
+def calls_of_a_function():
+    v, x = tf.Variable(tf.zeros((8, 4))), tf.ones((8, 4))
+    step = tf.function(lambda x: v.assign(v * 0.5 + x), jit_compile=True)
+
+    def run():
+        for _ in range(STEPS // 10):
+            step(x)
+
+    return run, STEPS // 10
+
+
+RUNS = (epochs_of_arrays, epochs_of_a_data_set, batches, calls_of_a_function)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
+@pytest.mark.parametrize("make", RUNS)
+def test_memory_does_not_grow_with_the_steps(make):
+    run, steps = make()
+    run()  # what is made once: programs, buffers, the allocator's pools
+    gc.collect()
+    before = resident()
+    run()
+    gc.collect()
+    grown = resident() - before
+    assert grown < 5e6, f"{grown / 1e6:.1f} MB more after {steps} more steps"
