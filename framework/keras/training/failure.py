@@ -43,8 +43,8 @@ def origin_of(runner: Runner, executable: Any) -> str:
     names, first = runner.rows.names, runner.first_row
     if executable is not None:
         return origin(executable.source, executable.inputs, names, first)
-    call, leaves = runner.last_call()
     try:  # an eager step is traced: nothing was written, so its lines give the same values again
+        call, leaves = runner.last_call()
         return origin(trace(call, *leaves, where=CALLS.place), leaves, names, first)
     except Exception:  # what cannot be traced is told without
         return ""

@@ -135,7 +135,7 @@ class FeedRunner(Runner):
 
     def __init__(self, step: Callable, feeds: Feeds | RowBatches, **options: Any):
         self._feeds, self._batches = feeds, feeds.batches()
-        self.steps, self._skipped = feeds.steps, 0
+        self.steps, self._skipped, self._has_told = feeds.steps, 0, False
         self._next = self._draw()
         if self._next is None:
             what = "only batches without rows" if self._skipped else "no batches"
@@ -159,8 +159,9 @@ class FeedRunner(Runner):
         for rows in self._batches:
             if rows.count:
                 return rows
-            if not self._skipped:
+            if not self._has_told:
                 LOG.warning("%s: a batch without rows is left out", self._feeds.caller)
+            self._has_told = True
             self._skipped += 1
             self.steps = self.steps and self.steps - 1
         return None

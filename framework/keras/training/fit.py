@@ -14,12 +14,7 @@ from framework.data import Dataset
 from framework.engine import random as engine_random
 from framework.keras import callbacks as callbacks_module
 from framework.keras.step.reduction import agree_on_state
-from framework.keras.training.arrays import (
-    Rows,
-    as_validation,
-    check_counts,
-    split_validation,
-)
+from framework.keras.training.arrays import Rows, as_validation, check_counts, split_validation
 from framework.keras.training.epochs import Epochs
 from framework.keras.training.feeds import Feeds, as_source, weigh_classes
 from framework.keras.training.rehearsal import rehearse, start_together
