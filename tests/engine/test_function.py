@@ -215,6 +215,15 @@ def test_a_function_of_ever_new_numbers_keeps_a_bounded_number_of_traces(caplog)
     assert float(first(X, 0.0)) == 0 and f.experimental_get_tracing_count() == 300
 
 
+def test_open_traces_are_bounded_too(monkeypatch):
+    monkeypatch.setattr(function, "TRACES", 4)
+    f = tf.function(lambda x, scale: tf.reduce_sum(x) * scale, reduce_retracing=True)
+    for scale in range(9):
+        for n in (1, 2, 3):
+            assert float(f(tf.ones(n), float(scale))) == n * scale
+    assert max(len(f._traces), len(f._templates), len(f._seen._shapes)) == 4
+
+
 def test_side_effects_once_assignments_every_time():
     v, log = tf.Variable(0.0), []
 

@@ -15,6 +15,7 @@ from framework.engine.compile.call import PATIENCE, Compiled, Trace, replay
 from framework.engine.compile.concrete import ConcreteFunction, example, has_unknown_rank, is_open
 from framework.engine.compile.kept import Kept
 from framework.engine.compile.method import weakly_bound
+from framework.engine.compile.recent import Recent
 from framework.engine.compile.signature import (
     Seen,
     as_results,
@@ -86,9 +87,9 @@ class Function:
         self._binder = inspect.signature(function)
         event = f"calls of tf.function {self.__name__} triggered tf.function retracing"
         self._traces = Kept(TRACES, event, ADVICE)
-        self._templates: dict[Any, list[Template] | Trace] = {}  # by keys with open sizes
-        self._seen = Seen() if reduce_retracing else None
-        self._closed: set[Any] = set()  # those of which there are traces for numbers only
+        # By keys with open sizes: Templates; a Trace that is plain Python; () for numbers only
+        self._templates = Recent(TRACES)
+        self._seen = Seen(TRACES) if reduce_retracing else None
         self._count = 0
         self._has_warned = False
         self._lock = TRACING
@@ -200,10 +201,10 @@ class Function:
                 if trace is None:
                     specs = specs_of_tensors(tensors)
                     attempt = functools.partial(self._traced, key, args, specs, variables)
-                    with refused_sizes(opened is not None and bool(self._templates[opened])):
+                    with refused_sizes(opened is not None and bool(self._templates.find(opened))):
                         trace = self._attempt(key, attempt)
-                    if opened is not None and not self._templates[opened]:
-                        self._closed.add(opened)
+                    if opened is not None and not self._templates.find(opened):
+                        self._templates.keep(opened, ())
                 self._traces.keep(key, trace)
             return trace
 
@@ -270,11 +271,13 @@ class Function:
     ) -> Template | Trace | None:
         """The trace for these sizes that leaves sizes open; a Trace that is plain Python where it
         cannot be traced; None where it can be for numbers only."""
-        known = self._templates.setdefault(opened, [])
+        known = self._templates.find(opened)
+        if known is None:
+            known = self._templates.keep(opened, [])
         if isinstance(known, Trace):
             return known
         found = next((template for template in known if template.admits(numbers)), None)
-        if found is not None or opened in self._closed:
+        if found is not None or known == ():
             return found
         try:
             made = self._attempt(
@@ -287,7 +290,7 @@ class Function:
                 raise
             return None  # said again, in a trace for numbers, if it does not come of Dims
         if isinstance(made, Trace):
-            self._templates[opened] = made
+            self._templates.keep(opened, made)
         elif made is not None:
             known.append(made)
             del known[:-TRACES]

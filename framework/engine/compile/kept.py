@@ -3,50 +3,34 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from typing import Any
 
+from framework.engine.compile.recent import Recent
 from framework.engine.compile.signature import difference
 
 LOG = logging.getLogger("framework")
 MANY_TRACES = 5  # of one thing: then a warning says why
 
 
-class Kept:
-    """What was made for signatures, tuples of parts: `most` of them. Beyond that the one that was
-    used least recently is let go, with its memory.
+class Kept(Recent):
+    """What was made for signatures, tuples of parts; the last `most` of them.
 
     event: what it means that one more is made ("calls of f triggered retracing"); advice: what
     to do about it. Both are told in a warning, once, when that happens time and again.
     """
 
     def __init__(self, most: int, event: str, advice: str):
-        self.most, self.event, self.advice = most, event, advice
+        super().__init__(most)
+        self.event, self.advice = event, advice
         self.count = 0  # how often something was made
         self.made: deque = deque(maxlen=most)  # for which signatures: the last of them
-        self._values: OrderedDict[Any, Any] = OrderedDict()
         self._has_warned = False
 
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def find(self, key: Any) -> Any:
-        """What there is for this signature, from now on the one used most recently; or None."""
-        try:
-            self._values.move_to_end(key)
-            return self._values[key]
-        except KeyError:  # also where another thread has just let it go
-            return None
-
-    def keep(self, key: Any, value: Any) -> Any:
-        """Keep `value`, and return it."""
-        self._values[key] = value
-        self._values.move_to_end(key)
-        while len(self._values) > self.most:
-            gone, _ = self._values.popitem(last=False)
-            if gone in self.made:
-                self.made.remove(gone)
-        return value
+    def forget(self, key: Any) -> None:
+        """It would be made again."""
+        if key in self.made:
+            self.made.remove(key)
 
     def note(self, key: Any) -> None:
         """Something was made for this signature."""
