@@ -79,8 +79,8 @@ class PermissionDeniedError(OpError):
     error_code = 7
 
 
-class ResourceExhaustedError(OpError):
-    """No memory or no space is left."""
+class ResourceExhaustedError(OpError, MemoryError):
+    """No memory or no space is left. Also a MemoryError, which is what NumPy raises."""
 
     error_code = 8
 

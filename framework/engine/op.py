@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -268,8 +269,9 @@ class Op:
                 if self.is_special:
                     run, arrays = self._special(inputs, arrays)
                 result = run(*arrays, **attrs)
-        except (ValueError, TypeError) as error:
-            return self.apply(inputs, hashable(self, attrs, refusal(self, arrays, error)))
+        except (ValueError, TypeError, MemoryError) as error:
+            refused = functools.partial(refusal, self, arrays, attrs, error)
+            return self.apply(inputs, hashable(self, attrs, refused))
         if self.outs == 1:
             out = new(Tensor)  # Tensor(result), without the call of its __init__
             out.array = result if type(result) is ndarray else np.asarray(result)

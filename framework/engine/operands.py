@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from framework.engine import machine
 from framework.engine.dimension import broadcast_shapes
 from framework.engine.errors import InvalidArgumentError, MixedDtypesError, TraceError
-from framework.engine.tensor import Tensor, as_tensor
+from framework.engine.tensor import Spec, Tensor, as_tensor
 
 
 def check_floats(name: str, x: Any) -> None:
@@ -68,11 +69,15 @@ def tell(tapes: tuple, op: Any, inputs: tuple) -> None:
                 tape.left(x, op)
 
 
-def refusal(op: Any, arrays: list, error: Exception) -> Exception:
+def refusal(op: Any, arrays: list, attrs: dict, error: Exception) -> Exception:
     """The error to raise where a forward refused its inputs: what NumPy says in a ValueError is
-    InvalidArgumentError, as in TensorFlow.
+    InvalidArgumentError, as in TensorFlow, and ResourceExhaustedError if the result is too large.
     """
     if isinstance(error, (InvalidArgumentError, TraceError)) or op.writes:
+        return error
+    if not isinstance(error, TypeError):
+        error = excess_of(op, arrays, attrs) or error
+    if isinstance(error, MemoryError):
         return error
     if op.scalar is not None and not broadcast_together(arrays):
         shapes = " vs. ".join([f"[{','.join(map(str, a.shape))}]" for a in arrays])
@@ -82,6 +87,17 @@ def refusal(op: Any, arrays: list, error: Exception) -> Exception:
         return MixedDtypesError(f"{op.name}: {error}") if is_numpys else error
     text = str(error)
     return InvalidArgumentError(text if text.startswith(op.name) else f"{op.name}: {text}")
+
+
+def excess_of(op: Any, arrays: list, attrs: dict) -> Exception | None:
+    """What to raise if this machine has no memory for what the op would give."""
+    try:
+        outs = op.infer(*[Spec(a.shape, a.dtype) for a in arrays], **attrs)
+    except Exception:  # it refuses the inputs, too, with other words than the forward
+        return None
+    specs = outs if isinstance(outs, tuple) else (outs,)
+    found = [machine.excess(f"{op.name}: a result", spec.shape, spec.dtype) for spec in specs]
+    return next((error for error in found if error is not None), None)
 
 
 def broadcast_together(arrays: list) -> bool:

@@ -97,7 +97,7 @@ class Program:
         if line.outs:
             return self.places.get(line.outs[0], "")
         written: Any = [self.variables.get(line.inputs[i]) for i in line.op.writes]
-        return f"update of {getattr(written[0], 'path', written[0].name)}" if written else ""
+        return f"update of {variable_name(written[0])}" if written else ""
 
     def value_of(self, slot: int) -> np.ndarray | None:
         """The value of a tensor that is made of open sizes alone: the program is then good for
@@ -137,8 +137,8 @@ class Program:
             arrays = [read(line, i, s) for i, s in enumerate(line.inputs)]
             try:
                 result = line.op.forward(*arrays, **line.attrs)
-            except (ValueError, TypeError) as error:
-                raise refusal(line.op, arrays, error) from None
+            except (ValueError, TypeError, MemoryError) as error:
+                raise refusal(line.op, arrays, line.attrs, error) from None
             if line.outs:
                 results = result if isinstance(result, tuple) else (result,)
                 values.update(zip(line.outs, map(np.asarray, results), strict=True))
@@ -198,6 +198,11 @@ def inner_program(inputs: list[Tensor]) -> Program:
 def has_rules(program: Program) -> bool:
     """Whether a line is no computation but the rule of a custom gradient."""
     return any([line.op.forward is None for line in program.lines])
+
+
+def variable_name(variable: Any) -> str:
+    """What messages call a Variable: its path if it has one."""
+    return getattr(variable, "path", variable.name)
 
 
 def spec_text(spec: Spec) -> str:

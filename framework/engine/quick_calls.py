@@ -58,9 +58,9 @@ class Waiting:
         return function(*arrays)
 
 
-def hashable(op: Any, attrs: dict, refusal: Exception) -> dict:
-    """attrs with tuples in the place of lists, which have no hash; raises `refusal` where it was
+def hashable(op: Any, attrs: dict, refusal: Callable[[], Exception]) -> dict:
+    """attrs with tuples in the place of lists, which have no hash; raises refusal() where it was
     not them that QuickCalls refused."""
     if op.quick is None or list not in map(type, attrs.values()):
-        raise refusal from None
+        raise refusal() from None
     return {name: tuple(v) if type(v) is list else v for name, v in attrs.items()}

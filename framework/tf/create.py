@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from framework.engine.active import ACTIVE
 from framework.engine.dimension import Dim, broadcast_shapes, has_dims
 from framework.engine.dtypes import as_dtype
 from framework.engine.errors import InvalidArgumentError
+from framework.engine.machine import made
 from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
@@ -26,7 +28,8 @@ def filled(shape: Any, value: float, dtype: Any) -> Tensor:
     for n in shape:
         if type(n) is int and n < 0:
             raise InvalidArgumentError(f"Dimension {n} must be >= 0, got shape {tuple(shape)}")
-    return Tensor(np.full(shape, value, as_dtype(dtype).dtype))
+    kind = as_dtype(dtype).dtype
+    return Tensor(made(lambda: np.full(shape, value, kind), shape, kind))
 
 
 def zeros(
@@ -78,7 +81,8 @@ def eye(
         matrix = ops.cast(ops.equal(ops.expand_dims(rows, 1), columns), dtype=as_dtype(dtype).name)
         lead = () if batch_shape is None else door.static(batch_shape)
         return ops.broadcast_to(matrix, shape=(*lead, *sizes))
-    matrix = np.eye(num_rows, num_columns, dtype=as_dtype(dtype).dtype)
+    kind = as_dtype(dtype).dtype
+    matrix = made(lambda: np.eye(num_rows, num_columns, dtype=kind), tuple(sizes), kind)
     lead = () if batch_shape is None else door.static(batch_shape)
     return Tensor(np.array(np.broadcast_to(matrix, (*lead, *matrix.shape))))
 
@@ -96,7 +100,8 @@ def range(
     if dtype is None and wanted == np.float64 and all([p.dtype.itemsize < 8 for p in parts]):
         wanted = np.dtype(np.float32)  # NumPy would widen int32 and float32
     check_order(*parts)
-    return Tensor(np.arange(*parts).astype(wanted))
+    count = math.ceil((limit - start) / delta) if type(start) is type(limit) is int else 0
+    return Tensor(made(lambda: np.arange(*parts).astype(wanted), (count,), wanted))
 
 
 def plain_size(x: Any) -> Any:
@@ -143,7 +148,8 @@ def linspace(start: Any, stop: Any, num: int, name: str | None = None, axis: int
     if step.dtype != start.dtype:
         start, stop = [ops.cast(x, dtype=step.dtype.name) for x in (start, stop)]
     axis %= start.ndim
-    numbers = np.arange(1, max(count - 1, 1)).astype(step.array.dtype)
+    kind = step.array.dtype
+    numbers = made(lambda: np.arange(1, max(count - 1, 1)).astype(kind), (count,), kind)
     between = Tensor(numbers.reshape([-1 if a == axis else 1 for a in builtins.range(start.ndim)]))
     points = ops.concatenate([start, start + step * between, stop], axis=axis)
     return ops.split(points, (count, points.array.shape[axis] - count), axis=axis)[0]

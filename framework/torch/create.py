@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from framework.engine import random
 from framework.engine import tensor as engine
+from framework.engine.machine import made
 from framework.torch import dtypes
 from framework.torch.tensor import Tensor, as_array, check_differentiable, tensor
 
@@ -30,33 +32,40 @@ def sizes(size: tuple, name: str) -> tuple:
     return size
 
 
+def blank(make: Callable, size: tuple, name: str) -> np.ndarray:
+    """An array of this size by NumPy's zeros or ones."""
+    shape = sizes(size, name)
+    return made(lambda: make(shape), shape, "float32")
+
+
 def leaf(array: np.ndarray, dtype: Any, requires_grad: bool) -> Tensor:
     """A leaf of this array; floats are float32 if no dtype is given."""
-    made = Tensor(array.astype("float32" if dtype is None else dtypes.of(dtype).dtype))
-    check_differentiable(made, requires_grad)
-    made.requires_grad = requires_grad
-    return made
+    x = Tensor(array.astype("float32" if dtype is None else dtypes.of(dtype).dtype))
+    check_differentiable(x, requires_grad)
+    x.requires_grad = requires_grad
+    return x
 
 
 def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros."""
-    return leaf(np.zeros(sizes(size, "zeros")), dtype, requires_grad)
+    return leaf(blank(np.zeros, size, "zeros"), dtype, requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones."""
-    return leaf(np.ones(sizes(size, "ones")), dtype, requires_grad)
+    return leaf(blank(np.ones, size, "ones"), dtype, requires_grad)
 
 
 def empty(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros: memory is never handed out with old values."""
-    return leaf(np.zeros(sizes(size, "empty")), dtype, requires_grad)
+    return leaf(blank(np.zeros, size, "empty"), dtype, requires_grad)
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """One value everywhere."""
     dtype = dtype or dtypes.scalar_dtype(fill_value)
-    return leaf(np.full(tuple(size), fill_value), dtype, requires_grad)
+    shape = tuple(size)
+    return leaf(made(lambda: np.full(shape, fill_value), shape, "float32"), dtype, requires_grad)
 
 
 def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:

@@ -12,6 +12,7 @@ import pytest
 import framework as tf
 from framework import keras
 from framework.engine.compile import call as calls
+from framework.engine.compile import function, vm
 from framework.engine.compile.function import Function
 from framework.engine.op import OPS
 from framework.engine.tensor import Tensor
@@ -177,6 +178,50 @@ def test_a_retrace_says_what_changed(caplog):
     for scale in (3.0, 4.0, 5.0, 6.0):
         f(X, scale)
     assert caplog.text.count("triggered tf.function retracing") == 1
+
+
+def test_traces_used_long_ago_are_let_go_with_their_memory(monkeypatch):
+    monkeypatch.setattr(function, "TRACES", 3)
+    f, arenas = tf.function(lambda x: tf.reduce_sum(tf.tanh(x)), jit_compile=True), []
+    make = vm.allocate
+
+    def allocate(*args):
+        arena = make(*args)
+        arenas.append(weakref.ref(arena.base))
+        return arena
+
+    monkeypatch.setattr(vm, "allocate", allocate)
+    for n in (1, 2, 3, 1, 4, 1, 5):  # 1 is used all the time
+        assert float(f(tf.zeros(n))) == 0
+    assert len(f._traces) == 3 and f.experimental_get_tracing_count() == 5
+    gc.collect()
+    assert [arena() is None for arena in arenas] == [False, True, True, False, False]
+    f(tf.zeros(1))
+    assert f.experimental_get_tracing_count() == 5, "within the bound: one trace per signature"
+    f(tf.zeros(2))
+    assert f.experimental_get_tracing_count() == 6
+
+
+def test_a_function_of_ever_new_numbers_keeps_a_bounded_number_of_traces(caplog):
+    f = tf.function(lambda x, scale: x * scale)
+    first = f.get_concrete_function(X, 0.0)
+    for i in range(300):
+        assert float(f(X, float(i))) == 1.5 * i
+    assert len(f._traces) == function.TRACES and f.experimental_get_tracing_count() == 300
+    warned = [r for r in caplog.records if r.levelno == logging.WARNING]
+    assert [r.name for r in warned] == ["framework"]
+    said = "5 calls of tf.function <lambda> triggered tf.function retracing: argument 'scale' ch"
+    assert said in warned[0].getMessage()
+    assert float(first(X, 0.0)) == 0 and f.experimental_get_tracing_count() == 300
+
+
+def test_open_traces_are_bounded_too(monkeypatch):
+    monkeypatch.setattr(function, "TRACES", 4)
+    f = tf.function(lambda x, scale: tf.reduce_sum(x) * scale, reduce_retracing=True)
+    for scale in range(9):
+        for n in (1, 2, 3):
+            assert float(f(tf.ones(n), float(scale))) == n * scale
+    assert max(len(f._traces), len(f._templates), len(f._seen._shapes)) == 4
 
 
 def test_side_effects_once_assignments_every_time():

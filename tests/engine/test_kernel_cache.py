@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import json
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -36,8 +37,9 @@ print(len(cache.COMPILED), "numba" in sys.modules)
 """
 
 
-def start(folder: Path) -> subprocess.Popen:
-    """A process that needs two kernels (the chain and the VM) with this cache folder."""
+def start(folder: Path, **options) -> subprocess.Popen:
+    """A process that needs two kernels (the chain and the VM) with this cache folder; options: of
+    Popen."""
     env = os.environ | {"FRAMEWORK_CACHE": str(folder), "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
@@ -45,6 +47,7 @@ def start(folder: Path) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        **options,
     )
 
 
@@ -179,13 +182,36 @@ def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path):
     assert finish(start(blocked / "kernels"))[0] == "2 True"
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
+
+
+def obey_modes() -> None:
+    """From the next exec on, root may write only what modes allow, as everybody else."""
+    if ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0):
+        raise OSError("root keeps its rights here")
+
+
 def test_a_read_only_folder_costs_only_time(tmp_path):
     folder = tmp_path / "readonly"
     folder.mkdir(mode=0o500)
-    out, err = finish(start(folder))
+    out, err = finish(start(folder, preexec_fn=None if os.getuid() else obey_modes))
     assert out == "2 True"
     assert "cannot be written" in err
+    assert not list(folder.iterdir())
+
+
+def test_a_user_without_a_home_has_no_cache(monkeypatch):
+    """As in a container that runs under a number which is in no list of users."""
+
+    def no_user(number):
+        raise KeyError(number)
+
+    for name in ("HOME", "FRAMEWORK_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", no_user)
+    with pytest.raises(RuntimeError):
+        Path.home()
+    assert cache.folder() is None
 
 
 def test_kernels_of_two_processes_do_not_share_symbols(tmp_path):

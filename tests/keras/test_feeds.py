@@ -136,3 +136,42 @@ def test_a_loss_that_is_nan_names_the_step():
 def test_validation_split_is_for_arrays():
     with pytest.raises(ValueError, match="only supported for tensors or NumPy arrays"):
         model_of(keras).fit(pairs(tf), validation_split=0.2, verbose=0)
+
+
+def with_empty_batches(places, x=X, y=Y, known=True):
+    """Batches of four rows, and batches without rows before some of them."""
+    data = tf.data.Dataset.from_tensors((x[:0], y[:0])).take(0)
+    for i in range(len(x) // 4 + 1):
+        empty = tf.data.Dataset.from_tensors((x[:0], y[:0])).repeat(places.count(i))
+        rows = slice(4 * i, 4 * i + 4)
+        data = data.concatenate(empty)
+        if len(x[rows]):
+            data = data.concatenate(tf.data.Dataset.from_tensors((x[rows], y[rows])))
+    return data if known else data.filter(lambda *_: True)
+
+
+@pytest.mark.parametrize("is_eager", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("places", [(0,), (2,), (1, 1, 2)])
+def test_batches_without_rows_are_left_out(places, known, is_eager, caplog):
+    x, y = X[: len(X) // 4 * 4], Y[: len(X) // 4 * 4]
+    found = []
+    for data in (with_empty_batches((), x, y), with_empty_batches(places, x, y, known)):
+        model = model_of(keras)
+        model.compile("adam", "mse", metrics=["mae"], run_eagerly=is_eager)
+        history = model.fit(data, epochs=2, shuffle=False, verbose=0).history
+        results = model.evaluate(data, verbose=0), model.predict(data, verbose=0)
+        found.append((history, *results, model.get_weights()))
+    (plain, *others), (history, *results) = found
+    assert plain == history
+    for a, b in zip(tf.nest.flatten(others), tf.nest.flatten(results), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert caplog.text.count("fit: a batch without rows is left out") == 1
+
+
+def test_only_batches_without_rows_are_an_empty_data_set():
+    model = model_of(keras)
+    model.compile("sgd", "mse")
+    data = with_empty_batches((0, 0), X[:0], Y[:0])
+    with pytest.raises(ValueError, match="is empty: it has only batches without rows"):
+        model.fit(data, verbose=0, shuffle=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import framework as tf
 from framework import keras
 from framework.engine import ops
 from framework.keras import layers
@@ -276,6 +277,7 @@ def test_memory_does_not_grow_over_many_fits():
 
 LONG = """
 import numpy as np
+import framework as tf
 from framework import keras
 x, y = np.ones((20000, 64), np.float32), np.zeros((20000, 1), np.float32)
 model = keras.Sequential([keras.layers.Dense(64), keras.layers.Dense(1)])
@@ -301,3 +303,55 @@ def test_ctrl_c_ends_a_compiled_epoch_within_a_second():
     out, _ = process.communicate(timeout=20)
     assert out.strip() == "interrupted True"
     assert time.monotonic() - started < 3  # a second here, and slow machines
+
+
+def read_only(a):
+    a = a.copy()
+    a.flags.writeable = False
+    return a
+
+
+def strided(a):
+    wide = np.zeros((len(a) * 2, *a.shape[1:-1], a.shape[-1] * 3), a.dtype)
+    view = wide[::2, ..., ::3]
+    view[...] = a
+    assert not view.flags.c_contiguous
+    return view
+
+
+def other_endian(a):
+    return a.astype(a.dtype.newbyteorder(">"))
+
+
+LAYOUTS = {
+    "read-only": read_only,
+    "strided": strided,
+    "reversed": lambda a: a[::-1].copy()[::-1],
+    "column-major": np.asfortranarray,
+    "other byte order": other_endian,
+    "float64": lambda a: a.astype(np.float64 if a.dtype.kind == "f" else np.int64),
+    "broadcast": lambda a: np.broadcast_to(a, (1, *a.shape))[0],
+}
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_arrays_of_any_layout_train_as_plain_ones(layout, eager):
+    x, y = data(40)
+    y, weight = y[:, None].astype(np.int32), np.linspace(0.5, 2.0, 40, dtype=np.float32)
+    found = []
+    for change in (np.array, LAYOUTS[layout]):
+        keras.utils.set_random_seed(5)
+        model = network(run_eagerly=eager)
+        given, weights = [change(x), change(y)], change(weight[:, None])[:, 0]
+        kept = [a.copy() for a in given]
+        history = model.fit(
+            *given, batch_size=16, epochs=2, verbose=0, sample_weight=weights,
+            validation_data=tuple(given),
+        ).history  # fmt: skip
+        on_batch = model.train_on_batch(*given, weights)
+        found.append((history, on_batch, model.predict(given[0], verbose=0), model.get_weights()))
+        for a, b in zip(given, kept, strict=True):
+            np.testing.assert_array_equal(a, b)
+    for a, b in zip(tf.nest.flatten(found[0]), tf.nest.flatten(found[1]), strict=True):
+        np.testing.assert_array_equal(a, b)

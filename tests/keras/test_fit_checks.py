@@ -172,6 +172,35 @@ def test_options_of_fit_that_cannot_be_meant(options, message):
         model.fit(X, Y, verbose=0, **options)
 
 
+COUNTS = (
+    *("batch_size", "epochs", "initial_epoch", "steps_per_epoch", "validation_steps"),
+    *("validation_batch_size", "validation_freq"),
+)
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts_that_no_program_can_count_to(name):
+    model = KINDS["built"]([layers.Dense(1)])
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    too_large = [] if name == "validation_freq" else [2**63, 2**70]
+    for wrong in (-1, 2.5, "x", *too_large):
+        with pytest.raises(ValueError, match=f"fit: {name} is {wrong!r}, wanted a"):
+            model.fit(X, Y, verbose=0, validation_data=(X, Y), **{name: wrong})
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    model.fit(X, Y, verbose=0, validation_data=(X, Y), **{name: np.int64(1)})
+
+
+@pytest.mark.parametrize("caller", ["evaluate", "predict"])
+@pytest.mark.parametrize("name", ["batch_size", "steps"])
+def test_counts_of_evaluate_and_predict(caller, name):
+    model = KINDS["built"]([layers.Dense(1)])
+    model.compile("sgd", "mse")
+    for wrong in (0, -1, 2.5, "x", 2**70):
+        with pytest.raises(ValueError, match=f"{caller}: {name} is {wrong!r}, wanted a whole"):
+            getattr(model, caller)(X, verbose=0, **{name: wrong})
+
+
 def test_fit_without_targets_says_so():
     model = KINDS["lazy"]([layers.Dense(1)])
     model.compile("sgd", "mse")

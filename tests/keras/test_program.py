@@ -9,6 +9,7 @@ import pytest
 
 import framework as tf
 from framework import keras
+from framework.engine.compile.vm import Executable
 
 
 @pytest.fixture
@@ -45,9 +46,31 @@ def test_profiling_trains_nothing_and_names_every_line(model):
     assert int(model.optimizer.iterations) == before[1]
     rows = report.rows()
     assert len(rows) == len(report.lines)
-    shares = [float(row[8].split()[0]) for row in rows if row[8]]
+    shares = [float(row[9].split()[0]) for row in rows if row[9]]
     assert abs(sum(shares) - 100) < 2
     assert "GFLOP/s" in str(report)
+
+
+def test_profile_true_times_a_hundred_steps(model, monkeypatch):
+    asked, measure = [], Executable._profile
+    monkeypatch.setattr(
+        Executable, "_profile", lambda self, steps: asked.append(steps) or measure(self, steps)
+    )
+    square = tf.function(lambda x: tf.matmul(x, x) * 2.0)
+    reports = [
+        model.program(X, Y, batch_size=16, profile=True),
+        square.program(tf.ones((8, 8)), profile=True),
+    ]
+    assert asked == [100, 100]
+    for report in reports:
+        head = str(report).splitlines()[1].split()
+        assert [*head[1:2], *head[-5:]] == ["kernel", "calls", "us", "share", "GFLOP/s", "GB/s"]
+        timed = [row for row in report.rows() if "matmul" in row[1]]
+        assert timed and all(int(row[7]) >= 1 and float(row[8]) > 0 for row in timed)
+        assert all(float(row[10]) > 0 and float(row[11]) > 0 for row in timed)
+    for wrong in (-1, 2.5, "yes"):
+        with pytest.raises(ValueError, match="profile is .*, wanted True or a number of steps"):
+            model.program(X, Y, profile=wrong)
 
 
 def test_a_data_set_of_batches_is_shown_too(model):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 
 from framework.engine.compile.passes.memory import Plan
 from framework.engine.errors import ResourceExhaustedError
+from framework.engine.machine import limit
 from framework.engine.program import Program, spec_text
 from framework.engine.variable import aligned
 
-CGROUPS = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"
 MANY = 5  # values that an error names
 
 
@@ -29,18 +26,6 @@ def allocate(program: Program, plan: Plan) -> np.ndarray:
         f"{limit() / 1e9:.2f} GB; the largest values: {largest(program, plan)}. A smaller batch "
         "needs less"
     )
-
-
-def limit() -> int:
-    """Bytes that this process may use: the machine's memory, or what a container or a job got."""
-    known = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    for path in CGROUPS:
-        try:
-            text = Path(path).read_text().strip()
-        except OSError:
-            continue
-        known += [int(text)] if text.isdigit() else []
-    return min(known)
 
 
 def largest(program: Program, plan: Plan) -> str:

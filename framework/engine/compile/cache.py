@@ -29,15 +29,13 @@ REFUSED: set[str] = set()  # keys of what the compiler could not make
 
 
 def folder() -> Path | None:
-    """The cache folder, made if missing (mode 0700); None if it cannot be used or belongs to
-    somebody else."""
-    given = os.environ.get("FRAMEWORK_CACHE")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    path = Path(given) if given else base / "framework" / "kernels"
+    """The cache folder, made if missing (mode 0700); None if it cannot be used, belongs to
+    somebody else, or nothing says where it is."""
     try:
+        path = named_folder()
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         status = path.stat()
-    except OSError:
+    except (OSError, RuntimeError):  # of Path.home(): no HOME, and no such user on this machine
         return None
     if (
         status.st_uid != os.getuid() or status.st_mode & 0o022
@@ -47,6 +45,15 @@ def folder() -> Path | None:
         )
         return None
     return path
+
+
+def named_folder() -> Path:
+    """Where the cache is to be: FRAMEWORK_CACHE, or a folder of ours in that of all caches."""
+    given = os.environ.get("FRAMEWORK_CACHE")
+    if given:
+        return Path(given)
+    caches = os.environ.get("XDG_CACHE_HOME")
+    return (Path(caches) if caches else Path.home() / ".cache") / "framework" / "kernels"
 
 
 @functools.cache

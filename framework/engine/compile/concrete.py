@@ -35,6 +35,7 @@ class ConcreteFunction:
         if key != self._trace.key:
             what = difference(self._trace.key, key, names)
             raise TypeError(f"ConcreteFunction {function.__name__}: {what}")
+        function._traces.keep(key, self._trace)  # which may have been let go meanwhile
         return function._run(values)
 
     def _completed(self, names: list[str], args: tuple, kwargs: dict) -> tuple[tuple, dict]:
@@ -55,19 +56,18 @@ class ConcreteFunction:
             )
         return (), fixed | kwargs | dict(zip(places, args))
 
-    def report(self, steps: int = 0) -> Any:
+    def report(self, steps: int | bool = 0) -> Any:
         """The program's lines, their bytes and FLOPs, as a Report that prints itself; with the
-        times of `steps` steps if that is not 0. Raises TraceError where plain Python runs, or sizes
-        are open."""
+        times of `steps` steps (True: 100) if that is not 0. Raises TraceError where plain Python
+        runs, or sizes are open."""
         if self.program is None:
             raise TraceError(
                 f"program of {self._function.__name__}: there is none, since it runs as plain "
                 "Python or leaves sizes open"
             )
-        from framework.engine.compile.report import Report, profile
+        from framework.engine.compile.report import report_of
 
-        executable = Executable(self.program)
-        return profile(executable, steps) if steps else Report(executable)
+        return report_of(Executable(self.program), steps)
 
     def __repr__(self) -> str:
         signature = self._values if self._trace is None else self._trace.key

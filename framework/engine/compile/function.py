@@ -13,12 +13,13 @@ from framework.engine import eagerly, ops
 from framework.engine.active import ACTIVE, TRACING
 from framework.engine.compile.call import PATIENCE, Compiled, Trace, replay
 from framework.engine.compile.concrete import ConcreteFunction, example, has_unknown_rank, is_open
+from framework.engine.compile.kept import Kept
 from framework.engine.compile.method import weakly_bound
+from framework.engine.compile.recent import Recent
 from framework.engine.compile.signature import (
     Seen,
     as_results,
     covers,
-    difference,
     filled,
     fitted,
     form_at,
@@ -41,7 +42,11 @@ from framework.engine.program import Program, has_rules, tracing
 from framework.engine.tensor import SLOTS, Spec, Tensor
 
 LOG = logging.getLogger("framework")
-MANY_TRACES = 5
+TRACES = 256  # that are kept of a function: those of the signatures used last
+ADVICE = (
+    "Pass numbers that change as tensors; each shape, dtype and Python value has its own trace, of "
+    f"which {TRACES} are kept."
+)
 SINGLETON = (
     "tf.function only supports singleton tf.Variables created on the first call. Make sure the "
     "tf.Variable is only created once or created outside tf.function."
@@ -60,7 +65,8 @@ class Function:
     length a Program is made of that trace, since kernels and memory are planned for known shapes,
     without Python. What needs the length as a number (a Python loop over rows, NumPy, a size in an
     `if`) is traced again for lengths for which it would do something else. reduce_retracing=True:
-    sizes that differ between two calls are left open from then on.
+    sizes that differ between two calls are left open from then on. Of the traces the TRACES that
+    were used last are kept.
     """
 
     def __init__(
@@ -79,13 +85,13 @@ class Function:
         self.input_signature = None if input_signature is None else specs_of(input_signature)
         self._autograph, self._patience = autograph, 0 if jit_compile else PATIENCE
         self._binder = inspect.signature(function)
-        self._traces: dict[Any, Trace] = {}
-        self._templates: dict[Any, list[Template] | Trace] = {}  # by keys with open sizes
-        self._seen = Seen() if reduce_retracing else None
-        self._closed: set[Any] = set()  # those of which there are traces for numbers only
-        self._made: list[Any] = []  # the keys that Python was run for
+        event = f"calls of tf.function {self.__name__} triggered tf.function retracing"
+        self._traces = Kept(TRACES, event, ADVICE)
+        # By keys with open sizes: Templates; a Trace that is plain Python; () for numbers only
+        self._templates = Recent(TRACES)
+        self._seen = Seen(TRACES) if reduce_retracing else None
         self._count = 0
-        self._has_warned = self._has_warned_often = False
+        self._has_warned = False
         self._lock = TRACING
         self._bound: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # to methods
 
@@ -117,7 +123,7 @@ class Function:
         key = tuple([split(value, tensors, variables) for value in args])
         if ACTIVE.trace is not None and has_dims([x.array.shape for x in tensors]):
             return self._run_open(key, args, tensors, variables)
-        trace = self._traces.get(key) or self._make(key, args, tensors, variables, signature)
+        trace = self._traces.find(key) or self._make(key, args, tensors, variables, signature)
         compiled = trace.compiled
         if variables:
             compiled = trace.compiled_for(
@@ -188,22 +194,23 @@ class Function:
         signature: tuple | None = None,
     ) -> Trace:
         with self._lock:
-            if key not in self._traces:
+            trace = self._traces.find(key)
+            if trace is None:
                 opened = self._opened(key, args, signature or self.input_signature)
                 trace = None if opened is None else self._instance(opened, key, args, variables)
                 if trace is None:
                     specs = specs_of_tensors(tensors)
                     attempt = functools.partial(self._traced, key, args, specs, variables)
-                    with refused_sizes(opened is not None and bool(self._templates[opened])):
+                    with refused_sizes(opened is not None and bool(self._templates.find(opened))):
                         trace = self._attempt(key, attempt)
-                    if opened is not None and not self._templates[opened]:
-                        self._closed.add(opened)
-                self._traces[key] = trace
-            return self._traces[key]
+                    if opened is not None and not self._templates.find(opened):
+                        self._templates.keep(opened, ())
+                self._traces.keep(key, trace)
+            return trace
 
     def _attempt(self, key: tuple, make: Callable) -> Any:
         """make(), which traces; a Trace that is plain Python where that cannot be."""
-        self._tell_of_retrace(key)
+        self._traces.tell(key, list(self._binder.parameters))
         try:
             made = make()
         except ForeignTensorError:  # it closes over a tensor of the trace around: part of that
@@ -216,7 +223,7 @@ class Function:
                 LOG.warning("tf.function %s runs as plain Python, since it cannot be traced: "
                             "%s%s", self.__name__, error, place_of(error))  # fmt: skip
             made = Trace(None, None, key)
-        self._made.append(key)
+        self._traces.note(key)
         return made
 
     def _opened(self, key: tuple, args: tuple, signature: tuple | None) -> Any:
@@ -264,11 +271,13 @@ class Function:
     ) -> Template | Trace | None:
         """The trace for these sizes that leaves sizes open; a Trace that is plain Python where it
         cannot be traced; None where it can be for numbers only."""
-        known = self._templates.setdefault(opened, [])
+        known = self._templates.find(opened)
+        if known is None:
+            known = self._templates.keep(opened, [])
         if isinstance(known, Trace):
             return known
         found = next((template for template in known if template.admits(numbers)), None)
-        if found is not None or opened in self._closed:
+        if found is not None or known == ():
             return found
         try:
             made = self._attempt(
@@ -281,9 +290,10 @@ class Function:
                 raise
             return None  # said again, in a trace for numbers, if it does not come of Dims
         if isinstance(made, Trace):
-            self._templates[opened] = made
+            self._templates.keep(opened, made)
         elif made is not None:
             known.append(made)
+            del known[:-TRACES]
         return made
 
     def _traced(self, key: tuple, args: tuple, specs: list[Spec], variables: list) -> Trace:
@@ -307,7 +317,7 @@ class Function:
         start = next(SLOTS)
         program, form = self._program(args, specs, sizes)
         if program.made:  # as in TensorFlow: a second trace shows whether they are made only once
-            is_first = not self._made
+            is_first = not self._traces.count
             program, form = self._program(args, specs, sizes)
             if program.made or not is_first:
                 raise ValueError(SINGLETON)
@@ -330,27 +340,6 @@ class Function:
         program.outputs = tuple([x.id for x in leaves])
         return program, form
 
-    def _tell_of_retrace(self, key: tuple) -> None:
-        """Say which argument made another trace necessary."""
-        if not self._made:
-            return
-        if key in self._made:
-            what = "it asks for sizes that its signature leaves open"
-            return self._tell(what)
-        near = min(self._made, key=lambda k: sum(a != b for a, b in zip(k, key, strict=True)))
-        what = difference(near, key, list(self._binder.parameters))
-        self._tell(what)
-
-    def _tell(self, what: str) -> None:
-        LOG.info("tf.function %s is traced again: %s", self.__name__, what)
-        if len(self._made) + 1 >= MANY_TRACES and not self._has_warned_often:
-            self._has_warned_often = True
-            LOG.warning(
-                "%d calls of tf.function %s triggered tf.function retracing: %s. Pass numbers that "
-                "change as tensors; each shape, dtype and Python value has its own trace.",
-                len(self._made) + 1, self.__name__, what,
-            )  # fmt: skip
-
     def experimental_get_tracing_count(self) -> int:
         """How often the Python function was traced."""
         return self._count
@@ -370,11 +359,12 @@ class Function:
         tensors: list[Tensor] = []
         variables: list[Any] = []
         key = tuple([split(value, tensors, variables) for value in values])
-        trace = self._traces.get(key) or self._make(key, values, tensors, variables)
+        trace = self._traces.find(key) or self._make(key, values, tensors, variables)
         return ConcreteFunction(self, values, trace)
 
-    def program(self, *args: Any, profile: int = 0, **kwargs: Any) -> Any:
-        """What a call on such arguments runs, as a Report; profile: with times of so many steps."""
+    def program(self, *args: Any, profile: int | bool = 0, **kwargs: Any) -> Any:
+        """What a call on such arguments runs, as a Report; profile: with times of so many steps, of
+        100 for True."""
         return self.get_concrete_function(*args, **kwargs).report(profile)
 
     def _trace_open_signature(self, signature: tuple) -> None:

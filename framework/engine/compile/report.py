@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import collections
+from typing import Any
+
+import numpy as np
+
 from framework.engine import ops
 from framework.engine.compile import cost
 from framework.engine.compile.vm import Executable
 from framework.engine.program import Line, Program, spec_text
+
+STEPS = 100  # that are timed where nobody says how many
 
 
 class Report:
     """What an Executable does, line by line, as text.
 
     executable: the program after all passes, with its memory planned. times: microseconds per line
-    of real steps, from Executable.profile; without them the table says what there is to do.
+    of real steps, from Executable.profile; without them the table says what there is to do. calls:
+    how often a step calls the kernel of each line.
     """
 
     def __init__(self, executable: Executable, times: dict[int, float] | None = None):
         self.executable, self.program, self.times = executable, executable.program, times
+        self.calls = collections.Counter([id(line) for line, _ in executable.lines])
 
     @property
     def flops(self) -> int:
@@ -34,8 +43,8 @@ class Report:
         return [line for line in self.program.lines if not is_read(line)]
 
     def rows(self) -> list[list[str]]:
-        """Cells of the table: result, op, operands, bytes, how it runs, MFLOP, layer; and with
-        times microseconds, share, GFLOP/s and GB/s."""
+        """Cells of the table: result, kernel, operands, bytes, how it runs, MFLOP, layer; and with
+        times calls per step, microseconds, share, GFLOP/s and GB/s."""
         names = Names(self.program)
         total = sum(self.times.values()) if self.times else 0.0
         shared, rows = self._shared(), []
@@ -48,6 +57,7 @@ class Report:
             row = [outs or "write", line.op.name, operands + attrs, amount(size), run]
             row += [f"{flops / 1e6:.3g}", self.program.place_of(line)]
             if self.times is not None:
+                row.append(str(self.calls[id(line)]))
                 row += timing(self.times.get(id(line), 0.0), total, flops, size)
             rows.append(row)
         return rows
@@ -63,8 +73,8 @@ class Report:
 
     def __str__(self) -> str:
         plan = self.executable.plan
-        head = ["result", "op", "operands", "bytes", "run", "MFLOP", "where"]
-        head += ["us", "share", "GFLOP/s", "GB/s"] if self.times is not None else []
+        head = ["result", "kernel", "operands", "bytes", "run", "MFLOP", "where"]
+        head += ["calls", "us", "share", "GFLOP/s", "GB/s"] if self.times is not None else []
         inputs = [f"in{i}: {spec_text(self.program.specs[s])}"
                   for i, s in enumerate(self.program.inputs)]  # fmt: skip
         lines = [f"program({', '.join(inputs)})", *table([head, *self.rows()])]
@@ -112,7 +122,16 @@ class Names:
         return f"{self.of(slot)}: {spec_text(self.program.specs[slot])}"
 
 
-def profile(executable: Executable, steps: int = 100) -> Report:
+def report_of(executable: Executable, steps: Any) -> Report:
+    """The report; with the times of `steps` steps, of STEPS for True, without for False and 0."""
+    if not isinstance(steps, (int, np.integer)) or steps < 0:
+        raise ValueError(f"program: profile is {steps!r}, wanted True or a number of steps")
+    if not steps:
+        return Report(executable)
+    return profile(executable, STEPS if isinstance(steps, bool) else int(steps))
+
+
+def profile(executable: Executable, steps: int = STEPS) -> Report:
     """The report with the times of `steps` real steps, line by line on one thread. What the steps
     write to Variables is put back."""
     variables = list(executable.program.variables.values())

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine import nest, ops
+from framework.engine.compile.recent import Recent
 from framework.engine.dimension import at
 from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Spec, Tensor, as_array, as_tensor
@@ -245,10 +246,11 @@ def same_but_shapes(one: Any, other: Any) -> bool:
 
 
 class Seen:
-    """The sizes of the calls of a function that is to be traced seldom."""
+    """The sizes of the calls of a function that is to be traced seldom; for the last `most` of what
+    else there is of their keys."""
 
-    def __init__(self):
-        self._shapes: dict[Any, list[tuple]] = {}  # by what else there is of the key
+    def __init__(self, most: int):
+        self._shapes = Recent(most)
 
     def joined(self, key: Any) -> list[tuple]:
         """The shapes of a call, with None for sizes that differ from those of another call; all of
@@ -257,11 +259,13 @@ class Seen:
         unknown = [(None,) * len(shape) for shape in shapes]
         ranks = opened_key(key, iter(unknown))
         is_first = not any([same_but_shapes(ranks, other) for other in self._shapes])
-        before = self._shapes.get(ranks, shapes if is_first else unknown)
-        self._shapes[ranks] = [
+        before = self._shapes.find(ranks)
+        if before is None:
+            before = shapes if is_first else unknown
+        joined = [
             tuple([n if n == m else None for n, m in zip(a, b)]) for a, b in zip(before, shapes)
         ]
-        return self._shapes[ranks]
+        return self._shapes.keep(ranks, joined)
 
 
 def open_numbers(opened: Any, key: Any) -> list:

@@ -137,7 +137,7 @@ def line_at(op: Any, given: list, attrs: dict, numbers: Sequence, wanted: list) 
     except (ValueError, TypeError) as error:
         if not isinstance(op, Op):
             raise
-        raise refusal(op, [x.array for x in given], error) from None
+        raise refusal(op, [x.array for x in given], attrs, error) from None
     if isinstance(op, Op) and not op.outs:
         return ()
     return made if isinstance(made, (tuple, list)) else (made,)

@@ -262,6 +262,10 @@ class Executable:
             self._call_out(self._line_at[pc])
             pc += int(self.code[pc + 1])
 
+    def stopped_at(self) -> Line:
+        """The line whose check ended the last run, after NotFinite."""
+        return self._line_at[int(self.control[2])]
+
     def stop(self) -> None:
         """Ask a running `repeat` (of another thread) to end after the present step."""
         self.control[STOP] = 1
@@ -271,8 +275,8 @@ class Executable:
         arrays = [self._array(slot) for slot in line.inputs]
         try:
             result = line.op.forward(*arrays, **line.attrs)
-        except (ValueError, TypeError) as error:
-            raise refusal(line.op, arrays, error) from None
+        except (ValueError, TypeError, MemoryError) as error:
+            raise refusal(line.op, arrays, line.attrs, error) from None
         values = result if isinstance(result, tuple) else (result,)
         for slot, value in zip(line.outs, values, strict=False):
             place = self._array(slot)

@@ -10,8 +10,11 @@ from framework.keras.callbacks.callback import Callback
 class TerminateOnNaN(Callback):
     """Stops training when the loss is NaN or infinite, at the end of the batch that shows it.
 
-    error=True: the step that gives it writes nothing, and fit raises a FloatingPointError naming
-    epoch and step; that check is part of the compiled step, so no Python comes back per batch.
+    error=True: the step whose loss or gradient is not finite writes nothing, and fit raises a
+    FloatingPointError naming epoch, step, layer, op and samples; an update that overflows is named
+    after it was written. That holds for a train_step of the user's own, too, if the model's
+    optimizer applies its gradients. The checks are part of the compiled step, so no Python comes
+    back per batch.
     """
 
     def __init__(self, error: bool = False):

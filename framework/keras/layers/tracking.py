@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine.awaiting import WAITING, settle
+from framework.engine.machine import check_fits
 from framework.engine.random import SeedGenerator
 from framework.keras import configurable
 from framework.keras.calls import CALLS
@@ -61,6 +62,7 @@ class Tracking:
                 f"layer '{self.path}': weight {name!r} of shape {shape} has an unknown dimension"
             )
         dtype = dtype or self.variable_dtype
+        check_fits(f"layer '{self.path}': weight {name!r}", shape, str(dtype))
         default = "glorot_uniform" if np.dtype(str(dtype)).kind == "f" else "zeros"
         draw = configurable.get("initializer", initializer or default)
         with CALLS.inside(self):

@@ -12,6 +12,7 @@ from framework import distributed
 from framework.engine import ops, reduce
 from framework.engine.slices import dense
 from framework.keras.step import shard
+from framework.keras.step.finite import check
 
 
 def all_reduce_step(gradients: list, loss: Any) -> tuple[list, Any]:
@@ -49,9 +50,12 @@ def weighed(tensors: list) -> list:
 def all_reduce_gradients(gradients: list) -> list:
     """What an optimizer does with the gradients of a step of the user's own."""
     here = shard.current()
-    if reduce.world_size() == 1 or here.total is None or here.is_reduced:
+    if here.is_reduced:
         return gradients
-    return all_reduce_step(gradients, ops.as_tensor(np.float32(0.0)))[0]
+    if reduce.world_size() > 1 and here.total is not None:
+        gradients = all_reduce_step(gradients, ops.as_tensor(np.float32(0.0)))[0]
+    check(gradients)
+    return gradients
 
 
 def weighted_over_ranks(values: list, rows: int, total: int) -> list:

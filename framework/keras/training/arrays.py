@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from framework.engine import nest
+from framework.engine.compile.signature import Like
 from framework.engine.tensor import Tensor
+
+LARGEST = 2**63 - 1
 
 
 @dataclass
@@ -32,6 +35,16 @@ class Rows:
         """The number of rows."""
         return len(self.leaves[0])
 
+    @property
+    def names(self) -> list[str]:
+        """What messages call the arrays: x, y[0], y[1]."""
+        found = []
+        for name, part in (("x", self.x), ("y", self.y), ("sample_weight", self.sample_weight)):
+            leaves = nest.flatten(part)
+            each = [f"{name}[{i}]" for i in range(len(leaves))] if len(leaves) > 1 else [name]
+            found += [n for n, leaf in zip(each, leaves, strict=True) if leaf is not None]
+        return found
+
     def packed(self, leaves: list) -> tuple:
         """(x,), (x, y) or (x, y, sample_weight) in this structure with other leaves."""
         rest = iter(leaves)
@@ -45,9 +58,22 @@ class Rows:
         return Rows(*self.packed([leaf[start:stop] for leaf in self.leaves]))
 
 
+def likes_of(leaves: list[np.ndarray]) -> list[Like]:
+    """Shapes and dtypes: what a program that takes such arrays depends on."""
+    return [Like(leaf.shape, leaf.dtype) for leaf in leaves]
+
+
 def as_rows(x: Any, y: Any = None, sample_weight: Any = None, caller: str = "fit") -> Rows:
     """Check and convert: floats to float32, everything C-contiguous, all of the same length, at
     least one row."""
+    rows = rows_of(x, y, sample_weight, caller)
+    if rows.count == 0:
+        raise ValueError(f"{caller}: the data set is empty: x has 0 rows")
+    return rows
+
+
+def rows_of(x: Any, y: Any, sample_weight: Any, caller: str) -> Rows:
+    """The same, also for none."""
     named = {"x": x, "y": y, "sample_weight": sample_weight}
     made = {
         name: nest.map_structure(lambda leaf, n=name: as_leaf(leaf, n, caller), part)
@@ -65,8 +91,6 @@ def as_rows(x: Any, y: Any = None, sample_weight: Any = None, caller: str = "fit
             f"{name} {' '.join(map(str, lengths))}" for name, lengths in counts.items() if lengths
         )
         raise ValueError(f"{caller}: arrays differ in their number of rows: {text}")
-    if rows.count == 0:
-        raise ValueError(f"{caller}: the data set is empty: x has 0 rows")
     return rows
 
 
@@ -90,6 +114,20 @@ def as_leaf(value: Any, name: str, caller: str) -> np.ndarray | None:
         raise ValueError(f"{caller}: {name} has shape (), wanted one row per sample")
     dtype = np.float32 if array.dtype.kind == "f" else array.dtype.newbyteorder("=")
     return np.ascontiguousarray(array, dtype)
+
+
+def check_counts(least: int, caller: str = "", **counts: Any) -> None:
+    """ValueError unless every count that is given is a whole number, from `least` to what a program
+    can count to."""
+    for name, n in counts.items():
+        if n is None:
+            continue
+        is_whole = isinstance(n, (int, np.integer)) and not isinstance(n, bool)
+        if not is_whole or not least <= n <= LARGEST:
+            raise ValueError(
+                f"{caller}{caller and ': '}{name} is {n!r}, wanted a whole number from {least} to "
+                "2**63 - 1"
+            )
 
 
 def listed(value: Any) -> Any:

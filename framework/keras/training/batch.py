@@ -5,9 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from framework.engine.variable import Variable
-from framework.keras.training.arrays import Rows
+from framework.keras.training.arrays import Rows, likes_of
 from framework.keras.training.rehearsal import rehearse, start_together
-from framework.keras.training.runner import RowsRunner
+from framework.keras.training.runner import RowsRunner, kept_steps
+
+
+def batch_runner(model: Any, kind: str, rows: Rows) -> BatchRunner:
+    """The model's runner for batches like this one; KEPT of them are kept."""
+    kept = model._batch_runners.setdefault(kind, kept_steps(f"{kind}_on_batch"))
+    key = (*likes_of(rows.leaves), tuple([v.trainable for v in model.variables]))
+    found = kept.find(key)
+    if found is None:
+        if not model.run_eagerly:
+            kept.tell(key, [*rows.names, "trainable"])
+        found = kept.keep(key, BatchRunner(model, kind, rows))
+        kept.note(key)
+    return found
 
 
 class BatchRunner:

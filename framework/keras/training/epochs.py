@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from framework import distributed
-from framework.engine.compile.explain import origin
-from framework.engine.compile.vm import NotFinite
+from framework.keras.training.failure import failure
 from framework.keras.training.runner import Runner
 
 LOG = logging.getLogger("framework")
@@ -32,8 +31,6 @@ class Epochs:
         steps: int | None = None,
         order: Callable[[int], np.ndarray] | None = None,
     ):
-        if steps is not None and (not isinstance(steps, int) or steps < 1):
-            raise ValueError(f"the steps of an epoch are {steps!r}, wanted a number of batches")
         self.model, self.kind, self.runner, self.listeners = model, kind, runner, listeners
         self.steps, self._order = steps, order
         self._passes = 0
@@ -79,15 +76,10 @@ class Epochs:
                 outputs = self.runner.run(count, lambda: self._tick(first, count))
                 return self.model.results(self.kind, outputs, self.runner)
             return self._run_for_callbacks(first, count)
-        except (NotFinite, FloatingPointError) as error:
-            executable = getattr(error, "executable", None)
-            why = "" if executable is None else origin(executable)
+        except FloatingPointError as error:
             where = "" if epoch is None else f"epoch {epoch + 1}, "
-            raise FloatingPointError(
-                f"the loss is NaN or infinite in {where}step {self.runner.cursor + 1 - first} of "
-                f"{count or 'an epoch'}{why and ': '}{why}; the weights are those before that "
-                "step. A smaller learning rate, scaled inputs or clipnorm= usually help"
-            ) from None
+            where += f"step {self.runner.cursor + 1 - first} of {count or 'an epoch'}"
+            raise failure(error, self.runner, where) from None
 
     def _run_for_callbacks(self, first: int, count: int | None) -> dict[str, Any]:
         """Batch hooks are called every `steps_per_execution` steps."""

@@ -21,11 +21,17 @@ from framework.distributed.shard import part
 from framework.engine import random as engine_random
 from framework.engine.tensor import Tensor
 from framework.keras.step import shard
-from framework.keras.training.arrays import Rows, as_rows, listed, weights_of_classes
-from framework.keras.training.runner import Runner, run_watched
+from framework.keras.training.arrays import (
+    Rows,
+    as_rows,
+    likes_of,
+    listed,
+    rows_of,
+    weights_of_classes,
+)
+from framework.keras.training.runner import Runner, kept_steps, run_watched
 
 LOG = logging.getLogger("framework")
-KEPT = 32  # compiled steps, one per shape of a batch: each has memory of its own
 RAN_OUT = (
     "Your input ran out of data; interrupting training. Make sure that your dataset or generator "
     "can generate at least `steps_per_epoch * epochs` batches. You may need to use the `.repeat()` "
@@ -64,7 +70,8 @@ class Feeds:
                 "Data is expected to be in format `x`, `(x,)`, `(x, y)`, or `(x, y, "
                 f"sample_weight)`, found: {element}"
             )
-        rows = as_rows(*(parts[:1] if self.caller == "predict" else parts), caller=self.caller)
+        given = parts[:1] if self.caller == "predict" else parts
+        rows = rows_of(*(*given, None, None)[:3], caller=self.caller)
         if self.class_weight is not None:
             rows.sample_weight = weights_of_classes(rows, self.class_weight)
         return rows
@@ -122,16 +129,21 @@ class FeedRunner(Runner):
     """Steps over batches that are drawn one by one. In compiled mode a step is traced for every
     shape of a batch, which is the program's input.
 
-    The first batch is drawn at once: the model is rehearsed with it.
+    The first batch is drawn at once: the model is rehearsed with it. A batch without rows is no
+    step: it teaches nothing, and its mean loss would be NaN.
     """
 
     def __init__(self, step: Callable, feeds: Feeds | RowBatches, **options: Any):
         self._feeds, self._batches = feeds, feeds.batches()
-        self._next = next(self._batches, None)
+        self.steps, self._skipped, self._has_told = feeds.steps, 0, False
+        self._next = self._draw()
         if self._next is None:
-            raise ValueError(f"{feeds.caller}: the data set is empty: it has no batches")
+            what = "only batches without rows" if self._skipped else "no batches"
+            raise ValueError(f"{feeds.caller}: the data set is empty: it has {what}")
+        options.setdefault("executables", kept_steps(feeds.caller))
         super().__init__(step, self._next, self._next.count, **options)
-        self.steps, self.cursor, self.last_rows = feeds.steps, 0, (0, 0)
+        self.steps = feeds.steps and feeds.steps - self._skipped
+        self.cursor, self.last_rows = 0, (0, 0)
         self._is_stopped, self._has_ended = False, False
         self._outputs: list[np.ndarray] = []
 
@@ -139,13 +151,26 @@ class FeedRunner(Runner):
         """Draw the batches anew, unless none was run yet."""
         if self.cursor or self._has_ended:
             self._batches, self._next = self._feeds.batches(), None
-            self.cursor, self._has_ended = 0, False
+            self.cursor, self._skipped, self._has_ended = 0, 0, False
+            self.steps = self._feeds.steps
+
+    def _draw(self) -> Rows | None:
+        """The next batch that has rows; None if there is none."""
+        for rows in self._batches:
+            if rows.count:
+                return rows
+            if not self._has_told:
+                LOG.warning("%s: a batch without rows is left out", self._feeds.caller)
+            self._has_told = True
+            self._skipped += 1
+            self.steps = self.steps and self.steps - 1
+        return None
 
     @property
     def is_over(self) -> bool:
         """Whether there is no further batch: draws it to see."""
         if self._next is None and not self._has_ended:
-            self._next = next(self._batches, None)
+            self._next = self._draw()
             self._has_ended = self._next is None
         return self._has_ended
 
@@ -156,13 +181,14 @@ class FeedRunner(Runner):
 
     def run(self, count: int | None, tick: Callable | None = None) -> list[np.ndarray]:
         """Batch after batch on a worker thread, where the data set makes them, too."""
-        first, self._outputs, self._is_stopped = self.cursor, [], False
+        self._outputs, self._is_stopped = [], False
+        first, skipped = self.cursor, self._skipped
         if tick is None or count == 1:
             self._run_all(count)
         else:
             run_watched(lambda: self._run_all(count), self._stop, tick)
         done = self.cursor - first
-        if done == 0 or (count is not None and done < count):
+        if done == 0 or (count is not None and done + self._skipped - skipped < count):
             warnings.warn(RAN_OUT, stacklevel=2)
         return self._outputs
 
@@ -189,19 +215,24 @@ class FeedRunner(Runner):
         start, stop = part(rows.count, self.rank, self.ranks)
         self.last_rows = stop - start, rows.count
         leaves = [leaf[start:stop] for leaf in rows.leaves]
-        key = (rows.count, *[(leaf.shape, leaf.dtype.str) for leaf in leaves])
+        key = (*likes_of(leaves), rows.count)
+        if self.is_compiled and self._executables.find(key) is None:
+            self._executables.tell(key, [*rows.names, "rows"])
 
         def call(*tensors: Tensor) -> list:
             with shard.using(shard.Shard(start, stop - start, rows.count, self.is_global)):
                 return self.step(rows.packed(list(tensors)))
 
+        self._last, self.first_row = (call, leaves), start
         return self.executable(key, call, *leaves), call, leaves
+
+    def last_call(self) -> tuple[Callable, list]:
+        """The step on the batch that was drawn last."""
+        return self._last
 
     def _step_on(self, rows: Any) -> list[np.ndarray]:
         """One step on this rank's rows of a batch."""
         executable, call, leaves = self._executable_for(rows)
         if executable is None:
             return [np.asarray(o) for o in call(*map(Tensor, leaves))]
-        if len(self._executables) > KEPT:
-            self._executables.pop(next(iter(self._executables)))
         return executable(*leaves)

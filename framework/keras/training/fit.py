@@ -14,7 +14,7 @@ from framework.data import Dataset
 from framework.engine import random as engine_random
 from framework.keras import callbacks as callbacks_module
 from framework.keras.step.reduction import agree_on_state
-from framework.keras.training.arrays import Rows, as_validation, split_validation
+from framework.keras.training.arrays import Rows, as_validation, check_counts, split_validation
 from framework.keras.training.epochs import Epochs
 from framework.keras.training.feeds import Feeds, as_source, weigh_classes
 from framework.keras.training.rehearsal import rehearse, start_together
@@ -54,6 +54,11 @@ def fit(
     Raises ValueError before the first update if data, model and loss do not fit together, and
     FloatingPointError if a callback asks to stop at NaN.
     """
+    check_counts(0, "fit", epochs=epochs, initial_epoch=initial_epoch)
+    sizes = {"batch_size": batch_size, "validation_batch_size": validation_batch_size}
+    steps = {"steps_per_epoch": steps_per_epoch, "validation_steps": validation_steps}
+    check_counts(1, "fit", **sizes, **steps)
+    check_frequency(validation_freq)
     rows = as_source(x, y, sample_weight, steps=steps_per_epoch)
     held_out = None
     if validation_data is not None:
@@ -104,11 +109,16 @@ def is_validated(number: int, frequency: Any) -> bool:
     """Whether epoch `number` (from 1) is validated: every so many epochs, or those in a list."""
     if isinstance(frequency, (list, tuple, set)):
         return number in frequency
-    if not isinstance(frequency, int) or frequency < 1:
+    return number % frequency == 0
+
+
+def check_frequency(frequency: Any) -> None:
+    """ValueError unless this says which epochs are validated."""
+    is_number = isinstance(frequency, (int, np.integer)) and frequency >= 1
+    if not is_number and not isinstance(frequency, (list, tuple, set)):
         raise ValueError(
             f"fit: validation_freq is {frequency!r}, wanted a number of epochs or a list of them"
         )
-    return number % frequency == 0
 
 
 def make_callbacks(model: Any, callbacks: Any, verbose: Any, epochs: int, steps: int) -> Any:

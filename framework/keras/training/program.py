@@ -9,12 +9,13 @@ from framework.keras.training.rehearsal import rehearse
 from framework.keras.training.runner import Runner
 
 
-def report_of(model: Any, runner: Runner, steps: int) -> Any:
-    """The Report of the step on a whole batch, with the times of `steps` steps if that is not 0."""
-    from framework.engine.compile.report import Report, profile
+def program_of(model: Any, runner: Runner, steps: int | bool) -> Any:
+    """The Report of the step on a whole batch, with the times of `steps` steps (True: 100) if that
+    is not 0."""
+    from framework.engine.compile.report import report_of
 
     rehearse(model, "train", runner)
     executable = runner.whole_batch()
     if executable is None:
         raise TraceError("program: this step runs eagerly, so there is no program of it")
-    return profile(executable, steps) if steps else Report(executable)
+    return report_of(executable, steps)

@@ -13,6 +13,7 @@ import numpy as np
 from framework.distributed import comm, rank, size
 from framework.distributed.shard import part
 from framework.engine import ops
+from framework.engine.compile.kept import Kept
 from framework.engine.errors import TraceError, place_of
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
@@ -21,8 +22,19 @@ from framework.keras.step import shard
 from framework.keras.training.arrays import Rows
 
 LOG = logging.getLogger("framework")
+KEPT = 32  # compiled steps of a runner, and of train_on_batch, test_on_batch and predict
 POLL_SECONDS = 0.05  # how often the main thread looks at a running program: Ctrl-C, progress
 ALONE_SECONDS = 0.3  # a stopped rank that waits so long in a collective waits in vain
+
+
+def kept_steps(caller: str) -> Kept:
+    """Compiled steps by the shapes of batches: KEPT of them, each with memory of its own."""
+    return Kept(
+        KEPT,
+        f"batches of {caller} triggered retracing",
+        f"A step is compiled for each shape of a batch, and {KEPT} are kept: batches of one shape "
+        "(padded, or without the remainder) are faster.",
+    )
 
 
 class Runner:
@@ -37,6 +49,7 @@ class Runner:
 
     cursor: int
     last_rows: tuple[int, int]  # rows of this rank and of all ranks, of the batch that was run last
+    first_row = 0  # of the batch, among the rows that this rank's step is fed with
     check: Callable | None = None  # called with every batch that was not seen before the first step
 
     def __init__(
@@ -48,14 +61,14 @@ class Runner:
         is_compiled: bool,
         is_split: bool = True,
         is_global: bool = True,
-        executables: dict | None = None,
+        executables: Kept | None = None,
     ):
         self.step, self.rows, self.batch_size = step, rows, int(batch_size)
         self.is_compiled = is_compiled
         self.is_split, self.is_global = is_split, is_global
         self.rank, self.ranks = (rank(), size()) if is_split else (0, 1)
         self.steps: int | None = None
-        self._executables: dict[Any, Any] = {} if executables is None else executables
+        self._executables = kept_steps("fit") if executables is None else executables
 
     @property
     def is_over(self) -> bool:
@@ -80,24 +93,31 @@ class Runner:
         """The compiled step on a whole batch; None where it must run eagerly."""
         raise NotImplementedError
 
+    def last_call(self) -> tuple[Callable, list]:
+        """The step that an error ended, and the arrays that it was called with."""
+        raise NotImplementedError
+
     def executable(self, key: Any, call: Callable, *likes: Any) -> Any:
         """The compiled form of call(*likes), made once per key; None where a step must run
         eagerly."""
         if not self.is_compiled:
             return None
-        if key not in self._executables:
+        found = self._executables.find(key)
+        if found is None:
             from framework.engine.compile.trace import trace
             from framework.engine.compile.vm import Executable
 
             try:
-                self._executables[key] = Executable(trace(call, *likes, where=CALLS.place))
+                found = Executable(trace(call, *likes, where=CALLS.place))
             except TraceError as error:
                 self.is_compiled = False
                 LOG.warning(
                     "this step cannot be compiled and runs eagerly: %s%s", error, place_of(error)
                 )
                 return None
-        return self._executables[key]
+            self._executables.keep(key, found)
+            self._executables.note(key)
+        return found
 
 
 class RowsRunner(Runner):
@@ -163,6 +183,11 @@ class RowsRunner(Runner):
         """The compiled step on `batch_size` rows, or all there are."""
         rows = min(self.batch_size, self.rows.count)
         return self.executable(rows, lambda: self._call(rows))
+
+    def last_call(self) -> tuple[Callable, list]:
+        """The step on the batch at the cursor."""
+        rows = self.batch_rows(self.cursor)
+        return lambda: self._call(rows), []
 
     def _run_same(self, rows: int, count: int, tick: Callable | None) -> list[np.ndarray]:
         """`count` batches of `rows` rows each."""

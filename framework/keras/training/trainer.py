@@ -12,27 +12,27 @@ import numpy as np
 
 from framework import distributed
 from framework.engine import nest, ops, reasons
-from framework.engine.slices import dense
+from framework.engine.compile.kept import Kept
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
 from framework.keras import metrics as metrics_module
 from framework.keras import optimizers
-from framework.keras.step import shard
+from framework.keras.step import finite, shard
 from framework.keras.step.deferred import collected
 from framework.keras.step.reduction import (
     all_reduce_step,
     summed_over_ranks,
     weighted_over_ranks,
 )
-from framework.keras.training.arrays import Rows, as_leaf, as_rows, listed
-from framework.keras.training.batch import BatchRunner
+from framework.keras.training.arrays import Rows, as_leaf, as_rows, check_counts, listed
+from framework.keras.training.batch import batch_runner
 from framework.keras.training.compiled import CompiledLoss, CompiledMetrics
 from framework.keras.training.feeds import FeedRunner, Feeds, RowBatches, as_source
 from framework.keras.training.fit import fit as fit_model
 from framework.keras.training.fit import predict_batches, run_once
 from framework.keras.training.logs import flat_logs, log_values, plain, scalars
-from framework.keras.training.program import report_of
-from framework.keras.training.runner import LOG, RowsRunner, Runner
+from framework.keras.training.program import program_of
+from framework.keras.training.runner import LOG, RowsRunner, Runner, kept_steps
 
 
 class Trainer:
@@ -83,7 +83,7 @@ class Trainer:
         self._compiled_loss = CompiledLoss(loss, loss_weights, names)
         self._compiled_metrics = CompiledMetrics(metrics, weighted_metrics, names)
         self._loss_tracker = metrics_module.Mean(name="loss")
-        self._batch_runners: dict[tuple, BatchRunner] = {}
+        self._batch_runners: dict[str, Kept] = {}  # by kind of step
         self.__dict__.pop("_known_predictors", None)
         # kind of step -> names that a step of the user's own returns
         self._own_logs: dict[str, list[str]] = {}
@@ -168,8 +168,7 @@ class Trainer:
             raise ValueError(f"No gradients for any variable of model '{self.name}': {why}")
         tape.forget()  # lets go of the values it holds, so that the update can write in place
         gradients, loss = all_reduce_step(gradients, loss)
-        if self.checks_finite:
-            check_finite((loss, *gradients))
+        finite.check((loss, *gradients))
         for update in updates:
             update()
         self._track(loss, x)
@@ -232,6 +231,7 @@ class Trainer:
         """The loss and the metrics over a data set (or its first `steps` batches), each sample
         counted once over all ranks."""
         self._need_compile("evaluate")
+        check_counts(1, "evaluate", batch_size=batch_size, steps=steps)
         runner = self.runner("test", as_source(x, y, sample_weight, "evaluate", steps), batch_size)
         results = run_once(self, runner, callbacks, verbose, steps)
         return results if return_dict else scalars(results, self.metrics)
@@ -247,6 +247,7 @@ class Trainer:
         """The model's outputs for all rows of x (or its first `steps` batches), as arrays; every
         rank computes all of them. verbose: 1 or 2 says how many batches there were.
         """
+        check_counts(1, "predict", batch_size=batch_size, steps=steps)
         runner = self.runner("predict", as_source(x, caller="predict", steps=steps), batch_size)
         batches = predict_batches(self, runner, callbacks, steps, verbose)
         joined = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
@@ -254,9 +255,8 @@ class Trainer:
 
     def runner(self, kind: str, source: Any, batch_size: int | None = None) -> Any:
         """A Runner of train, test or predict steps over rows or the batches of a data set."""
-        size = 32 if batch_size is None else batch_size
-        if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
-            raise ValueError(f"batch_size must be a positive integer, got {batch_size!r}")
+        check_counts(1, batch_size=batch_size)
+        size = 32 if batch_size is None else int(batch_size)
         steps: dict[str, Callable] = {
             "train": self._train,
             "test": self._test,
@@ -277,26 +277,30 @@ class Trainer:
         return FeedRunner(steps[kind], source, **options)
 
     def program(
-        self, x, y=None, sample_weight=None, batch_size: int | None = None, profile: int = 0
+        self, x, y=None, sample_weight=None, batch_size: int | None = None, profile: int | bool = 0
     ) -> Any:
         """The train step on a batch as a Program: its lines with operands, bytes and FLOPs, as a
-        Report that prints itself. profile: times of so many steps, too (nothing is trained by
-        them). Raises TraceError where a step cannot be compiled.
+        Report that prints itself. profile: times of so many steps, too (True: 100; nothing is
+        trained by them). Raises TraceError where a step cannot be compiled.
         """
         self._need_compile("program")
         runner = self.runner("train", as_source(x, y, sample_weight), batch_size)
-        return report_of(self, runner, profile)
+        return program_of(self, runner, profile)
 
-    def _predictors(self: Any) -> dict:
+    def _predictors(self: Any) -> Kept:
         """The compiled steps of predict, as long as the model has the same layers."""
         layers = list(self._flatten_layers())
-        known = self.__dict__.setdefault("_known_predictors", ([], {}))
+        known = self.__dict__.get("_known_predictors", ([], None))
         if [id(layer) for layer in known[0]] != [id(layer) for layer in layers]:
-            known = self.__dict__["_known_predictors"] = (layers, {})
+            known = self.__dict__["_known_predictors"] = (layers, kept_steps("predict"))
         return known[1]
 
-    def _train(self, data: tuple) -> list:
-        return self._logged("train", data, self._train_update)
+    def _train(self: Any, data: tuple) -> list:
+        with finite.checked(self.checks_finite):
+            outputs = self._logged("train", data, self._train_update)
+            told = dict(zip(self._own_logs.get("train", []), outputs, strict=False))
+            finite.check_written(self.trainable_variables, told.get("loss"))
+            return outputs
 
     def _test(self, data: tuple) -> list:
         return self._logged("test", data, self._test_update)
@@ -339,15 +343,9 @@ class Trainer:
     def _on_batch(self: Any, kind: str, rows: Rows, return_dict: bool) -> Any:
         """A step on one batch: a runner for batches of its shape, which is given this one."""
         self._need_compile(f"{kind}_on_batch")
-        key = (
-            kind,
-            repr([(a.shape, a.dtype.str) for a in rows.leaves]),
-            tuple(v.trainable for v in self.variables),
-        )
-        if key not in self._batch_runners:
-            self._batch_runners[key] = BatchRunner(self, kind, rows)
+        runner = batch_runner(self, kind, rows)
         self.reset_metrics()
-        results = self.results(kind, *self._batch_runners[key].run(rows))
+        results = self.results(kind, *runner.run(rows))
         return results if return_dict else scalars(results, self.metrics)
 
     def results(self, kind: str, outputs: list, runner: Runner) -> dict[str, Any]:
@@ -390,10 +388,3 @@ def unpack(data: Any) -> tuple:
     if not isinstance(data, tuple):
         return data, None, None
     return (*data, None, None)[:3]
-
-
-def check_finite(values: tuple) -> None:
-    """FloatingPointError, in a program at each step, if the loss or a gradient is not finite."""
-    for value in values:
-        if value is not None:
-            ops.check_finite(dense(value))

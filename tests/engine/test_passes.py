@@ -1,0 +1,165 @@
+"""Each pass does what it is there for: fewer lines of the kind it removes, and the same values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from framework.engine import ops
+from framework.engine.compile.passes import (
+    PASSES,
+    deduplicate,
+    drop_dead,
+    fold,
+    fuse,
+    snapshot,
+)
+from framework.engine.compile.trace import trace
+from framework.engine.compile.vm import Executable
+from framework.engine.random import SeedGenerator
+from framework.engine.tensor import Tensor
+from framework.engine.variable import Variable
+
+X = Tensor(np.random.default_rng(0).standard_normal((4, 5)).astype(np.float32))
+
+
+def names(program):
+    return [line.op.name for line in program.lines]
+
+
+def passed(function, *passes):
+    """The names of the lines before and behind the passes, which keep the values."""
+    program = trace(function, X)
+    before, wanted = names(program), program.run(X.array)
+    for pass_ in passes:
+        program = pass_(program)
+    for got, want in zip(program.run(X.array), wanted, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-6)
+    np.testing.assert_allclose(Executable(program, ())(X.array)[0], wanted[0], rtol=1e-5)
+    return before, names(program)
+
+
+def test_fold_computes_what_depends_on_constants_only():
+    def function(x):
+        two = ops.exp(Tensor(np.float32(0.0))) + Tensor(np.float32(1.0))
+        return x * ops.sqrt(two)
+
+    before, after = passed(function, fold)
+    assert before == ["exp", "add", "sqrt", "multiply", "identity"]
+    assert after == ["multiply", "identity"]
+
+
+def test_fold_makes_no_large_constants():
+    def function(x):
+        return x + ops.broadcast_to(Tensor(np.float32(1.0)), shape=(4, 5))
+
+    before, after = passed(function, fold)
+    assert after == before and "broadcast_to" in after
+
+
+def test_equal_lines_are_one():
+    def function(x):
+        one, other = ops.tanh(x), ops.tanh(x)
+        return ops.exp(one) * ops.exp(other) + ops.tanh(x * 1.0)
+
+    before, after = passed(function, deduplicate)
+    assert before.count("tanh") == 3 and before.count("exp") == 2
+    assert after.count("tanh") == 2 and after.count("exp") == 1
+
+
+def test_other_attrs_make_other_lines():
+    def function(x):
+        return ops.sum(x, axis=0, keepdims=True) + ops.sum(x, axis=1, keepdims=True)
+
+    assert passed(function, deduplicate)[1].count("sum") == 2
+
+
+def test_a_write_in_between_makes_another_line():
+    v = Variable(np.zeros((4, 5), np.float32))
+
+    def function(x):
+        first = ops.tanh(ops.read(v))
+        ops.assign_add(v, x)
+        return first + ops.tanh(ops.read(v)) + ops.tanh(ops.read(v))
+
+    lines = names(deduplicate(trace(function, X)))
+    assert lines.count("tanh") == 2 and lines.count("read") == 2
+    run = Executable(trace(function, X))
+    np.testing.assert_allclose(run(X.array)[0], 2 * np.tanh(X.array), rtol=1e-5)
+
+
+RANDOM = {
+    "random_uniform": lambda seed: ops.random_uniform(seed, shape=(4, 5)),
+    "random_normal": lambda seed: ops.random_normal(seed, shape=(4, 5)),
+}
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_random_lines_are_never_merged_or_folded(name):
+    seed = Tensor(np.array([3, 4], np.int64))
+
+    def function(x):
+        return x * RANDOM[name](seed), x * RANDOM[name](seed)
+
+    program = trace(function, X)
+    for pass_ in (fold, deduplicate, drop_dead):
+        program = pass_(program)
+    assert names(program).count(name) == 2
+
+
+def test_draws_of_one_generator_differ():
+    generator = SeedGenerator(5)
+
+    def function(x):
+        one, other = [ops.random_uniform(generator.next(), shape=(4, 5)) for _ in range(2)]
+        return x + one, x + other
+
+    one, other = Executable(trace(function, X))(X.array)
+    assert not np.allclose(one, other)
+
+
+def test_dead_lines_are_dropped_but_not_those_with_an_effect():
+    v = Variable(np.float32(0.0))
+
+    def function(x):
+        ops.exp(ops.tanh(x))
+        ops.assign_add(v, ops.sum(x))
+        ops.check_finite(ops.sqrt(x * x))
+        return x * 2.0
+
+    before, after = passed(function, drop_dead)
+    assert {"exp", "tanh"} <= set(before)
+    assert not {"exp", "tanh"} & set(after)
+    assert {"assign_add", "sum", "check_finite", "sqrt"} <= set(after)
+
+
+def test_elementwise_chains_become_one_line():
+    before, after = passed(lambda x: ops.tanh(ops.exp(x) + x) * x, fuse)
+    assert before == ["exp", "add", "tanh", "multiply", "identity"]
+    assert len(after) == 1 and "exp+add+tanh+multiply" in after[0]
+
+
+def test_a_read_is_a_copy_only_where_it_must_be():
+    v = Variable(np.zeros((4, 5), np.float32))
+
+    def function(x):
+        old, own = ops.read(v), ops.read(v)
+        ops.assign(v, own + x)
+        return old * 1.0, ops.read(v)
+
+    reads = [line for line in trace(function, X).lines if line.op is ops.read]
+    kept = [line for line in snapshot(trace(function, X)).lines if line.op is ops.read]
+    assert len(reads) == 3 and len(kept) == 2
+    old, new = Executable(trace(function, X))(X.array)
+    np.testing.assert_array_equal(old, 0)
+    np.testing.assert_array_equal(new, X.array)
+
+
+def test_all_passes_together_leave_the_work_alone():
+    def function(x):
+        half = ops.sqrt(Tensor(np.float32(0.25)))
+        ops.exp(x)
+        return ops.tanh(x) * half + ops.tanh(x) * half
+
+    before, after = passed(function, *PASSES)
+    assert len(before) == 8 and len(after) == 1
