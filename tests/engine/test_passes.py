@@ -14,6 +14,7 @@ from framework.engine.compile.passes import (
     fuse,
     snapshot,
 )
+from framework.engine.compile.passes.memory import plan
 from framework.engine.compile.trace import trace
 from framework.engine.compile.vm import Executable
 from framework.engine.random import SeedGenerator
@@ -163,3 +164,50 @@ def test_all_passes_together_leave_the_work_alone():
 
     before, after = passed(function, *PASSES)
     assert len(before) == 8 and len(after) == 1
+
+
+def overwriting(program, name):
+    """Whether the elementwise line of that name writes where an input of it was."""
+    made = plan(program)
+    (line,) = [line for line in program.lines if line.op.name == name]
+    place = made.resolve(line.outs[0])
+    return place in [made.resolve(slot) for slot in line.inputs]
+
+
+def test_elementwise_lines_write_over_what_nobody_reads_again():
+    def function(x):
+        y = ops.matmul(x, ops.transpose(x))
+        return ops.sum(ops.exp(y), axis=1), ops.matmul(ops.tanh(y), x)
+
+    program = trace(function, X)  # y is read once more behind exp, and not behind tanh
+    assert not overwriting(program, "exp") and overwriting(program, "tanh")
+    apart = sum([spec.nbytes for spec in program.specs.values()])
+    assert plan(program).size < plan(program).naive <= apart + 64 * len(program.specs)
+    run, wanted = Executable(program, ()), program.run(X.array)
+    for _ in range(2):
+        for got, want in zip(run(X.array), wanted, strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: ops.exp(x) * 2.0,  # x is the caller's
+        lambda x: ops.add(*[ops.matmul(x, ops.transpose(x))] * 2),  # both sides are one
+        lambda x: ops.cast(ops.matmul(x, ops.transpose(x)), dtype="int32"),
+        lambda x: ops.reshape(ops.matmul(x, ops.transpose(x)), shape=(2, 8)) + X.array[:2, :1],
+    ],
+)
+def test_writing_over_an_input_changes_no_value(function):
+    program = trace(function, X)
+    run, wanted = Executable(program, ()), program.run(X.array)
+    for _ in range(2):
+        np.testing.assert_allclose(run(X.array)[0], wanted[0], rtol=1e-5)
+    np.testing.assert_array_equal(run.inputs[0], X.array)
+
+
+def test_broadcast_inputs_and_both_sides_alike_stay():
+    program = trace(lambda x: ops.add(*[ops.matmul(x, ops.transpose(x))] * 2), X)
+    assert not overwriting(program, "add")
+    program = trace(lambda x: ops.exp(ops.sum(x, axis=0)) + x, X)
+    assert not overwriting(program, "add")

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from framework.engine.compile.entry import Entry, elementwise_entry, has_kernel, kernel_entry
+from framework.engine.compile.passes.memory import Plan
 from framework.engine.compile.sum_entry import sum_entry
 from framework.engine.program import Line, Program
 
 
-def entry_of(program: Program, line: Line) -> Entry | None:
-    """The Entry of a Line; None where only its NumPy forward exists."""
+def entry_of(program: Program, line: Line, plan: Plan | None = None) -> Entry | None:
+    """The Entry of a Line whose operands lie as `plan` says; None where only its NumPy forward
+    exists."""
     if not has_kernel(program, line):
         return None
     if line.op.scalar is not None:
-        return elementwise_entry(program, line)
+        return elementwise_entry(program, line, overwritten(line, plan))
     if hasattr(line.op, "steps"):
         return sum_entry(program, line)
     return kernel_entry(program, line) if line.op.body is not None else None
+
+
+def overwritten(line: Line, plan: Plan | None) -> int | None:
+    """Which input lies where the output of an elementwise line goes; see memory.take_over."""
+    if plan is None:
+        return None
+    place = plan.resolve(line.outs[0])
+    return next((i for i, slot in enumerate(line.inputs) if plan.resolve(slot) == place), None)

@@ -124,18 +124,21 @@ def steps_of(line: Line) -> tuple:
     return steps or ((line.op, line.attrs, line.values[-1].dtype, tuple(range(len(line.inputs)))),)
 
 
-def elementwise_entry(program: Program, line: Line) -> Entry:
+def elementwise_entry(program: Program, line: Line, overwritten: int | None = None) -> Entry:
     """One loop nest over the output; the text knows which inputs broadcast along which axes, not
-    the sizes."""
+    the sizes. overwritten: the input in whose place the output is written: two pointers to the same
+    memory would keep the loop from being vectorised."""
     out, inputs = program.specs[line.outs[0]], [program.specs[slot] for slot in line.inputs]
     sizes, varies = collapse(out.shape, [s.shape for s in inputs])
     steps = steps_of(line)
     names = {op: f"f{i}" for i, op in enumerate(dict.fromkeys([op for op, *_ in steps]))}
     words: list = [Address(line.outs[0]), *[Address(slot) for slot in line.inputs], *sizes]
     first_size = HEADER + 1 + len(inputs)
-    text = ["def entry(a, part, parts):", f"    out = pointer_{stored_as(out)}(a[{HEADER}])"]
+    text = ["def entry(a, part, parts):"]
     for i, s in enumerate(inputs):
         text.append(f"    x{i} = pointer_{stored_as(s)}(a[{HEADER + 1 + i}])")
+    place = f"pointer_{stored_as(out)}(a[{HEADER}])" if overwritten is None else f"x{overwritten}"
+    text.append(f"    out = {place}")
     text += [f"    n{d} = a[{first_size + d}]" for d in range(len(sizes))]
     constants, calls = calls_of(steps, names, len(inputs), words)
     result = f"to_{stored_as(out)}(v{len(inputs) + len(steps) - 1})"

@@ -84,7 +84,7 @@ class Executable:
         if line.op.is_view:
             return []
         if line.op.places is None:
-            return [(line, entry_of(self.program, line))]
+            return [(line, entry_of(self.program, line, self.plan))]
         out, specs = line.outs[0], [self.program.specs[slot] for slot in line.inputs]
         starts, parts = line.op.places(specs, **line.attrs), []
         size, item = self.program.specs[out].size, specs[0].dtype.itemsize
