@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 from framework.engine import door, ops
+from framework.engine.errors import InvalidArgumentError
 from framework.engine.tensor import Tensor
 from framework.tf.call import matching, of_bools, of_numbers, renamed, tensor
 from framework.tf.segment import (
@@ -187,8 +188,10 @@ def polyval(coeffs: list, x: Any, name: str | None = None) -> Tensor:
 def add_n(inputs: Any, name: str | None = None) -> Tensor:
     """The sum of tensors of one shape."""
     inputs = [tensor(x) for x in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]
-    if not inputs or len({x.shape for x in inputs}) > 1:
-        raise ValueError(
+    if not inputs:
+        raise ValueError("inputs must be an iterable of at least one Tensor with the same shape")
+    if len({x.shape for x in inputs}) > 1:
+        raise InvalidArgumentError(
             f"add_n: wanted tensors of one shape, got {[tuple(x.shape) for x in inputs]}"
         )
     total = ops.identity(inputs[0])
@@ -205,7 +208,7 @@ def count_nonzero(
     name: str | None = None,
 ) -> Tensor:
     """How many elements along `axis` differ from 0."""
-    counts = ops.cast(tensor(input) != 0, dtype=door.static(dtype))
+    counts = ops.cast(ops.cast(tensor(input), dtype="bool"), dtype=door.static(dtype))
     return ops.sum(counts, axis=door.static(axis), keepdims=bool(keepdims))
 
 
