@@ -302,13 +302,11 @@ def one_hot(
 
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:
     """x where the condition holds, else y; without x and y the indices of the true elements."""
-    condition = tensor(condition)
     if x is None and y is None:
-        return places_of(condition)
+        return places_of(tensor(condition))
     if x is None or y is None:
         raise ValueError("where: x and y must both be given, or neither")
-    if condition.array.dtype.kind != "b":
-        condition = bools("where", condition)
+    condition = bools("where", condition)
     first = x if isinstance(x, Tensor) else y if isinstance(y, Tensor) else None
     x = x if isinstance(x, Tensor) else tensor(x, None if first is None else first.dtype)
     y = y if isinstance(y, Tensor) else tensor(y, x.dtype)
