@@ -84,7 +84,9 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Tensor:
 def reverse(tensor: Any, axis: Any, name: str | None = None) -> Tensor:
     """The tensor with the order along the axes in a list reversed."""
     x, axes = as_tensor(tensor), vector("reverse: axis", axis)
-    if len({a % x.ndim for a in axes if x.ndim}) < len(axes):
+    if not x.ndim:  # whatever the axes are
+        return ops.identity(x)
+    if len({a % x.ndim for a in axes}) < len(axes):
         raise InvalidArgumentError(f"reverse: an axis of {axes} is specified more than once")
     return ops.flip(x, axes)
 
@@ -274,6 +276,8 @@ def one_hot(
 ) -> Tensor:
     """on_value at each index, else off_value, along a new axis of length depth."""
     places, axis = tensor(indices), -1 if axis is None else axis
+    if isinstance(indices, list) and not places.array.size:
+        places = ops.cast(places, dtype="int32")
     if places.dtype.is_floating:
         raise MixedDtypesError(f"one_hot: indices are {places.dtype.name}, wanted integers")
     depth = single("one_hot: depth", depth) if not isinstance(depth, (list, tuple)) else -1

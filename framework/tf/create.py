@@ -69,8 +69,9 @@ def ones_like(
 def fill(dims: Any, value: Any, name: str | None = None, layout: None = None) -> Tensor:
     """One value, which may be a tensor, everywhere."""
     value = tensor(value)
-    if value.ndim:
+    if value.array.shape not in ((), (1,)):
         raise InvalidArgumentError(f"fill: value must be a scalar, got shape {value.shape}")
+    value = ops.reshape(value, shape=()) if value.ndim else value
     return ops.broadcast_to(value, shape=sizes_of_shape(dims))
 
 
@@ -103,8 +104,9 @@ def range(
     if has_dims(known) and None not in [k if type(k) is not Dim else 0 for k in known]:
         return open_range(known, (start, limit, delta), dtype)
     parts = [tensor(x).numpy() for x in (start, limit, delta)]
-    if any([p.ndim for p in parts]):
+    if any([p.size != 1 for p in parts]):
         raise InvalidArgumentError(f"range: start, limit and delta must be scalars, got {parts}")
+    parts = [p.reshape(()) for p in parts]
     wanted = np.result_type(*parts) if dtype is None else as_dtype(dtype).dtype
     if dtype is None and wanted == np.float64 and all([p.dtype.itemsize < 8 for p in parts]):
         wanted = np.dtype(np.float32)  # NumPy would widen int32 and float32
