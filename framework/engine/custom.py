@@ -14,6 +14,7 @@ from typing import Any
 from framework.engine import nest, ops
 from framework.engine.active import ACTIVE, Recorder
 from framework.engine.backward import filled_like
+from framework.engine.slices import IndexedSlices
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Spec, Tensor, as_tensor
 
@@ -97,6 +98,11 @@ def recorded_by(*tapes: Any) -> Iterator[None]:
 
 def rule_of(f: Callable, grad_fn: Callable, count: int, variables: list) -> Callable:
     """The vjp rule of a Line: the gradients of `count` arguments, then those of the variables."""
+    if not callable(grad_fn):
+        raise TypeError(
+            f"custom_gradient: {f.__name__} must return (result, grad_fn), got {grad_fn!r} for the "
+            "function"
+        )
     if variables and not takes_variables(grad_fn):
         raise TypeError(
             "If using @custom_gradient with a function that uses variables, then grad_fn must "
@@ -120,7 +126,8 @@ def rule_of(f: Callable, grad_fn: Callable, count: int, variables: list) -> Call
                 f"{f' and {len(variables)} of variables' if variables else ''}, but returned "
                 f"{len(found)}{f' and {len(of_variables)}' if variables else ''} instead."
             )
-        return [None if x is None else as_tensor(x) for x in (*found, *of_variables)]
+        found = (*found, *of_variables)
+        return [x if x is None or type(x) is IndexedSlices else as_tensor(x) for x in found]
 
     return rule
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from framework.engine.errors import MixedDtypesError
 from framework.engine.open_sizes import Sizes
 
 
@@ -367,7 +368,12 @@ def limit(what: str, a: Any, b: Any) -> Any:
 
 def number_of(n: Any) -> Any:
     """A size as an int; a Dim stays."""
-    return n if type(n) is int or type(n) is Dim else n.__index__()
+    if type(n) is int or type(n) is Dim:
+        return n
+    try:
+        return operator.index(n)
+    except TypeError:
+        raise MixedDtypesError(f"a size is {n!r}, wanted an integer") from None
 
 
 def broadcast_shapes(*shapes: tuple) -> tuple:

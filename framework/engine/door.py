@@ -44,17 +44,18 @@ class Door:
         doc: str | None = None,
         pinned: dict | None = None,
         none: dict | None = None,
+        unused: tuple = (),
         **words: str,
     ) -> Any:
         """A function with this signature that calls `op`, an Op or a function made of ops.
 
         words: the op's input or attr -> their parameter. pinned: attrs with one value at this door.
-        none: their parameter -> what None means there.
+        none: their parameter -> what None means there. unused: more parameters that say nothing.
         """
         theirs = parameters_of(signature)
         inputs, attrs = match(op, theirs, words)
         source = self._source(op, inputs, attrs, pinned or {}, none or {})
-        known = {name.strip("*") for name in inputs} | set(attrs.values()) | set(self.ignored)
+        known = {name.strip("*") for name in inputs} | {*attrs.values(), *self.ignored, *unused}
         for name in theirs:
             if name not in known:
                 source = f"{source} if {name} is default_{name} else refuse(op, {name!r}, {name})"
@@ -135,7 +136,7 @@ def static(value: Any) -> Any:
         if known is not None:
             return known
         value = value.numpy().tolist()
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (np.ndarray, np.generic)):
         value = value.tolist()
     if isinstance(value, (list, tuple)):
         return tuple(

@@ -19,18 +19,17 @@ class OpError(Exception):
 
     error_code = 2
 
-    def __init__(self, *parts: Any):
-        if len(parts) == 1:
-            parts = (None, None, *parts)
-        if not 3 <= len(parts) <= 4:
-            raise TypeError(
-                f"{type(self).__name__}: got {len(parts)} arguments, wanted message or node_def, "
-                "op, message"
-            )
-        self.node_def, self.op, self.message = parts[:3]
-        if len(parts) == 4:
-            self.error_code = parts[3]
-        super().__init__(self.message)
+    def __init__(
+        self, node_def: Any = None, op: Any = None, message: Any = None, error_code: Any = None
+    ):
+        if message is None and op is None:
+            node_def, message = None, node_def
+        if message is None:
+            raise TypeError(f"{type(self).__name__}: wanted message or node_def, op, message")
+        self.node_def, self.op, self.message = node_def, op, message
+        if error_code is not None:
+            self.error_code = error_code
+        super().__init__(message)
 
     def __str__(self) -> str:
         return str(self.message)

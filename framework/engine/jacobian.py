@@ -138,7 +138,7 @@ def batch_jacobian_of(found: dict[int, Tensor], units: Units, source: Tensor) ->
     shape = (*units.shape, *source.array.shape[1:])
     rows = found.get(source.id)
     if rows is None:
-        return zeros(shape, source)
+        return zeros(shape, units.target)
     return ops.reshape(ops.swapaxes(rows, 0, 1), shape=shape)
 
 

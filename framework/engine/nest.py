@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -34,8 +35,10 @@ def pack_sequence_as(structure: Any, leaves: list) -> Any:
 
 def _pack(structure: Any, leaves: Iterator) -> Any:
     if isinstance(structure, dict):
-        packed = {key: _pack(structure[key], leaves) for key in sorted(structure)}
-        return type(structure)((key, packed[key]) for key in structure)
+        made = copy.copy(structure)  # of its class, in its order; a defaultdict has its factory
+        for key in sorted(structure):
+            made[key] = _pack(structure[key], leaves)
+        return made
     if isinstance(structure, (list, tuple)):
         parts = [_pack(part, leaves) for part in structure]
         if hasattr(structure, "_fields"):

@@ -17,7 +17,7 @@ def check_floats(name: str, x: Any) -> None:
     or, of 8 bits, float16, where a program would keep integers.
     """
     if x.dtype.kind != "f":
-        raise InvalidArgumentError(
+        raise MixedDtypesError(
             f"{name}: got dtype {x.dtype.name}, wanted float16, float32 or float64; cast the tensor"
         )
 

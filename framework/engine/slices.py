@@ -8,6 +8,7 @@ import numpy as np
 
 from framework.engine.dimension import SIZED, has_dims
 from framework.engine.dtypes import DType
+from framework.engine.errors import MixedDtypesError
 from framework.engine.op import OPS
 from framework.engine.shapes import TensorShape
 from framework.engine.tensor import Tensor, as_tensor
@@ -27,7 +28,7 @@ class IndexedSlices:
     def __init__(self, values: Any, indices: Any, dense_shape: Any = None):
         self.values, self.indices = as_tensor(values), as_tensor(indices)
         if self.indices.array.dtype.kind not in "iu":
-            raise TypeError(f"IndexedSlices: indices have dtype {self.indices.dtype.name}, "
+            raise MixedDtypesError(f"IndexedSlices: indices have dtype {self.indices.dtype.name}, "
                             "wanted integers")  # fmt: skip
         self.whole: tuple | None = None
         self.dense_shape: Tensor | None = None
@@ -45,9 +46,9 @@ class IndexedSlices:
         return self.values.dtype
 
     @property
-    def shape(self) -> TensorShape | None:
-        """The shape of the whole; None if it is not known."""
-        return None if self.whole is None else TensorShape(self.whole)
+    def shape(self) -> TensorShape:
+        """The shape of the whole; TensorShape(None) if it is not known."""
+        return TensorShape(self.whole)
 
     def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Tensor:
         """The whole as a Tensor; rows of one index are summed."""

@@ -114,6 +114,8 @@ class GradientTape(Recorder):
         try:
             yield
         finally:
+            if self._is_spent:
+                self.forget()
             self._start()
 
     def watches(self, tensors: Any) -> bool:
@@ -249,7 +251,7 @@ class GradientTape(Recorder):
             )
         units = Units(target, True, experimental_use_pfor, parallel_iterations)
         with self._paused():
-            watched = {source.id} & self._slots
+            watched = {source.id} & self._slots if target.array.dtype.kind == "f" else set()
             rows = pulled_back(self._lines, units, watched)
             found = batch_jacobian_of(rows, units, source)
         self._spend()

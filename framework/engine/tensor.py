@@ -290,6 +290,8 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray:
     wanted = None if dtype is None else as_dtype(dtype).dtype
     if isinstance(value, Tensor):
         value = value.__array__()
+    elif type(value) is int and wanted is not None and wanted.kind == "f":
+        value = float(value)  # also one of more than 64 bits
     typed = hasattr(value, "__array__")
     array = regular_array(value, wanted)
     if not typed:
@@ -347,24 +349,24 @@ def check_kinds(array: np.ndarray, first: Any, wanted: np.dtype | None) -> None:
 
 
 def default_dtype(array: np.ndarray, first: Any) -> np.dtype:
-    """The dtype of Python numbers; a list that starts with an array or NumPy float has its
-    dtype."""
-    if isinstance(first, (np.floating, np.ndarray)):
+    """The dtype of Python numbers; a list that starts with floats of NumPy has their dtype."""
+    if isinstance(first, (np.floating, np.ndarray)) and first.dtype.kind == "f":
         return first.dtype
     if isinstance(first, Tensor):
         return first.array.dtype
-    if array.dtype.kind == "u":  # NumPy's choice for what is larger than int64
-        raise ValueError(f"integer {array} is out of range for int64; give the dtype: 'uint64'")
     if (
-        array.dtype.kind == "i"
+        array.dtype.kind in "iu"
         and array.size
         and (array.max() > MAX_INT32 or array.min() < -MAX_INT32 - 1)
     ):
-        return array.dtype
+        if array.max() > MAX_INT64:
+            raise ValueError(f"integer {array} is out of range for int64; give the dtype: 'uint64'")
+        return np.dtype(np.int64)
     return DEFAULT.get(array.dtype.kind, array.dtype)
 
 
-DEFAULT = {"f": np.dtype(np.float32), "i": np.dtype(np.int32)}
+DEFAULT = {"f": np.dtype(np.float32), "i": np.dtype(np.int32), "u": np.dtype(np.int32)}
+MAX_INT64 = 2**63 - 1
 MAX_INT32 = 2**31 - 1
 
 

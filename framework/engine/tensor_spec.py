@@ -37,11 +37,13 @@ class TensorSpec:
     def fit(self, value: Any, what: str) -> Tensor:
         """`value` as a tensor of this spec; TypeError, starting with `what`, if it is none.
 
-        Numbers and arrays take the dtype, a Tensor must have it.
+        Numbers of Python must be of its kind, arrays are cast, a Tensor must have the dtype.
         """
         is_tensor = isinstance(value, Tensor)
         try:
-            x = value if is_tensor else as_tensor(np.asarray(value, self.dtype.as_numpy_dtype))
+            if isinstance(value, (np.ndarray, np.generic)):
+                value = np.asarray(value, self.dtype.as_numpy_dtype)
+            x = value if is_tensor else as_tensor(value, self.dtype)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{what} `Can not cast {value!r} to {self!r}`: {error}") from None
         if not self.is_compatible_with(x):

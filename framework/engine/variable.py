@@ -63,6 +63,13 @@ def check_constraint(value: Any) -> None:
         )
 
 
+def name_of(name: Any) -> str:
+    """The name of a Variable that is to be called so: "w:0" of "w"."""
+    if not isinstance(name, str):
+        raise ValueError(f"Variable: name must be a string, got {name!r}")
+    return name if ":" in name else f"{name}:0"
+
+
 class Variable(Tensor):
     """A value that may be assigned: Variable(initial_value, trainable=None, name=None, dtype=None,
     constraint=None, shape=None, synchronization=AUTO, aggregation=NONE).
@@ -119,7 +126,7 @@ class Variable(Tensor):
                 f"Variable: initial_value has shape {value.shape}, wanted {tuple(shape)}; a "
                 "Variable's shape is that of its value, without unknown dimensions"
             )
-        self.name = "Variable:0" if name is None else f"{name}:0" if ":" not in name else name
+        self.name = "Variable:0" if name is None else name_of(name)
         if trainable is None:
             trainable = self.synchronization is not VariableSynchronization.ON_READ
         self.trainable = bool(trainable)

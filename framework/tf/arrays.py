@@ -3,29 +3,92 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from framework.engine import door, ops
 from framework.engine.dimension import Dim
+from framework.engine.dtypes import as_dtype
 from framework.engine.errors import InvalidArgumentError, MixedDtypesError
 from framework.engine.op import OPS
 from framework.engine.shapes import TensorShape
+from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor
-from framework.tf.call import bools, call, renamed, tensor
+from framework.tf.call import bools, call, convert_to_tensor, renamed, tensor
 from framework.tf.call import tensor as as_tensor
 
-cast = renamed(ops.cast, "x, dtype, name=None")
-identity = renamed(ops.identity, "input, name=None")
+
+def call_of_values(op: Callable, inputs: tuple, attrs: dict) -> Any:
+    """`call`; of IndexedSlices for their values."""
+    if isinstance(inputs[0], IndexedSlices):
+        return inputs[0].with_values(call(op, (inputs[0].values,), attrs))
+    return call(op, inputs, attrs)
+
+
+of_values = door.Door(call_of_values, takes_tensors=True).renamed
+cast = of_values(ops.cast, "x, dtype, name=None")
+identity = of_values(ops.identity, "input, name=None")
 stop_gradient = renamed(ops.stop_gradient, "input, name=None")
 reshape = renamed(ops.reshape, "tensor, shape, name=None")
-broadcast_to = renamed(ops.broadcast_to, "input, shape, name=None")
-transpose = renamed(ops.transpose, "a, perm=None, conjugate=False, name='transpose'", axes="perm")
-concat = renamed(OPS["concatenate"], "values, axis, name='concat'")
-expand_dims = renamed(ops.expand_dims, "input, axis, name=None")
-squeeze = renamed(ops.squeeze, "input, axis=None, name=None")
-reverse = renamed(ops.flip, "tensor, axis, name=None")
+transpose = renamed(
+    ops.transpose, "a, perm=None, conjugate=False, name='transpose'",
+    axes="perm", unused=("conjugate",),
+)  # fmt: skip
+
+
+def vector(name: str, value: Any) -> tuple:
+    """An argument that is a list of whole numbers; InvalidArgumentError for a single one."""
+    found = door.static(value)
+    if not isinstance(found, tuple):
+        raise InvalidArgumentError(f"{name} must be a vector of integers, got {found!r}")
+    return found
+
+
+def single(name: str, value: Any) -> int:
+    """An argument that is one whole number, also in a list; MixedDtypesError for others."""
+    found = door.static(value)
+    if isinstance(found, tuple) and len(found) == 1:
+        found = found[0]
+    if isinstance(found, bool) or not hasattr(found, "__index__"):
+        raise MixedDtypesError(f"{name} must be one integer, got {found!r}")
+    return found
+
+
+def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Tensor:
+    """The input repeated to `shape` by NumPy's broadcasting rules."""
+    return ops.broadcast_to(tensor(input), shape=vector("broadcast_to: shape", shape))
+
+
+def concat(values: Any, axis: Any, name: str = "concat") -> Tensor:
+    """Tensors behind each other along `axis`; what is no list counts as the only one."""
+    if not isinstance(values, (list, tuple)):
+        return ops.identity(tensor(values))
+    if not values:
+        raise InvalidArgumentError("concat: got an empty list of tensors")
+    return call(OPS["concatenate"], tuple(values), {"axis": single("concat: axis", axis)})
+
+
+def expand_dims(input: Any, axis: Any, name: str | None = None) -> Tensor:
+    """The input with an axis of length 1 put in at `axis`."""
+    return ops.expand_dims(tensor(input), single("expand_dims: axis", axis))
+
+
+def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Tensor:
+    """The input without its axes of length 1 (None or []: all of them, else those named)."""
+    axis = door.static(axis)
+    return ops.squeeze(tensor(input), None if axis == () else axis)
+
+
+def reverse(tensor: Any, axis: Any, name: str | None = None) -> Tensor:
+    """The tensor with the order along the axes in a list reversed."""
+    x, axes = as_tensor(tensor), vector("reverse: axis", axis)
+    if not x.ndim:  # whatever the axes are
+        return ops.identity(x)
+    if len({a % x.ndim for a in axes}) < len(axes):
+        raise InvalidArgumentError(f"reverse: an axis of {axes} is specified more than once")
+    return ops.flip(x, axes)
 
 
 def pad(
@@ -38,17 +101,17 @@ def pad(
     """(before, after) elements around each axis: "CONSTANT" values, or the tensor mirrored at its
     ends without ("REFLECT") or with ("SYMMETRIC") the element at the end.
     """
-    kind = mode.upper()
+    kind, x = mode.upper(), as_tensor(tensor)
     if kind == "CONSTANT":
-        attrs = {"paddings": paddings, "value": constant_values}
-        return call(ops.pad, (tensor,), attrs)
+        if type(constant_values) is not int or constant_values:
+            constant_values = as_tensor(constant_values, x.dtype)
+        return call(ops.pad, (x,), {"paddings": paddings, "value": constant_values})
     if kind not in ("REFLECT", "SYMMETRIC"):
         raise ValueError(
             'Value of argument `mode` expected to be one of "CONSTANT", "REFLECT", or '
             f'"SYMMETRIC". Received `mode` = {mode}'
         )
-    x, counts = as_tensor(tensor), door.static(paddings)
-    return ops.mirrored(x, counts, skips_edge=kind == "REFLECT")
+    return ops.mirrored(x, door.static(paddings), skips_edge=kind == "REFLECT")
 
 
 def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
@@ -66,6 +129,8 @@ def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
 def stack(values: Any, axis: int = 0, name: str = "stack") -> Tensor:
     """Tensors of one shape behind each other along a new axis."""
     tensors = [v for v in values if isinstance(v, Tensor)]
+    if not tensors and not axis:
+        return tensor(values)
     if not tensors:  # Python numbers: of one dtype that holds them all
         return ops.stack(ops.unstack(tensor(values), axis=0), axis=axis)
     like = tensors[0].dtype
@@ -97,12 +162,25 @@ def split(
     value: Any, num_or_size_splits: Any, axis: int = 0, num: Any = None, name: str = "split"
 ) -> list[Tensor]:
     """Pieces along `axis`: so many equal ones, or of the sizes in a list."""
-    return ops.split(tensor(value), door.static(num_or_size_splits), axis=door.static(axis))
+    x, parts, axis = tensor(value), door.static(num_or_size_splits), door.static(axis)
+    if not isinstance(parts, tuple):
+        if isinstance(num_or_size_splits, (Tensor, float)):
+            raise ValueError(
+                "Rank-0 tensors are not supported as the num_or_size_splits argument to split. "
+                f"Argument provided: {num_or_size_splits}"
+            )
+        if parts < 1:
+            raise InvalidArgumentError(f"split: wanted at least 1 part, got {parts}")
+    if not -x.ndim <= axis < x.ndim:
+        raise InvalidArgumentError(f"split: axis {axis} is not in [{-x.ndim}, {x.ndim})")
+    return ops.split(x, parts, axis=axis)
 
 
 def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None = None) -> Tensor:
     """Each element along `axis` (None: of the flat input) so many times behind itself."""
     x, repeats = tensor(input), door.static(repeats)
+    if axis is not None and not -max(x.ndim, 1) <= axis < max(x.ndim, 1):
+        raise ValueError(f"repeat: axis={axis} out of bounds: expected {-x.ndim}<=axis<{x.ndim}")
     if not isinstance(repeats, tuple):
         return ops.repeat(x, repeats, axis=axis)
     if axis is None:
@@ -116,7 +194,7 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None =
 
 def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor:
     """size[i] elements from begin[i] along axis i; size -1 means all the rest."""
-    begin, size = door.static(begin), door.static(size)
+    begin, size = vector("slice: begin", begin), vector("slice: size", size)
     x = tensor(input_)
     if not len(begin) == len(size) == x.ndim:
         raise InvalidArgumentError(
@@ -197,31 +275,42 @@ def one_hot(
     name: str | None = None,
 ) -> Tensor:
     """on_value at each index, else off_value, along a new axis of length depth."""
-    if dtype is None:
-        given = on_value if on_value is not None else off_value
-        dtype = "float32" if given is None else tensor(given).dtype.name
-    places = tensor(indices)
+    places, axis = tensor(indices), -1 if axis is None else axis
+    if isinstance(indices, list) and not places.array.size:
+        places = ops.cast(places, dtype="int32")
     if places.dtype.is_floating:
         raise MixedDtypesError(f"one_hot: indices are {places.dtype.name}, wanted integers")
+    depth = single("one_hot: depth", depth) if not isinstance(depth, (list, tuple)) else -1
+    if depth < 0 or not -1 <= axis <= places.ndim:
+        raise InvalidArgumentError(
+            f"one_hot: wanted a depth of at least 0 and an axis between -1 and {places.ndim}, got "
+            f"{depth} and {axis}"
+        )
+    hint = None if dtype is None else as_dtype(dtype)
+    given = [convert_to_tensor(v, dtype_hint=hint) for v in (on_value, off_value) if v is not None]
+    kind = hint or (given[0].dtype if given else as_dtype("float32"))
+    if any([v.dtype != kind for v in given]):
+        raise TypeError(
+            f"one_hot: dtype {kind!r} and those of on_value and off_value, "
+            f"{[v.dtype for v in given]}, must be one"
+        )
     return ops.one_hot(
         places,
-        depth=door.static(depth),
+        depth=depth,
         on=1 if on_value is None else door.static(on_value),
         off=0 if off_value is None else door.static(off_value),
-        axis=-1 if axis is None else axis,
-        dtype=door.static(dtype),
+        axis=axis,
+        dtype=kind.name,
     )
 
 
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:
     """x where the condition holds, else y; without x and y the indices of the true elements."""
-    condition = tensor(condition)
-    if condition.array.dtype.kind != "b" and (x is not None or y is not None):
-        condition = bools("where", condition)
     if x is None and y is None:
-        return Tensor(np.argwhere(condition.__array__()))
+        return places_of(tensor(condition))
     if x is None or y is None:
         raise ValueError("where: x and y must both be given, or neither")
+    condition = bools("where", condition)
     first = x if isinstance(x, Tensor) else y if isinstance(y, Tensor) else None
     x = x if isinstance(x, Tensor) else tensor(x, None if first is None else first.dtype)
     y = y if isinstance(y, Tensor) else tensor(y, x.dtype)
@@ -230,6 +319,13 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
             f"where: x is {x.dtype.name} and y is {y.dtype.name}; cast one of them"
         )
     return ops.where(condition, x, y)
+
+
+def places_of(condition: Tensor) -> Tensor:
+    """(n, axes): the indices of the elements that are not 0."""
+    if not condition.ndim:
+        raise InvalidArgumentError("where: the condition has no axis along which to count")
+    return Tensor(np.argwhere(condition.__array__()))
 
 
 def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:

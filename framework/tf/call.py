@@ -12,6 +12,7 @@ from framework.engine import door, ops
 from framework.engine.dtypes import as_dtype
 from framework.engine.errors import InvalidArgumentError, MixedDtypesError
 from framework.engine.op import Op
+from framework.engine.operands import check_floats
 from framework.engine.shapes import TensorShape
 from framework.engine.tensor import Tensor, as_array, as_tensor
 
@@ -100,8 +101,10 @@ def call_bools(op: Callable, inputs: tuple, attrs: dict) -> Any:
 
 
 def bools(name: str, value: Any) -> Tensor:
-    """`value` as a tensor of bools; MixedDtypesError for numbers."""
-    x = tensor(value)
+    """`value` as a tensor of bools, which NumPy's arrays become; MixedDtypesError for other
+    numbers.
+    """
+    x = tensor(value.astype(bool) if isinstance(value, (np.ndarray, np.generic)) else value)
     if x.array.dtype != bool and x.array.size:
         raise MixedDtypesError(
             f"{name}: Cannot convert {value!r} to EagerTensor of dtype bool: expected to be a bool "
@@ -121,6 +124,13 @@ def call_numbers(op: Callable, inputs: tuple, attrs: dict) -> Any:
     return call(op, inputs, attrs)
 
 
+def call_floats(op: Callable, inputs: tuple, attrs: dict) -> Any:
+    """`call` for functions of floats that NumPy has of integers, too."""
+    inputs = tuple([tensor(x) for x in inputs])
+    check_floats(op.__name__, inputs[0].array)
+    return call(op, inputs, attrs)
+
+
 def dtype_among(inputs: tuple) -> Any:
     """The dtype of the first tensor, which those that are no tensors take; None if there is none"""
     return next((x.array.dtype for x in inputs if isinstance(x, Tensor)), None)
@@ -129,6 +139,7 @@ def dtype_among(inputs: tuple) -> Any:
 renamed = door.Door(call, takes_tensors=True).renamed
 of_bools = door.Door(call_bools).renamed
 of_numbers = door.Door(call_numbers).renamed
+of_floats = door.Door(call_floats).renamed
 
 
 def shaped(array: np.ndarray, shape: Any, value: Any) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from framework.engine.errors import InvalidArgumentError
 from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
-from framework.tf.linalg import global_norm
+from framework.tf.linalg import check_list, global_norm
 
 
 def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None) -> Any:
@@ -73,8 +72,7 @@ def clip_by_global_norm(
     t_list: Any, clip_norm: Any, use_norm: Any = None, name: str | None = None
 ) -> tuple[list, Tensor]:
     """(the tensors scaled so that their global norm is at most clip_norm, the norm before)."""
-    if not isinstance(t_list, Sequence) or isinstance(t_list, str):
-        raise TypeError(f"`t_list` should be a sequence of tensors. Received {type(t_list)}.")
+    check_list(t_list)
     length = global_norm(t_list) if use_norm is None else tensor(use_norm)
     clip_norm = tensor(clip_norm, length.dtype)
     scale = clip_norm * ops.minimum(1.0 / length, 1.0 / clip_norm)

@@ -10,7 +10,7 @@ import numpy as np
 
 from framework.engine import door, ops
 from framework.engine.active import ACTIVE
-from framework.engine.dimension import Dim, broadcast_shapes, has_dims
+from framework.engine.dimension import Dim, broadcast_shapes, has_dims, number_of
 from framework.engine.dtypes import as_dtype
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.machine import made
@@ -21,15 +21,22 @@ from framework.tf.call import tensor
 
 def filled(shape: Any, value: float, dtype: Any) -> Tensor:
     """A constant of one value."""
-    shape = door.static(shape)
-    shape = (shape,) if isinstance(shape, (int, Dim)) else shape
+    shape = sizes_of_shape(shape)
     if has_dims(shape):
         return ops.broadcast_to(Tensor(np.array(value, as_dtype(dtype).dtype)), shape=shape)
-    for n in shape:
-        if type(n) is int and n < 0:
-            raise InvalidArgumentError(f"Dimension {n} must be >= 0, got shape {tuple(shape)}")
     kind = as_dtype(dtype).dtype
     return Tensor(made(lambda: np.full(shape, value, kind), shape, kind))
+
+
+def sizes_of_shape(shape: Any) -> tuple:
+    """A shape given as a list, a tensor or one number; InvalidArgumentError for negative sizes,
+    MixedDtypesError for what is no integer."""
+    shape = door.static(shape)
+    shape = tuple([number_of(n) for n in (shape if isinstance(shape, tuple) else (shape,))])
+    for n in shape:
+        if type(n) is int and n < 0:
+            raise InvalidArgumentError(f"Dimension {n} must be >= 0, got shape {shape}")
+    return shape
 
 
 def zeros(
@@ -64,7 +71,11 @@ def ones_like(
 
 def fill(dims: Any, value: Any, name: str | None = None, layout: None = None) -> Tensor:
     """One value, which may be a tensor, everywhere."""
-    return ops.broadcast_to(tensor(value), shape=door.static(dims))
+    value = tensor(value)
+    if value.array.shape not in ((), (1,)):
+        raise InvalidArgumentError(f"fill: value must be a scalar, got shape {value.shape}")
+    value = ops.reshape(value, shape=()) if value.ndim else value
+    return ops.broadcast_to(value, shape=sizes_of_shape(dims))
 
 
 def eye(
@@ -81,6 +92,7 @@ def eye(
         matrix = ops.cast(ops.equal(ops.expand_dims(rows, 1), columns), dtype=as_dtype(dtype).name)
         lead = () if batch_shape is None else door.static(batch_shape)
         return ops.broadcast_to(matrix, shape=(*lead, *sizes))
+    sizes_of_shape(sizes)
     kind = as_dtype(dtype).dtype
     matrix = made(lambda: np.eye(num_rows, num_columns, dtype=kind), tuple(sizes), kind)
     lead = () if batch_shape is None else door.static(batch_shape)
@@ -96,6 +108,9 @@ def range(
     if has_dims(known) and None not in [k if type(k) is not Dim else 0 for k in known]:
         return open_range(known, (start, limit, delta), dtype)
     parts = [tensor(x).numpy() for x in (start, limit, delta)]
+    if any([p.size != 1 for p in parts]):
+        raise InvalidArgumentError(f"range: start, limit and delta must be scalars, got {parts}")
+    parts = [p.reshape(()) for p in parts]
     wanted = np.result_type(*parts) if dtype is None else as_dtype(dtype).dtype
     if dtype is None and wanted == np.float64 and all([p.dtype.itemsize < 8 for p in parts]):
         wanted = np.dtype(np.float32)  # NumPy would widen int32 and float32
@@ -139,7 +154,10 @@ def check_order(start: Any, limit: Any, delta: Any) -> None:
 def linspace(start: Any, stop: Any, num: int, name: str | None = None, axis: int = 0) -> Tensor:
     """num numbers from start to stop, both included, at equal distances along a new axis."""
     start = tensor(start)
-    stop, count = tensor(stop, start.dtype), int(num)
+    stop, num = tensor(stop, start.dtype), tensor(num)
+    if not num.dtype.is_integer:
+        raise TypeError(f"linspace: num must be of type integer, got {num.dtype!r}")
+    count = int(num)
     if count < 0:
         raise InvalidArgumentError(f"linspace: num is {count}, wanted at least 0")
     whole = broadcast_shapes(start.array.shape, stop.array.shape)

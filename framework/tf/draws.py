@@ -13,12 +13,14 @@ from framework.engine.dtypes import DType, as_dtype
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
+from framework.tf.create import sizes_of_shape
 
 
 def shape_of(shape: Any) -> tuple:
-    """A shape given as a tensor, a list or one number."""
-    shape = door.static(shape)
-    return (shape,) if isinstance(shape, int) else tuple(shape)
+    """A shape given as a tensor or a list."""
+    if not isinstance(door.static(shape), tuple):
+        raise InvalidArgumentError(f"shape must be a vector of integers, got {shape!r}")
+    return sizes_of_shape(shape)
 
 
 def full_range(shape: Any, dtype: DType, state: Any) -> Tensor:
@@ -42,8 +44,20 @@ def between(
     wide = "float64" if dtype.is_integer else dtype.name
     u = engine.uniform(shape_of(shape), dtype=wide, seed=state())
     low, high = [bound(v, wide) for v in (0 if low is None else low, 1 if high is None else high)]
+    if dtype.is_integer:
+        check_order(low, high)
     numbers = u * (high - low) + low
     return ops.cast(ops.floor(numbers), dtype=dtype.name) if dtype.is_integer else numbers
+
+
+def check_order(low: Tensor, high: Tensor) -> None:
+    """InvalidArgumentError unless there is an integer in [low, high), two numbers."""
+    if low.ndim or high.ndim:
+        raise InvalidArgumentError(
+            f"minval and maxval must be 0-D, got shapes {low.shape!s} and {high.shape!s}"
+        )
+    if not (low.is_abstract or high.is_abstract) and low.array >= high.array:
+        raise InvalidArgumentError(f"Need minval < maxval, got {low.array} >= {high.array}")
 
 
 def bound(value: Any, dtype: str) -> Tensor:

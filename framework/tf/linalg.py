@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -198,7 +199,12 @@ def lstsq(
 
 def matrix_transpose(a: Any, name: str = "matrix_transpose", conjugate: bool = False) -> Tensor:
     """a with its last two axes exchanged."""
-    return ops.swapaxes(tensor(a), -1, -2)
+    a = tensor(a)
+    if a.ndim < 2:
+        raise ValueError(
+            f"Argument `a` should be a (batch) matrix with rank >= 2. Received shape: {a.shape!s}"
+        )
+    return ops.swapaxes(a, -1, -2)
 
 
 def matvec(
@@ -220,12 +226,19 @@ def global_norm(t_list: Any, name: str | None = None) -> Tensor:
     """sqrt of the sum of the squares of all elements of all tensors; None counts as nothing,
     IndexedSlices by their values.
     """
+    check_list(t_list)
     given = [x.values if isinstance(x, IndexedSlices) else x for x in t_list if x is not None]
     parts = [ops.sum(ops.square(tensor(x))) for x in given] or [tensor(0.0)]
     total = parts[0]
     for part in parts[1:]:
         total = ops.add(total, part)
     return ops.sqrt(total)
+
+
+def check_list(t_list: Any) -> None:
+    """TypeError unless it is a list, or another sequence, of tensors."""
+    if not isinstance(t_list, Sequence) or isinstance(t_list, str):
+        raise TypeError(f"`t_list` should be a sequence of tensors. Received {type(t_list)}.")
 
 
 def matrix_norm(x: Tensor, ord: Any, axis: tuple, keepdims: bool) -> Tensor:
@@ -253,8 +266,7 @@ def norm(
     """The norm along `axis` (None: of all elements): "euclidean", 1, 2, any p > 0 or np.inf."""
     x, axis, keepdims = as_tensor(tensor), door.static(axis), bool(keepdims)
     is_matrix = isinstance(axis, tuple) and len(axis) == 2
-    if ord == "fro" and not is_matrix:
-        raise ValueError("norm: ord='fro' wants two axes")
+    check_norm(ord, axis, is_matrix)
     if is_matrix and ord not in ("fro", "euclidean"):
         return matrix_norm(x, ord, axis, keepdims)
     if ord in ("euclidean", "fro", 2):
@@ -264,6 +276,18 @@ def norm(
     if ord == 1:
         return ops.sum(ops.abs(x), axis=axis, keepdims=keepdims)
     return ops.sum(ops.abs(x) ** float(ord), axis=axis, keepdims=keepdims) ** (1.0 / float(ord))
+
+
+def check_norm(ord: Any, axis: Any, is_matrix: bool) -> None:
+    """ValueError for axes or an order that no norm has."""
+    if isinstance(axis, tuple) and (not is_matrix or axis[0] == axis[1]):
+        raise ValueError(
+            f"'axis' must be None, an integer, or a tuple of 2 unique integers, got {axis}"
+        )
+    named = ("euclidean", "fro", 1, 2, np.inf) if is_matrix else ("euclidean", 1, 2, np.inf)
+    if ord not in named and (is_matrix or not np.isreal(ord) or ord <= 0):
+        kind = "matrix" if is_matrix else "vector"
+        raise ValueError(f"'ord' must be a supported {kind} norm in {named}, got {ord}")
 
 
 def normalize(

@@ -6,8 +6,9 @@ import importlib
 from typing import Any
 
 from framework.engine import door, ops
+from framework.engine.errors import InvalidArgumentError
 from framework.engine.tensor import Tensor
-from framework.tf.call import matching, of_bools, of_numbers, renamed, tensor
+from framework.tf.call import matching, of_bools, of_floats, of_numbers, renamed, tensor
 from framework.tf.segment import (
     segment_max,
     segment_mean,
@@ -45,10 +46,9 @@ square = of_numbers(ops.square, UNARY)
 reciprocal = renamed(ops.reciprocal, UNARY)
 sqrt = renamed(ops.sqrt, UNARY)
 rsqrt = renamed(ops.rsqrt, UNARY)
-floor = renamed(ops.floor, UNARY)
-ceil = renamed(ops.ceil, UNARY)
-round = renamed(ops.round, UNARY)
-rint = renamed(ops.round, UNARY)
+floor = of_floats(ops.floor, UNARY)
+ceil = of_floats(ops.ceil, UNARY)
+rint = of_floats(ops.round, UNARY)
 exp = renamed(ops.exp, UNARY)
 expm1 = renamed(ops.expm1, UNARY)
 log = renamed(ops.log, UNARY)
@@ -79,9 +79,9 @@ sigmoid = renamed(ops.sigmoid, UNARY)
 log_sigmoid = renamed(ops.log_sigmoid, UNARY)
 softplus = renamed(ops.softplus, "features, name=None")
 
-is_nan = renamed(ops.isnan, UNARY)
-is_inf = renamed(ops.isinf, UNARY)
-is_finite = renamed(ops.isfinite, UNARY)
+is_nan = of_floats(ops.isnan, UNARY)
+is_inf = of_floats(ops.isinf, UNARY)
+is_finite = of_floats(ops.isfinite, UNARY)
 equal = renamed(ops.equal, BINARY)
 not_equal = renamed(ops.not_equal, BINARY)
 less = renamed(ops.less, BINARY)
@@ -110,6 +110,12 @@ cumprod = of_numbers(ops.cumprod, SCAN)
 softmax = renamed(ops.softmax, "logits, axis=None, name=None", none={"axis": -1})
 log_softmax = renamed(ops.log_softmax, "logits, axis=None, name=None", none={"axis": -1})
 softsign = renamed(ops.softsign, "features, name=None")
+
+
+def round(x: Any, name: str | None = None) -> Tensor:
+    """x rounded to the nearest integer, halves to the even one; integers stay."""
+    x = tensor(x)
+    return ops.identity(x) if x.dtype.is_integer else rint(x)
 
 
 def divide(x: Any, y: Any, name: str | None = None) -> Tensor:
@@ -187,8 +193,10 @@ def polyval(coeffs: list, x: Any, name: str | None = None) -> Tensor:
 def add_n(inputs: Any, name: str | None = None) -> Tensor:
     """The sum of tensors of one shape."""
     inputs = [tensor(x) for x in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]
-    if not inputs or len({x.shape for x in inputs}) > 1:
-        raise ValueError(
+    if not inputs:
+        raise ValueError("inputs must be an iterable of at least one Tensor with the same shape")
+    if len({x.shape for x in inputs}) > 1:
+        raise InvalidArgumentError(
             f"add_n: wanted tensors of one shape, got {[tuple(x.shape) for x in inputs]}"
         )
     total = ops.identity(inputs[0])
@@ -205,16 +213,19 @@ def count_nonzero(
     name: str | None = None,
 ) -> Tensor:
     """How many elements along `axis` differ from 0."""
-    counts = ops.cast(tensor(input) != 0, dtype=door.static(dtype))
+    counts = ops.cast(ops.cast(tensor(input), dtype="bool"), dtype=door.static(dtype))
     return ops.sum(counts, axis=door.static(axis), keepdims=bool(keepdims))
 
 
 def reduce_euclidean_norm(
     input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None
 ) -> Tensor:
-    """sqrt(sum(x^2)) along `axis`."""
-    total = ops.sum(ops.square(tensor(input_tensor)), axis=door.static(axis), keepdims=keepdims)
-    return ops.sqrt(total)
+    """sqrt(sum(x^2)) along `axis`; of integers without its fraction."""
+    x = tensor(input_tensor)
+    total = ops.sum(ops.square(x), axis=door.static(axis), keepdims=keepdims)
+    if not x.dtype.is_integer:
+        return ops.sqrt(total)
+    return ops.cast(ops.sqrt(ops.cast(total, dtype="float64")), dtype=x.dtype.name)
 
 
 door.named(globals(), __name__)

@@ -10,6 +10,7 @@ import numpy as np
 from framework.engine import door, ops, random
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.tensor import Tensor
+from framework.tf import clip
 from framework.tf.arithmetic import in_top_k, zero_fraction
 from framework.tf.call import call, matching, renamed, tensor
 from framework.tf.convolution import (
@@ -52,7 +53,10 @@ def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Te
     """x where x > 0, else alpha x."""
     if isinstance(alpha, Tensor):
         raise TypeError(f"Expected float for argument 'alpha' not {alpha!r}.")
-    return call(ops.leaky_relu, (features,), {"negative_slope": alpha})
+    x = tensor(features)
+    if x.dtype.is_integer:
+        x = ops.cast(x, dtype="float32")
+    return call(ops.leaky_relu, (x,), {"negative_slope": alpha})
 
 
 def silu(features: Any, beta: Any = 1.0) -> Tensor:
@@ -123,6 +127,10 @@ def bias_add(
     value: Any, bias: Any, data_format: str | None = None, name: str | None = None
 ) -> Tensor:
     """value + bias along the last axis (along axis 1 if data_format starts with "NC")."""
+    if data_format is not None and data_format[:1] != "N":
+        raise ValueError(
+            f"`data_format` must be of the form `N...C` or `NC...`. Received: {data_format=}"
+        )
     value, bias = matching(ops.add, (value, bias))
     axis = 1 if data_format is not None and data_format.startswith("NC") else -1
     if value.ndim < 2 or bias.array.shape != (value.array.shape[axis],):
@@ -175,12 +183,19 @@ def dropout(
 
 
 def embedding_lookup(
-    params: Any, ids: Any, max_norm: None = None, name: str | None = None
+    params: Any, ids: Any, max_norm: Any = None, name: str | None = None
 ) -> Tensor:
-    """The rows of params at ids."""
-    if max_norm is not None:
-        raise NotImplementedError("embedding_lookup: max_norm is not supported")
-    return call(ops.gather, (params, ids), {})
+    """The rows of params at ids, at most max_norm long; of a list of tables the rows of all of
+    them behind each other.
+    """
+    if params is None or (isinstance(params, (list, tuple)) and not params):
+        raise ValueError("params must be specified.")
+    if isinstance(params, (list, tuple)):
+        params = params[0] if len(params) == 1 else ops.concatenate([tensor(p) for p in params])
+    rows = call(ops.gather, (params, ids), {})
+    if max_norm is None:
+        return rows
+    return clip.clip_by_norm(rows, max_norm, axes=list(range(tensor(ids).ndim, rows.ndim)))
 
 
 def crelu(features: Any, axis: int = -1, name: str | None = None) -> Tensor:

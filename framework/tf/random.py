@@ -105,6 +105,8 @@ def categorical(
 def shuffle(value: Any, seed: int | None = None, name: str | None = None) -> Tensor:
     """The rows in random order; has no gradient."""
     value = tensor(value)
+    if not value.ndim:
+        return ops.stop_gradient(value)
     keys = engine.uniform((len(value),), dtype="float64", seed=stream(seed))
     rows = ops.stop_gradient(value)  # TensorFlow's has no gradient
     return ops.gather(rows, Tensor(np.argsort(keys.numpy(), kind="stable")))

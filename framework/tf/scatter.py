@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from framework.engine import door, ops
-from framework.engine.errors import InvalidArgumentError
+from framework.engine.errors import InvalidArgumentError, MixedDtypesError
 from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
 
@@ -44,9 +44,7 @@ def gather(
             return ops.gather.apply((x, indices), {"axis": 0})
     batch_dims, axis = door.static(batch_dims), door.static(axis)
     if not is_of_numbers:
-        raise InvalidArgumentError(
-            f"gather: indices have dtype {indices.dtype.name}, wanted integers"
-        )
+        raise MixedDtypesError(f"gather: indices have dtype {indices.dtype.name}, wanted integers")
     if not -indices.ndim <= batch_dims <= indices.ndim:
         raise InvalidArgumentError(
             f"gather: batch_dims is {batch_dims}, the indices have {indices.ndim} axes"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine import door, ops
-from framework.engine.errors import InvalidArgumentError
+from framework.engine.errors import InvalidArgumentError, MixedDtypesError
 from framework.engine.tensor import Tensor
 from framework.tf.call import renamed, tensor
 
@@ -74,7 +74,7 @@ def in_order(op: Callable, data: Any, segment_ids: Any, if_empty: int) -> Tensor
             f"{values.shape} for data {tuple(x.shape)}"
         )
     if values.dtype.kind not in "iu":
-        raise InvalidArgumentError(f"segment_ids have dtype {values.dtype}, wanted integers")
+        raise MixedDtypesError(f"segment_ids have dtype {values.dtype}, wanted integers")
     if values.size and (values[0] < 0 or (np.diff(values.astype(np.int64)) < 0).any()):
         raise InvalidArgumentError(
             "segment ids are not increasing, or the first one is negative; there are "

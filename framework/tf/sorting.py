@@ -113,7 +113,12 @@ def searchsorted(
 
 def roll(input: Any, shift: Any, axis: Any, name: str | None = None) -> Tensor:
     """The elements moved by `shift` along `axis`; what leaves at one end enters at the other."""
-    return ops.roll(tensor(input), shift=door.static(shift), axis=door.static(axis))
+    shift, axis = door.static(shift), door.static(axis)
+    if isinstance(shift, tuple) is not isinstance(axis, tuple):
+        raise InvalidArgumentError(
+            f"roll: shift and axis must have the same size, got {shift} and {axis}"
+        )
+    return ops.roll(tensor(input), shift=shift, axis=axis)
 
 
 def meshgrid(*args: Any, **kwargs: Any) -> list[Tensor]:

@@ -39,7 +39,7 @@ def table(library):
 def is_public(function, name):
     """False for helpers of a door module."""
     helpers = "renamed tensor call as_tensor stream is_nested pair matching between choices"
-    helpers += " quotient alike matrix_norm only_adjoint shape_of"
+    helpers += " quotient alike matrix_norm only_adjoint shape_of check_norm check_list check_order"
     helpers += " require_seeds shown compared against_zero prefix integers shifted"
     return name not in helpers.split()
 

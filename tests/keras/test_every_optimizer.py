@@ -78,7 +78,7 @@ def test_traced_update_equals_eager(name, number):
 
 @every_optimizer
 def test_unknown_argument_is_refused(name, number):
-    with pytest.raises(TypeError, match="did you mean 'clipnorm'"):
+    with pytest.raises(ValueError, match="did you mean 'clipnorm'"):
         made(name, number, clipnrm=1.0)
 
 

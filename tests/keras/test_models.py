@@ -54,7 +54,7 @@ def test_add_and_pop():
     assert model.pop().name == "b" and model.output_shape == (None, 3)
     with pytest.raises(ValueError, match="two layers are called 'a'"):
         model.add(L.Dense(1, name="a"))
-    with pytest.raises(TypeError, match="wanted layers"):
+    with pytest.raises(ValueError, match="wanted layers"):
         model.add(3)
 
 

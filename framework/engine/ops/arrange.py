@@ -118,7 +118,8 @@ def split(x: Tensor, parts: int | list | tuple, axis: int = 0) -> list[Tensor]:
 
 def unstack(x: Tensor, axis: int = 0) -> list[Tensor]:
     """The slices of x along `axis`, without that axis."""
-    return [squeeze(piece, axis) for piece in split(x, operator.index(x.array.shape[axis]), axis)]
+    count = operator.index(x.array.shape[axis])
+    return [squeeze(piece, axis) for piece in split(x, count, axis)] if count else []
 
 
 def swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:

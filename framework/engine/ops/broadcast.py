@@ -46,8 +46,10 @@ def axes_of(ndim: int, axis: int | tuple | None) -> tuple:
     return tuple(sorted({a % ndim for a in axes}))
 
 
-def axis_of(axis):
-    """NumPy takes no list as an axis."""
+def axis_of(axis, x):
+    """`axis` for NumPy, which takes no list, and takes 0 as an axis of a scalar."""
+    if not x.ndim and axis is not None:
+        axes_of(0, axis)  # says that there is none
     return tuple(axis) if isinstance(axis, list) else axis
 
 
@@ -61,19 +63,26 @@ def infer_reduction(x, *, axis=None, keepdims=False):
     return Spec(reduced_shape(x.shape, axes_of(x.ndim, axis), keepdims), x.dtype)
 
 
-def resolve_shape(shape: tuple, size: int, old: tuple) -> tuple:
-    """`shape` with its -1 replaced."""
-    known = math.prod([n for n in shape if n != -1])
-    missing = [n for n in shape if n == -1]
-    if (
-        len(missing) > 1
-        or (missing and (known == 0 or size % known))
-        or (not missing and known != size)
-    ):
+def resolve_shape(shape: Any, size: int, old: tuple) -> tuple:
+    """`shape`, also one number, with its -1 replaced."""
+    wanted = tuple([number_of(n) for n in (shape if isinstance(shape, tuple) else (shape,))])
+    open_axes = sum([n == -1 for n in wanted])
+    known = math.prod([n for n in wanted if n != -1])
+    missing = missing_size(wanted, known, size, old) if open_axes == 1 else None
+    if open_axes > 1 or (missing is None and known != size):
         raise ValueError(
-            f"reshape: cannot reshape {tuple(old)} ({size} elements) to {tuple(shape)}"
+            f"reshape: cannot reshape {tuple(old)} ({size} elements) to {tuple(wanted)}"
         )
-    return tuple([size // known if n == -1 else number_of(n) for n in shape])
+    return tuple([missing if n == -1 else n for n in wanted])
+
+
+def missing_size(wanted: tuple, known: int, size: int, old: tuple) -> int | None:
+    """The length of the axis that is -1, if there is one that fits; of nothing in nothing that of
+    the other axes."""
+    if known == 0 and size == 0:
+        known = math.prod([n for n in wanted if n not in (0, -1)])
+        return math.prod([n for n in old if n != 0]) // known
+    return size // known if known != 0 and size % known == 0 else None
 
 
 def infer_reshape(x, *, shape):
@@ -92,7 +101,7 @@ def reshape(x, *, shape):
         out = x.reshape(shape)
         if out.shape == shape:
             return out
-    except ValueError:
+    except (ValueError, TypeError):
         pass  # said by resolve_shape
     return x.reshape(resolve_shape(shape, x.size, x.shape))  # which refuses -2, as NumPy does not
 
@@ -168,7 +177,7 @@ REDUCTIONS = (
 @op(*REDUCTIONS, infer=infer_reduction, kernel_from=1024)
 def sum_(x, *, axis=None, keepdims=False):
     """Sum over `axis` (None: all axes), in the dtype of x."""
-    return np.add.reduce(x, axis=axis_of(axis), keepdims=keepdims, dtype=x.dtype)
+    return np.add.reduce(x, axis=axis_of(axis, x), keepdims=keepdims, dtype=x.dtype)
 
 
 @sum_.kernel(views=as_runs)

@@ -178,7 +178,7 @@ def band_part(x: Tensor, lower: int, upper: int) -> Tensor:
             )
     distance = np.arange(n) - np.arange(m)[:, None]
     kept = ((lower < 0) | (-distance <= lower)) & ((upper < 0) | (distance <= upper))
-    return where(Tensor(kept), x, number(0, x))
+    return where(Tensor(kept), x, Tensor(np.zeros((), x.array.dtype)))
 
 
 def cross(x: Tensor, y: Tensor) -> Tensor:

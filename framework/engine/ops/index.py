@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine.active import ACTIVE
-from framework.engine.errors import InvalidArgumentError
+from framework.engine.errors import InvalidArgumentError, MixedDtypesError
 from framework.engine.op import Sample, op
 from framework.engine.ops.broadcast import reshape
 from framework.engine.ops.constants import number
@@ -51,7 +51,7 @@ UNSIGNED = {np.dtype(f"i{n}").char: np.dtype(f"u{n}") for n in (4, 8)}
 def check_indices(name: str, indices: np.ndarray, n: int) -> None:
     """Raise if an index lies outside [0, n)."""
     if indices.dtype.kind not in "iu":
-        raise TypeError(f"{name}: indices have dtype {indices.dtype.name}, wanted integers")
+        raise MixedDtypesError(f"{name}: indices have dtype {indices.dtype.name}, wanted integers")
     if not indices.size:
         return
     unsigned = (

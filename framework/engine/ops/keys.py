@@ -74,12 +74,12 @@ def is_mask(key: Any) -> bool:
     """True for boolean arrays and tensors."""
     if type(key) in NO_MASKS:
         return False
-    if isinstance(key, (bool, np.bool_)):
-        return True
+    if isinstance(key, (bool, np.generic)):
+        return isinstance(key, bool)
     if isinstance(key, list):
         return bool(key) and all([isinstance(k, bool) for k in key])
     dtype = getattr(key, "dtype", None)
-    return dtype is not None and dtype == "bool" and key.ndim > 0
+    return dtype is not None and dtype == "bool"
 
 
 def run_of(part: slice, n: int, axis: int) -> tuple[int, int, int]:

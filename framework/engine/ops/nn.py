@@ -12,7 +12,7 @@ import numpy as np
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import Sample, elementwise, op
 from framework.engine.ops.activation import sigmoid
-from framework.engine.ops.broadcast import reshape, sum_, unbroadcast
+from framework.engine.ops.broadcast import axis_of, reshape, sum_, unbroadcast
 from framework.engine.ops.constants import number
 from framework.engine.ops.elementwise import (
     add,
@@ -55,7 +55,7 @@ def infer_same(*specs, axis=-1):
 @op(*ROWS, COLUMNS, infer=infer_same, floats_only=True, kernel_from=1024)
 def softmax(x, *, axis=-1):
     """e^x / sum(e^x) along `axis`, without overflow."""
-    return softmax_forward(x, axis) if x.size else x
+    return softmax_forward(x, axis_of(axis, x)) if x.size else x
 
 
 @softmax.kernel(views=see_rows, rows="out x")
@@ -111,7 +111,7 @@ def log_softmax(x, *, axis=-1):
     """x - log(sum(e^x)) along `axis`, without overflow."""
     if not x.size:
         return x
-    y = x - x.max(axis=axis, keepdims=True)
+    y = x - x.max(axis=axis_of(axis, x), keepdims=True)
     y -= np.log(np.exp(y).sum(axis=axis, keepdims=True))
     return y
 

@@ -159,7 +159,7 @@ def compare_equal(op: Op, otherwise: bool) -> Callable:
 def assigner(op: Op) -> Callable:
     """The method of Variable that runs an op which writes it."""
 
-    def method(variable, value, use_locking=None, name=None, read_value=True):
+    def write(variable, value, read_value):
         dtype, shape = variable.array.dtype, variable.array.shape
         value = as_tensor(value, dtype)
         if value.array.shape != shape:
@@ -173,6 +173,13 @@ def assigner(op: Op) -> Callable:
         op(variable, value)
         return variable if read_value else None
 
+    def assign(variable, value, use_locking=None, name=None, read_value=True):
+        return write(variable, value, read_value)
+
+    def add(variable, delta, use_locking=None, name=None, read_value=True):
+        return write(variable, delta, read_value)
+
+    method = assign if op.name == "assign" else add
     method.__name__ = op.name
     method.__doc__ = f"{op.__doc__} The value takes the Variable's dtype; its shape must be equal."
     return method

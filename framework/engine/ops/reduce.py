@@ -54,7 +54,7 @@ def mean_forward(x, axis, keepdims):
 @op(*REDUCTIONS, infer=infer_reduction, kernel_from=1024)
 def mean(x, *, axis=None, keepdims=False):
     """Mean over `axis` (None: all axes), in the dtype of x."""
-    return mean_forward(x, axis_of(axis), keepdims)
+    return mean_forward(x, axis_of(axis, x), keepdims)
 
 
 @mean.kernel(views=as_runs)
@@ -83,7 +83,7 @@ def see_filled(outs, inputs, attrs):
 
 
 def extreme(function, x, axis, keepdims, if_empty):
-    axis = axis_of(axis)
+    axis = axis_of(axis, x)
     if x.size:
         return function.reduce(x, axis=axis, keepdims=keepdims)
     return function.reduce(x, axis=axis, keepdims=keepdims, initial=if_empty(x.dtype))
@@ -170,7 +170,7 @@ def prod(x, *, axis=None, keepdims=False):
     """Product over `axis` (None: all axes), in the dtype of x;
     the gradient is right where elements are 0, too.
     """
-    return x.prod(axis=axis_of(axis), keepdims=keepdims, dtype=x.dtype)
+    return x.prod(axis=axis_of(axis, x), keepdims=keepdims, dtype=x.dtype)
 
 
 @prod.kernel(views=as_runs, rows="out x")
@@ -219,7 +219,7 @@ BOOLS = tuple([Sample(s.shapes, s.attrs, dtypes=(bool,)) for s in REDUCTIONS])
 @op(*BOOLS, infer=infer_tested, is_differentiable=False)
 def any_(x, *, axis=None, keepdims=False):
     """True if one element along `axis` (None: all axes) is."""
-    return x.any(axis=axis_of(axis), keepdims=keepdims)
+    return x.any(axis=axis_of(axis, x), keepdims=keepdims)
 
 
 @any_.kernel(views=as_runs, rows="out x")
@@ -236,7 +236,7 @@ def _(out, x):
 @op(*BOOLS, infer=infer_tested, is_differentiable=False)
 def all_(x, *, axis=None, keepdims=False):
     """True if all elements along `axis` (None: all axes) are."""
-    return x.all(axis=axis_of(axis), keepdims=keepdims)
+    return x.all(axis=axis_of(axis, x), keepdims=keepdims)
 
 
 @all_.kernel(views=as_runs, rows="out x")
@@ -267,7 +267,7 @@ def argmax(x, *, axis=None, keepdims=False, dtype="int64"):
     """Position of the first largest element along `axis` (None: in the flat array);
     the first NaN if there is one.
     """
-    return np.asarray(x.argmax(axis=axis, keepdims=keepdims), dtype)
+    return np.asarray(x.argmax(axis=axis_of(axis, x), keepdims=keepdims), dtype)
 
 
 @argmax.kernel(views=see_filled, rows="out x")
@@ -288,7 +288,7 @@ def argmin(x, *, axis=None, keepdims=False, dtype="int64"):
     """Position of the first smallest element along `axis` (None: in the flat array);
     the first NaN if there is one.
     """
-    return np.asarray(x.argmin(axis=axis, keepdims=keepdims), dtype)
+    return np.asarray(x.argmin(axis=axis_of(axis, x), keepdims=keepdims), dtype)
 
 
 @argmin.kernel(views=see_filled, rows="out x")
@@ -307,7 +307,7 @@ def _(out, x):
 @op(*REDUCTIONS, infer=infer_reduction, floats_only=True)
 def logsumexp(x, *, axis=None, keepdims=False):
     """log(sum(e^x)) over `axis` (None: all axes), without overflow; -inf of nothing."""
-    axis = axis_of(axis)
+    axis = axis_of(axis, x)
     top = extreme(np.maximum, x, axis, True, lowest)
     top = np.where(np.isfinite(top), top, top.dtype.type(0))
     total = np.exp(x - top).sum(axis=axis, keepdims=keepdims)

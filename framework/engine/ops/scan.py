@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine.op import Sample, op
+from framework.engine.ops.broadcast import axes_of
 from framework.engine.ops.elementwise import multiply
 from framework.engine.ops.special import divide_no_nan
 from framework.engine.tensor import Spec, Tensor
@@ -27,6 +28,8 @@ def scan(function, x, axis, exclusive, reverse, start):
     """function.accumulate along an axis, from the end if reverse,
     without the element itself if exclusive.
     """
+    if not x.ndim:
+        axes_of(0, axis)  # says that there is none
     if reverse:
         x = np.flip(x, axis)
     y = function.accumulate(x, axis=axis, dtype=x.dtype)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.engine.errors import InvalidArgumentError
+from framework.engine.errors import InvalidArgumentError, MixedDtypesError
 from framework.engine.op import Sample, op
 from framework.engine.ops.arrange import concatenate
 from framework.engine.ops.broadcast import broadcast_to, reshape, zeros_like
@@ -199,9 +199,7 @@ def depth_of(name: str, indices: Tensor, ndim: int) -> int:
     """The number of coordinates in the last axis of `indices`, for a tensor with `ndim` axes."""
     shape = indices.array.shape
     if indices.array.dtype.kind not in "iu":
-        raise InvalidArgumentError(
-            f"{name}: indices have dtype {indices.dtype.name}, wanted integers"
-        )
+        raise MixedDtypesError(f"{name}: indices have dtype {indices.dtype.name}, wanted integers")
     if not shape:
         raise InvalidArgumentError(f"{name}: indices must be at least a vector")
     if shape[-1] > ndim:
@@ -228,7 +226,10 @@ def gather_nd(x: Tensor, indices: Tensor, *, batch_dims: int = 0) -> Tensor:
         return gather_nd_of_batch(x, indices, batch_dims)
     depth = depth_of("gather_nd", indices, x.ndim)
     shape = tuple(x.array.shape)
-    flat = flat_index(indices, shape=shape[:depth])
+    if depth == 1:  # they are the rows
+        flat = reshape(indices, shape=tuple(indices.array.shape[:-1]))
+    else:
+        flat = flat_index(indices, shape=shape[:depth])
     rows = gather(as_rows(x, depth), flat)
     return reshape(rows, shape=(*indices.array.shape[:-1], *shape[depth:]))
 

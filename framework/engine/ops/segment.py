@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.engine.errors import InvalidArgumentError
+from framework.engine.errors import InvalidArgumentError, MixedDtypesError
 from framework.engine.op import Sample, op
 from framework.engine.ops.broadcast import broadcast_to, reshape
 from framework.engine.ops.constants import number
@@ -32,7 +32,7 @@ def infer_segments(x, ids, *, segments):
     """
     ndim = len(ids.shape)
     if ids.dtype.kind not in "iu":
-        raise InvalidArgumentError(f"segments: ids have dtype {ids.dtype.name}, wanted integers")
+        raise MixedDtypesError(f"segments: ids have dtype {ids.dtype.name}, wanted integers")
     if x.dtype.kind == "b":
         raise InvalidArgumentError("segments: data has dtype bool, wanted numbers")
     if tuple(x.shape[:ndim]) != tuple(ids.shape):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.engine.errors import InvalidArgumentError
+from framework.engine.errors import InvalidArgumentError, MixedDtypesError
 from framework.engine.op import Sample, op
 from framework.engine.operands import check_floats
 from framework.engine.ops.broadcast import broadcast_to, reshape, sum_
@@ -45,7 +45,7 @@ def check_sparse(labels, logits):
     """InvalidArgumentError unless dtypes and shapes fit."""
     check_floats("sparse_softmax_cross_entropy", logits)
     if labels.dtype.kind not in "iu":
-        raise InvalidArgumentError(
+        raise MixedDtypesError(
             f"sparse_softmax_cross_entropy: labels have dtype {labels.dtype.name}, wanted integers"
         )
     if not logits.shape or labels.shape != logits.shape[:-1] or not logits.shape[-1]:

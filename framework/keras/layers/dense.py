@@ -45,8 +45,8 @@ class Dense(Layer):
 
     def build(self, input_shape: tuple) -> None:
         """kernel (n, units) for inputs (..., n); bias (units,)."""
-        n = input_shape[-1]
-        if len(input_shape) < 2 or n is None:
+        n = input_shape[-1] if len(input_shape) > 1 else None
+        if n is None:
             raise ValueError(
                 f"layer '{self.path}' (Dense): input shape is {tuple(input_shape)}, wanted "
                 "(batch, ..., n)"

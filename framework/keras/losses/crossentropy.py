@@ -55,6 +55,11 @@ def binary_crossentropy(
 ) -> Tensor:
     """mean(-y log p - (1 - y) log(1 - p)) over `axis`; label_smoothing s: y (1 - s) + s / 2."""
     y, p = pair(y_true, y_pred)
+    if tuple(y.shape) != tuple(p.shape):
+        raise ValueError(
+            f"binary_crossentropy: y_true {tuple(y.shape)} and y_pred {tuple(p.shape)} must have "
+            "the same shape"
+        )
     p, from_logits = behind("binary_crossentropy", p, from_logits)
     if label_smoothing:
         y = y * (1.0 - label_smoothing) + 0.5 * label_smoothing

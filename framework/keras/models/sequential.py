@@ -40,7 +40,7 @@ class Sequential(Model):
         if isinstance(layer, KerasTensor):
             layer = layer.layer_call.layer
         if not isinstance(layer, Layer):
-            raise TypeError(f"Sequential: got {layer!r}, wanted layers")
+            raise ValueError(f"Sequential: got {layer!r}, wanted layers")
         if any(layer.name == other.name for other in self._stack):
             raise ValueError(f"Sequential: two layers are called '{layer.name}': names must differ")
         if not self._stack and self._input is None and layer._batch_shape is not None:

@@ -53,7 +53,7 @@ class Optimizer(Configurable, kind="optimizer"):
     ):
         for key, value in not_yet.items():
             if key not in NOT_YET:
-                raise TypeError(
+                raise ValueError(
                     f"{type(self).__name__}: unknown argument {key!r}{suggest(key, self.knows())}"
                 )
             if value not in (NOT_YET[key], None):
