@@ -292,19 +292,22 @@ def as_array(value: Any, dtype: Any = None) -> np.ndarray:
         value = value.__array__()
     elif type(value) is int and wanted is not None and wanted.kind == "f":
         value = float(value)  # also one of more than 64 bits
-    typed = hasattr(value, "__array__")
     array = regular_array(value, wanted)
-    if not typed:
-        first = first_leaf(value)
-        check_kinds(array, first, wanted)
-        wanted = wanted or default_dtype(array, first)
-        if array.dtype.kind in "iu" and wanted.kind in "iu" and array.size:
-            check_range(array, wanted)
-    if wanted is None or array.dtype == wanted:
-        return array
+    if not hasattr(value, "__array__"):
+        return array_of_numbers(value, array, wanted)
+    return array if wanted is None or array.dtype == wanted else array.astype(wanted)
+
+
+def array_of_numbers(value: Any, array: np.ndarray, wanted: np.dtype | None) -> np.ndarray:
+    """The array of a number or a list, in the dtype that is wanted or its numbers have."""
+    first = first_leaf(value)
+    check_kinds(array, first, wanted)
+    wanted = wanted or default_dtype(array, first)
+    if array.dtype.kind in "iu" and wanted.kind in "iu" and array.size:
+        check_range(array, wanted)
     with np.errstate(over="ignore"):
-        made = array.astype(wanted)
-    if not typed and wanted == np.float32 and np.isinf(made).any() and not np.isinf(array).any():
+        made = array if array.dtype == wanted else array.astype(wanted)
+    if wanted == np.float32 and np.isinf(made).any() and not np.isinf(array).any():
         raise ValueError(f"{value!r} is out of range for float32; give the dtype: dtype='float64'")
     return made
 

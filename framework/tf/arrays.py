@@ -10,7 +10,7 @@ import numpy as np
 
 from framework.engine import door, ops
 from framework.engine.dimension import Dim
-from framework.engine.dtypes import as_dtype
+from framework.engine.dtypes import DType, as_dtype
 from framework.engine.errors import InvalidArgumentError, MixedDtypesError
 from framework.engine.op import OPS
 from framework.engine.shapes import TensorShape
@@ -286,14 +286,7 @@ def one_hot(
             f"one_hot: wanted a depth of at least 0 and an axis between -1 and {places.ndim}, got "
             f"{depth} and {axis}"
         )
-    hint = None if dtype is None else as_dtype(dtype)
-    given = [convert_to_tensor(v, dtype_hint=hint) for v in (on_value, off_value) if v is not None]
-    kind = hint or (given[0].dtype if given else as_dtype("float32"))
-    if any([v.dtype != kind for v in given]):
-        raise TypeError(
-            f"one_hot: dtype {kind!r} and those of on_value and off_value, "
-            f"{[v.dtype for v in given]}, must be one"
-        )
+    kind = dtype_of_both(on_value, off_value, dtype)
     return ops.one_hot(
         places,
         depth=depth,
@@ -302,6 +295,19 @@ def one_hot(
         axis=axis,
         dtype=kind.name,
     )
+
+
+def dtype_of_both(on_value: Any, off_value: Any, dtype: Any) -> DType:
+    """The dtype of one_hot's values, which must be one; float32 if none is given."""
+    hint = None if dtype is None else as_dtype(dtype)
+    given = [convert_to_tensor(v, dtype_hint=hint) for v in (on_value, off_value) if v is not None]
+    kind = hint or (given[0].dtype if given else as_dtype("float32"))
+    if any([v.dtype != kind for v in given]):
+        raise TypeError(
+            f"one_hot: dtype {kind!r} and those of on_value and off_value, "
+            f"{[v.dtype for v in given]}, must be one"
+        )
+    return kind
 
 
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:

@@ -107,16 +107,26 @@ def range(
     known = [plain_size(x) for x in (start, limit, delta)]
     if has_dims(known) and None not in [k if type(k) is not Dim else 0 for k in known]:
         return open_range(known, (start, limit, delta), dtype)
-    parts = [tensor(x).numpy() for x in (start, limit, delta)]
-    if any([p.size != 1 for p in parts]):
-        raise InvalidArgumentError(f"range: start, limit and delta must be scalars, got {parts}")
-    parts = [p.reshape(()) for p in parts]
-    wanted = np.result_type(*parts) if dtype is None else as_dtype(dtype).dtype
-    if dtype is None and wanted == np.float64 and all([p.dtype.itemsize < 8 for p in parts]):
-        wanted = np.dtype(np.float32)  # NumPy would widen int32 and float32
+    parts = scalars("range: start, limit and delta", (start, limit, delta))
+    wanted = common_dtype(parts) if dtype is None else as_dtype(dtype).dtype
     check_order(*parts)
     count = math.ceil((limit - start) / delta) if type(start) is type(limit) is int else 0
     return Tensor(made(lambda: np.arange(*parts).astype(wanted), (count,), wanted))
+
+
+def scalars(what: str, given: tuple) -> list[np.ndarray]:
+    """The values of tensors of one element; InvalidArgumentError for others."""
+    parts = [tensor(x).numpy() for x in given]
+    if any([p.size != 1 for p in parts]):
+        raise InvalidArgumentError(f"{what} must be scalars, got {parts}")
+    return [p.reshape(()) for p in parts]
+
+
+def common_dtype(parts: list[np.ndarray]) -> np.dtype:
+    """The dtype that holds all parts; float32 for int32 and float32, which NumPy would widen."""
+    wanted = np.result_type(*parts)
+    is_wide = any([p.dtype.itemsize >= 8 for p in parts])
+    return np.dtype(np.float32) if wanted == np.float64 and not is_wide else wanted
 
 
 def plain_size(x: Any) -> Any:

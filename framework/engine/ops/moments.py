@@ -48,7 +48,7 @@ def infer_mean_variance(x: Spec, *, axis: Any = None) -> tuple[Spec, Spec]:
 )
 def mean_variance(x, *, axis=None):
     """(mean, mean((x - mean)^2)) over `axis` (None: all axes), which are kept as axes of 1."""
-    axis = axis_of(axis)
+    axis = axis_of(axis, x)
     middle = mean_forward(x, axis, True)
     return middle, mean_forward(np.square(x - middle), axis, True)
 

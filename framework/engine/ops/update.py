@@ -88,14 +88,16 @@ def _(p, m, g, rate, momentum, nesterov):
     **NOTHING,
     kernel_from=8192,
 )
-def adam_update(p, m, v, g, rate, step, *, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+def adam_update(p, m, v, g, rate, step, *, beta_1=0.9, beta_2=0.999, epsilon=1e-7, decay=0.0):
     """Adam (Kingma and Ba 2015, section 2, epsilon as in Keras): `step` counts the updates done
-    before.
+    before. decay: decoupled weight decay (Loshchilov and Hutter 2019).
 
-    m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= rate sqrt(1 - b2^t) / (1 - b1^t) m /
-    (sqrt(v) + epsilon)
+    p -= decay rate p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
+    p -= rate sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon)
     """
     check_shapes("adam_update", (p, m, v, g), (rate, step))
+    if decay:
+        p -= p * (rate * p.dtype.type(decay))
     t = float(step) + 1.0
     alpha = float(rate) * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
     x = np.empty_like(p)  # one buffer for all steps: this op is half of a small eager step
@@ -114,8 +116,8 @@ def adam_update(p, m, v, g, rate, step, *, beta_1=0.9, beta_2=0.999, epsilon=1e-
 
 
 @adam_update.kernel(views=flatten_parameters("adam_update", 4), rows="p m v g")
-def _(p, m, v, g, rate, step, beta_1, beta_2, epsilon):
-    t = float64(step[0]) + float64(1)
+def _(p, m, v, g, rate, step, beta_1, beta_2, epsilon, decay):
+    t, shrink = float64(step[0]) + float64(1), rate[0] * real(decay)
     alpha = real(float64(rate[0]) * sqrt(float64(1) - beta_2**t) / (float64(1) - beta_1**t))
     c1, c2, eps = real(float64(1) - beta_1), real(float64(1) - beta_2), real(epsilon)
     for i in range(p.size):
@@ -124,7 +126,43 @@ def _(p, m, v, g, rate, step, beta_1, beta_2, epsilon):
         v_i = v[i] + (g_i * g_i - v[i]) * c2
         m[i] = m_i
         v[i] = v_i
-        p[i] -= alpha * m_i / (sqrt(v_i) + eps)
+        p_i = p[i] - p[i] * shrink if decay != 0.0 else p[i]
+        p[i] = p_i - alpha * m_i / (sqrt(v_i) + eps)
+
+
+@op(Sample((FLAT, FLAT, FLAT, ()), low=0.1), writes=(0, 1), **NOTHING, kernel_from=8192)
+def rmsprop_update(p, v, g, rate, *, rho=0.9, epsilon=1e-7):
+    """v = rho v + (1 - rho) g^2;  p -= rate g / sqrt(v + epsilon) (Hinton 2012, lecture 6e)."""
+    check_shapes("rmsprop_update", (p, v, g), (rate,))
+    v += (np.square(g) - v) * p.dtype.type(1 - rho)
+    p -= g * rate / np.sqrt(v + p.dtype.type(epsilon))
+
+
+@rmsprop_update.kernel(views=flatten_parameters("rmsprop_update", 3), rows="p v g")
+def _(p, v, g, rate, rho, epsilon):
+    r, c, eps = rate[0], real(float64(1) - rho), real(epsilon)
+    for i in range(p.size):
+        g_i = g[i]
+        v_i = v[i] + (g_i * g_i - v[i]) * c
+        v[i] = v_i
+        p[i] -= g_i * r / sqrt(v_i + eps)
+
+
+@op(Sample((FLAT, FLAT, FLAT, ()), low=0.1), writes=(0, 1), **NOTHING, kernel_from=8192)
+def adagrad_update(p, a, g, rate, *, epsilon=1e-7):
+    """a += g^2;  p -= rate g / sqrt(a + epsilon) (Duchi et al. 2011)."""
+    check_shapes("adagrad_update", (p, a, g), (rate,))
+    a += np.square(g)
+    p -= g * rate / np.sqrt(a + p.dtype.type(epsilon))
+
+
+@adagrad_update.kernel(views=flatten_parameters("adagrad_update", 3), rows="p a g")
+def _(p, a, g, rate, epsilon):
+    r, eps = rate[0], real(epsilon)
+    for i in range(p.size):
+        a_i = a[i] + g[i] * g[i]
+        a[i] = a_i
+        p[i] -= g[i] * r / sqrt(a_i + eps)
 
 
 @op(

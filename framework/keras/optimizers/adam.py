@@ -33,11 +33,17 @@ class Adam(Optimizer):
         extra = (("velocity_hat",),) if amsgrad else ()
         self.slots = (("momentum", "velocity"), *extra)
 
+    @property
+    def updates_decay(self) -> bool:
+        """The op decays what it updates; amsgrad has no such op."""
+        return not self.amsgrad
+
     def update(self, p: Any, g: Tensor, rate: Tensor, *states: Variable) -> None:
         """One op per parameter; amsgrad takes several."""
         if not self.amsgrad:
             betas = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-            ops.adam_update(p, *states, g, rate, self.iterations, **betas)
+            decay = self.decay_of(p)
+            ops.adam_update(p, *states, g, rate, self.iterations, **betas, decay=decay)
             return
         m, v, highest = states
         t = ops.cast(self.iterations, dtype="float64") + 1.0

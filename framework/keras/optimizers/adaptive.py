@@ -34,8 +34,11 @@ class RMSprop(Optimizer):
         self.slots = (("velocity",), *[(name,) for name, is_used in optional if is_used])
 
     def update(self, p: Any, g: Tensor, rate: Tensor, *states: Variable) -> None:
-        """v, then the step."""
+        """One op per parameter; momentum and centered take several."""
         v, *rest = states
+        if not rest:
+            ops.rmsprop_update(p, v, g, rate, rho=self.rho, epsilon=self.epsilon)
+            return
         v.assign_add((ops.square(g) - v) * (1 - self.rho))
         denominator = v + self.epsilon
         if self.centered:
@@ -80,5 +83,4 @@ class Adagrad(Optimizer):
             step = values * rate / ops.sqrt(rows + self.epsilon)
             ops.assign_rows(p, g.indices, step, how="sub")
             return
-        a.assign_add(ops.square(g))
-        p.assign_sub(g * rate / ops.sqrt(a + self.epsilon))
+        ops.adagrad_update(p, a, g, rate, epsilon=self.epsilon)

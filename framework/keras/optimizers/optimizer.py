@@ -39,6 +39,7 @@ class Optimizer(Configurable, kind="optimizer"):
     """
 
     takes_rows = False  # whether `update` can do with IndexedSlices
+    updates_decay = False  # whether `update` sees to weight_decay itself
     slots: tuple[tuple[str, ...], ...] = ()  # groups: the states of a group lie together
 
     def __init__(
@@ -180,9 +181,6 @@ class Optimizer(Configurable, kind="optimizer"):
         """
         self._excluded += [f"id:{id(v)}" for v in var_list or []] + list(var_names or [])
 
-    def _decays(self, v: Any) -> bool:
-        return not any(f"id:{id(v)}" == e or e in v.name for e in self._excluded)
-
     # Updates.
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple]) -> Tensor:
@@ -229,11 +227,15 @@ class Optimizer(Configurable, kind="optimizer"):
 
     def _decay(self, variables: list, rate: Tensor) -> None:
         """v = v - rate weight_decay v (Loshchilov and Hutter 2019)"""
-        if self.weight_decay is None:
+        if self.weight_decay is None or self.updates_decay:
             return
-        for v in variables:
-            if self._decays(v):
-                v.assign_sub(v * (in_dtype(rate, v) * float(self.weight_decay)))
+        for v in [v for v in variables if self.decay_of(v)]:
+            v.assign_sub(v * (in_dtype(rate, v) * self.decay_of(v)))
+
+    def decay_of(self, v: Any) -> float:
+        """The weight_decay of a parameter; 0 for those that are left out."""
+        is_left_out = any(f"id:{id(v)}" == e or e in v.name for e in self._excluded)
+        return 0.0 if is_left_out or self.weight_decay is None else float(self.weight_decay)
 
     def _with_gradient(self, grads: list, variables: list) -> list[tuple]:
         pairs = [(g, v) for g, v in zip(grads, variables) if g is not None]
