@@ -25,6 +25,7 @@ from itertools import zip_longest
 
 import numpy as np
 
+from framework.engine.op import argument_names
 from framework.engine.program import Line, Program
 from framework.engine.tensor import Spec
 
@@ -257,7 +258,7 @@ def kernel_entry(program: Program, line: Line) -> Entry | None:
     if seen is None:
         return None
     specs, (shapes, attrs), body = [*outs, *inputs], seen, line.op.body
-    names = list(inspect.signature(body).parameters)
+    names = argument_names(body)[0]
     words, places = operands(line, specs, shapes)
     is_cut = [name in line.op.rows for name in names[: len(shapes)]]
     text = ["def entry(a, part, parts):", *rows_text(line, shapes, is_cut)]
@@ -343,8 +344,7 @@ def array_text(spec: Spec, at: int, ndim: int, is_mine: bool) -> str:
 
 def attrs_of(line: Line) -> dict:
     """The attrs of a line, with the defaults of its op."""
-    parameters = line.op.__signature__.parameters.values()
-    defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    defaults = line.op.function.__kwdefaults__ or {}
     return defaults | {name: plain(value) for name, value in line.attrs.items()}
 
 
