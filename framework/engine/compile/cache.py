@@ -18,12 +18,13 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from framework.engine.compile import target
+from framework.engine.compile import blas, target
 from framework.engine.compile.entry import Entry, Task
 
 LOG = logging.getLogger("framework")
 LOADED: dict[str, int] = {}  # key -> address
 KEPT: list = []  # engines and callbacks that must stay alive
+CALL_BLAS: set[int] = set()  # addresses of those that call it
 COMPILED: list[str] = []  # keys that this process had to compile
 REFUSED: set[str] = set()  # keys of what the compiler could not make
 
@@ -219,6 +220,7 @@ def load(objects: dict[str, tuple[dict, bytes]]) -> None:
     if not all(found.values()):
         lost = [key for key, address in found.items() if not address]
         raise RuntimeError(f"the compiled kernels {', '.join(lost)} lack their entry")
+    CALL_BLAS.update([found[k] for k, (h, _) in objects.items() if blas.NAMES & {*h["externals"]}])
     LOADED.update(found)
 
 
