@@ -1,4 +1,4 @@
-"""Programs that are stopped: soon, and without a trace of the step; Ctrl-C does not wait for one."""
+"""Programs that are stopped: soon, and without a trace of the step; Ctrl-C waits for none."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def interrupted(call) -> float:
             os.kill(os.getpid(), signal.SIGINT)
 
         thread = threading.Thread(target=press)
-        with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        with pytest.raises(KeyboardInterrupt):
             thread.start()
             call()
         found.append(time.perf_counter() - sent[0])

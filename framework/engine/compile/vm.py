@@ -142,7 +142,7 @@ class Executable:
             (part[0], part[1] if f else None) for part, f in zip(parts, functions, strict=True)
         ]
         shared = self._share(parts)
-        self._step = max([entry.scratch for _, entry in parts if entry], default=0)
+        self._step = max([entry.scratch if entry else 0 for _, entry in parts], default=0)
         self._most = cache.free_cores() if self.is_shared else 1  # threads
         self.scratch = aligned((self._step * self._most,), np.uint8)
         for (line, entry), address, together in zip(parts, functions, shared, strict=True):
@@ -152,13 +152,7 @@ class Executable:
                 self.callouts[len(code)] = line
             words = entry.words if entry else []
             code += [address, HEADER + len(words), together]
-            for word in words:
-                if (
-                    isinstance(word, Address)
-                    and self.plan.resolve(word.slot)[0] in self.program.variables
-                ):
-                    self._moving.append((len(code), word))
-                code.append(self._word(word))
+            code += [self._word(word, len(code) + i) for i, word in enumerate(words)]
         self.code = np.array(code, np.int64)
         self._calls_blas = bool(self.callouts) or not cache.CALL_BLAS.isdisjoint(functions)
         self._stops = Stops(self.lines, self._variable, self.constants)
@@ -182,8 +176,11 @@ class Executable:
         self._moves = Variable.moves  # read first: what moves meanwhile is seen by the next call
         self._memory = {slot: v._memory for slot, v in self.program.variables.items()}
 
-    def _word(self, word: Any) -> int:
+    def _word(self, word: Any, at: int) -> int:
+        """A word as compiled code sees it, at this place."""
         if isinstance(word, Address):
+            if self._variable(word.slot) is not None:
+                self._moving.append((at, word))
             return self._address(word)
         if isinstance(word, Scratch):
             return self.scratch.ctypes.data + word.start
