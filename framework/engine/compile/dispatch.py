@@ -103,9 +103,11 @@ VM = Entry(
     "    return dispatch(code, pc, end, control, team, parts)",
     {"run_blocks": run_blocks, "together": together, "dispatch": dispatch},
     signature="vm",
+    name="the VM",
 )
 HELPER = Entry(
     "def entry(code, team, part, parts):\n    serve(code, team, part, parts)",
     {"run_blocks": run_blocks, "serve": serve},
     signature="helper",
+    name="the VM",
 )

@@ -364,7 +364,7 @@ def move(body: Callable, item: int, operands: list[tuple[Address, int]]) -> Entr
     ]
     words = [word for operand in operands for word in operand]
     source = f"def entry(a, part, parts):\n    body({', '.join(views)})"
-    return Entry(source, {"body": body}, words=words)
+    return Entry(source, {"body": body}, words=words, name=body.__name__)
 
 
 def aligned_copy(array: np.ndarray) -> np.ndarray:
