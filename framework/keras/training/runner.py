@@ -50,6 +50,7 @@ class Runner:
     last_rows: tuple[int, int]  # rows of this rank and of all ranks, of the batch that was run last
     first_row = 0  # of the batch, among the rows that this rank's step is fed with
     check: Callable | None = None  # called with every batch that was not seen before the first step
+    assemble: Callable | None = None  # makes a compiled step of a Program; None: Executable does
 
     def __init__(
         self,
@@ -106,8 +107,9 @@ class Runner:
             from framework.engine.compile.trace import trace
             from framework.engine.compile.vm import Executable
 
+            make = self.assemble or Executable
             try:
-                found = Executable(trace(call, *likes, where=CALLS.place))
+                found = make(trace(call, *likes, where=CALLS.place))
             except TraceError as error:
                 self.is_compiled = False
                 LOG.warning(
