@@ -160,4 +160,5 @@ def test_kernels_are_compiled_once_for_an_installation_and_not_for_tests(tmp_pat
     assert not notes.exists()
     for _ in range(2):
         assert prepare("--warm", str(tmp_path / "venv")).returncode == 0
-        assert notes.read_text().splitlines() == ["-I -m framework cache --warm"]
+        warmed = [line for line in notes.read_text().splitlines() if "framework cache" in line]
+        assert warmed == ["-I -m framework cache --warm"]
