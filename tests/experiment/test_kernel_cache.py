@@ -37,7 +37,7 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path, monkeypatch, capsys):
 NETWORKS = list(common_networks.common())
 
 
-@pytest.mark.parametrize("number", range(len(NETWORKS)))
+@pytest.mark.parametrize("number", range(0, len(NETWORKS), 4))  # all would take a minute
 def test_the_common_networks_are_traced_as_they_are_trained(number):
     """What --warm finds without running anything is what fit, evaluate and predict ask for."""
     network = NETWORKS[number]
