@@ -32,68 +32,67 @@ def long_product(x):
     return x
 
 
-def stopped(run, call):
-    """call()'s result on another thread; it is stopped after a while."""
-    found = []
-    thread = threading.Thread(target=lambda: found.append(call()))
-    thread.start()
-    time.sleep(0.1)
-    start = time.perf_counter()
-    run.stop()
-    thread.join(30)
-    return found, time.perf_counter() - start
+def columns(x):
+    """Sums that have no kernel (separate axes): a line that Python runs."""
+    return ops.sum(ops.reshape(x, shape=(2, 3, 4)), axis=(0, 2))
+
+
+def stopping(function, *likes):
+    """The program of a function; at its line without a kernel it is asked to stop."""
+    run = Executable(trace(function, *likes))
+    call_out = run._call_out
+
+    def stop(line):
+        call_out(line)
+        run.stop()
+
+    run._call_out = stop
+    return run, call_out
 
 
 def test_a_step_stops_between_lines_and_takes_back_its_counters():
-    total, seeds = Variable(np.zeros((SIZE, SIZE), F)), SeedGenerator(1)
+    total, seeds = Variable(np.zeros(3, F)), SeedGenerator(1)
 
     def step():
-        x = ops.random_uniform(seeds.next(), shape=(SIZE, SIZE), dtype="float32")
-        ops.assign_add(total, long_product(x))
+        x = ops.random_uniform(seeds.next(), shape=(24,), dtype="float32")
+        ops.assign_add(total, columns(x) * 2.0)
 
-    run = Executable(trace(step))
+    run, call_out = stopping(step)
     before = seeds.state.numpy().copy()
-    seconds = []
     for _ in range(3):
-        found, waited = stopped(run, lambda: run.repeat(1))
-        assert found == [0]
-        seconds.append(waited)
-    assert min(seconds) < 0.25
-    assert not total.numpy().any()
-    np.testing.assert_array_equal(seeds.state.numpy(), before)
-    assert run.repeat(1) == 1
+        assert run.repeat(5) == 0
+        assert not total.numpy().any()
+        np.testing.assert_array_equal(seeds.state.numpy(), before)
+    run._call_out = call_out
+    assert run.repeat(2) == 2
     assert total.numpy().any()
-    assert (seeds.state.numpy() != before).any()
+    np.testing.assert_array_equal(seeds.state.numpy(), before + [0, 2])
 
 
 def test_a_step_that_has_written_something_is_finished():
-    count, total = Variable(np.zeros((), F)), Variable(np.zeros((SIZE, SIZE), F))
+    count, total = Variable(np.zeros((), F)), Variable(np.zeros(3, F))
 
     def step():
         ops.assign_add(count, Tensor(np.ones((), F)))
-        ops.assign_add(total, long_product(Tensor(X) * (count * 1.0)))
+        ops.assign_add(total, columns(count * Tensor(np.ones(24, F))))
 
-    run = Executable(trace(step))
-    found, _ = stopped(run, lambda: run.repeat(5))
-    assert found == [int(count.numpy())]
-    assert 0 < found[0] < 5
-    assert total.numpy().any()
+    run, _ = stopping(step)
+    assert run.repeat(5) == 1
+    assert count.numpy() == 1
+    np.testing.assert_array_equal(total.numpy(), np.full(3, 8))
 
 
 def test_a_call_that_was_stopped_has_no_result():
-    run, errors = Executable(trace(long_product, Tensor(X))), []
-
-    def call():
-        with pytest.raises(Stopped) as error:
-            run(X)
-        errors.append(error)
-
-    stopped(run, call)
-    assert len(errors) == 1
+    x = np.ones(24, F)
+    run, call_out = stopping(lambda x: columns(x * 1.0) * 2.0, Tensor(x))
+    with pytest.raises(Stopped):
+        run(x)
+    run._call_out = call_out
+    np.testing.assert_array_equal(run(x)[0], np.full(3, 16))
 
 
 def interrupted(call) -> float:
-    """Seconds from Ctrl-C to the end of call(), the best of three."""
+    """Seconds from Ctrl-C to the end of call(), made again and again: the best of three."""
     found = []
     for _ in range(3):
         sent = []
@@ -106,7 +105,8 @@ def interrupted(call) -> float:
         thread = threading.Thread(target=press)
         with pytest.raises(KeyboardInterrupt):
             thread.start()
-            call()
+            while True:
+                call()
         found.append(time.perf_counter() - sent[0])
         thread.join()
     return min(found)
@@ -144,9 +144,7 @@ CALLS = {
 def test_ctrl_c_ends_keras_calls_soon(name, model):
     call = CALLS[name]
     call(model)  # traced
-    steps = model.optimizer.iterations.numpy()
     assert interrupted(lambda: call(model)) < 0.25
-    assert model.optimizer.iterations.numpy() <= steps + 1  # one that was about to end
 
 
 def test_ctrl_c_ends_a_function_soon():
