@@ -14,6 +14,7 @@ import platform
 import sys
 from pathlib import Path
 
+import eager
 from processes import OURS, PEERS, Contender, contenders, experiment_start, measured, once
 from tables import markdown, summaries
 from workloads import WORKLOADS
@@ -21,8 +22,10 @@ from workloads import WORKLOADS
 from framework.experiment.errors import RUN_FAILED, UserError
 
 START = "start"  # beside the workloads: the start of an experiment
-CHOICES = (*WORKLOADS, START)
+EAGER = "eager"  # and single ops and steps without a program, on one thread
+CHOICES = (*WORKLOADS, START, EAGER)
 LIMITS = Contender("limits", sys.executable, "limits.py")
+PROFILE = Contender("profile", sys.executable, "ours.py", "profile")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,6 +33,7 @@ def run(options: argparse.Namespace) -> int:
     exit code: 1 where one of our own processes failed.
     """
     names = chosen(options.workloads, CHOICES, "workload")
+    profiled = chosen(options.profile, tuple(WORKLOADS), "workload") if options.profile else []
     counts = [positive(text, "--threads") for text in options.threads.split(",")]
     threads = list(dict.fromkeys(counts))
     pythons = peer_pythons(options)
@@ -47,16 +51,32 @@ def run(options: argparse.Namespace) -> int:
         "limits": {},
         "results": [],
         "starts": [],
+        "eager": {},
+        "profiles": {},
     }
     for number in range(rounds):
         one_round(found, number, names, threads, pythons)
-        if target is not None:  # a run of an hour keeps what it has
-            told = {"summaries": summaries(found["results"], found["limits"]), **found}
-            target.write_text(json.dumps(told, indent=1) + "\n")
+        keep(found, target)  # a run of an hour keeps what it has
+    for name in profiled:
+        tell(rounds - 1, f"{name}, line profile", 1)
+        found["profiles"][name] = once(PROFILE, name, 1, 0.0)
+        keep(found, target)
     print(markdown(found), end="")
+    return RUN_FAILED if any("failed" in run for run in own_runs(found)) else 0
+
+
+def keep(found: dict, target: Path | None) -> None:
+    """Write all figures so far."""
+    if target is not None:
+        told = {"summaries": summaries(found["results"], found["limits"]), **found}
+        target.write_text(json.dumps(told, indent=1) + "\n")
+
+
+def own_runs(found: dict) -> list[dict]:
+    """What our own processes told."""
     runs = [run for r in found["results"] if r["name"].startswith(OURS) for run in r["runs"]]
     runs += [run for each in found["starts"] for run in each["runs"]]
-    return RUN_FAILED if any("failed" in run for run in runs) else 0
+    return [*runs, *found["eager"].get(OURS, []), *found["profiles"].values()]
 
 
 def chosen(text: str | None, known: tuple[str, ...], what: str) -> list[str]:
@@ -134,7 +154,7 @@ def one_round(
         here = once(LIMITS, "-", count, min(1.0, found["seconds"]))
         found["limits"][count] = higher(found["limits"].get(count, {}), here)
     for name in names:
-        for count in threads:
+        for count in threads if name != EAGER else ():
             if name == START:
                 tell(number, START, count)
                 runs_of(found["starts"], threads=count).append(
@@ -145,6 +165,10 @@ def one_round(
             for each in who if number % 2 == 0 else reversed(who):
                 tell(number, f"{name}, {each.name}", count)
                 one_contender(found, number, name, count, each)
+    if EAGER in names:
+        for name, command in eager.commands(pythons).items():
+            tell(number, f"{EAGER}, {name}", 1)
+            found["eager"].setdefault(name, []).append(eager.once(command))
 
 
 def one_contender(found: dict, number: int, name: str, threads: int, who: Contender) -> None:

@@ -1,8 +1,10 @@
 """One workload with this framework, compiled: see timing.py for the arguments.
 
-Modes: compiled (steps as `fit` runs them; predictions by tf.function), predict (Model.predict).
+Modes: compiled (steps as `fit` runs them; predictions by tf.function), predict (Model.predict),
+profile (the lines of the program with their times, as text).
 """
 
+import functools
 import sys
 
 import timing
@@ -161,6 +163,21 @@ def predicting(name: str, model: keras.Model, mode: str):
     return timing.looped(forward, lambda out: out.numpy(), [(tf.constant(x),)])
 
 
+def report_of(name: str, model: keras.Model, profile: int = 0):
+    """The Report of the program of a step, or of the outputs; profile: times of so many steps."""
+    x, y = batches(name)[0]
+    if name in PREDICTIONS:
+        forward = tf.function(lambda x: model(x, training=False))
+        return forward.program(tf.constant(x), profile=profile)
+    return model.program(x, y, batch_size=len(x), profile=profile)
+
+
+def arena(name: str, model: keras.Model) -> dict[str, int]:
+    """Bytes of the memory that a program plans for its values, and without reuse of any."""
+    plan = report_of(name, model).executable.plan
+    return {"arena": plan.size, "arena_naive": plan.naive}
+
+
 def missing(reason: str) -> None:
     """Say that there is nothing to measure, and end."""
     timing.tell({"missing": reason})
@@ -175,12 +192,22 @@ def main() -> None:
     # The driver sets the thread variables, which BLAS has read by now.
     keras.utils.set_random_seed(0)
     model = compiled(asked.workload)
+    if asked.mode == "profile":
+        timing.tell({"profile": str(report_of(asked.workload, model, profile=20))})
+        return
     if asked.workload in PREDICTIONS:
         run = predicting(asked.workload, model, asked.mode)
     else:
         run = training(asked.workload, model)
     count = sum(v.shape.num_elements() for v in model.trainable_variables)
-    timing.report(run, asked, import_s=spent.seconds, parameters=count, version=tf.RELEASE)
+    timing.report(
+        run,
+        asked,
+        functools.partial(arena, asked.workload, model),
+        import_s=spent.seconds,
+        parameters=count,
+        version=tf.RELEASE,
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """One workload with JAX: see timing.py for the arguments. Optimizers are written out; buffers are
 donated.
 
-Modes: jit, sparse (W8 with an update of the rows that were read, written by hand).
+Modes: jit, sparse (W8, W8b with an update of the rows that were read, written by hand).
 """
 
 import os
@@ -231,14 +231,35 @@ def optimizer_of(p):
     return adam, (jnp.zeros((), jnp.int32), *zeros)
 
 
+def sgd_rows(table, slots, ids, g):
+    """SGD of the rows that were read."""
+    return table.at[ids].add(-1e-2 * g), slots
+
+
+def adagrad_rows(table, slots, ids, g):
+    """Adagrad of the rows that were read; the gradients of a row that was read twice are one."""
+    count = len(ids)
+    rows, places = jnp.unique(ids, size=count, fill_value=len(table), return_inverse=True)
+    g = jax.ops.segment_sum(g, places, count)
+    a = slots.at[rows].get(mode="clip") + g * g
+    change = -1e-2 * g / (jnp.sqrt(a) + 1e-7)
+    return table.at[rows].add(change, mode="drop"), slots.at[rows].set(a, mode="drop")
+
+
 def sparse(p, slots, x, y):
-    """A step of W8 that updates the rows it read."""
+    """A step of W8 or W8b that updates the rows it read."""
     user, item = p["users"][x[:, 0]], p["items"][x[:, 1]]
     of = jax.value_and_grad(lambda q, u, i: loss_of(recommended(q, u, i), y), (0, 1, 2))
     loss, (g, g_user, g_item) = of(p["mlp"], user, item)
-    users = p["users"].at[x[:, 0]].add(-1e-2 * g_user)
-    items = p["items"].at[x[:, 1]].add(-1e-2 * g_item)
-    return {"users": users, "items": items, "mlp": sgd(p["mlp"], (), g)[0]}, slots, loss
+    slots = slots or dict.fromkeys(p, ())
+    update, rows = (sgd, sgd_rows) if name == "W8" else (adagrad, adagrad_rows)
+    found = {
+        "users": rows(p["users"], slots["users"], x[:, 0], g_user),
+        "items": rows(p["items"], slots["items"], x[:, 1], g_item),
+        "mlp": update(p["mlp"], slots["mlp"], g),
+    }
+    kept = {key: part for key, (_, part) in found.items()} if name == "W8b" else ()
+    return {key: part for key, (part, _) in found.items()}, kept, loss
 
 
 make, apply = NETWORKS[name]

@@ -29,7 +29,7 @@ MODES: dict[str, dict[str, tuple[str, ...]]] = {
         "compile": tuple(WORKLOADS),
         "channels_last": ("W4", "W5"),
     },
-    "jax": {"jit": tuple(WORKLOADS), "sparse": ("W8",)},
+    "jax": {"jit": tuple(WORKLOADS), "sparse": ("W8", "W8b")},
     "tf": {"graph": tuple(WORKLOADS), "xla": tuple(WORKLOADS), "predict": PREDICTIONS},
 }
 TIMEOUT = 600  # seconds; torch.compile takes the longest

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import statistics
 
+import eager
 from processes import EXPERIMENT, OURS, ROOT
 from workloads import WORKLOADS
 
-MEDIANS = ("ms", "cpu_ms", "cold_s", "first_s", "import_s", "rss_mb")
+MEDIANS = ("ms", "cpu_ms", "cold_s", "first_s", "import_s", "rss_mb", "arena", "arena_naive")
 
 
 def summary(result: dict, ours: dict | None, limits: dict[int, dict]) -> dict:
@@ -136,6 +137,17 @@ def second_table(rows: list[dict]) -> str:
     return table(head, cells)
 
 
+def arena_table(rows: list[dict]) -> str:
+    """The memory of our programs; it does not depend on the number of threads."""
+    seen = {row["workload"]: row for row in rows if row["name"] == OURS and "arena" in row}
+    cells = [
+        [name, *[f"{1e-6 * row[key]:.3g}" for key in ("arena", "arena_naive")],
+         f"{100 * row['arena'] / max(row['arena_naive'], 1):.0f} %"]
+        for name, row in seen.items()
+    ]  # fmt: skip
+    return table(["workload", "arena, MB", "without reuse, MB", ""], cells) if cells else ""
+
+
 def limits_table(limits: dict[int, dict]) -> str:
     """What the machine can do."""
     cells = [
@@ -184,12 +196,20 @@ def markdown(found: dict) -> str:
             "time. Processor: what all threads together spent, whatever else ran on the machine.",
             second_table(rows),
         ]
+    memory = arena_table(rows)
+    if memory:
+        parts += ["What our programs plan for the values between their lines:", memory]
     if found["starts"]:
         name = EXPERIMENT.relative_to(ROOT)
         parts += [
             f"From the start of `framework train {name}` to the end of its first epoch:",
             starts_table(found["starts"]),
         ]
+    if found.get("eager"):
+        parts += ["Run eagerly, op by op, on one thread:", eager.table(found["eager"])]
+    for name, told in found.get("profiles", {}).items():
+        text = f"```\n{told['profile']}\n```" if "profile" in told else reason(told)
+        parts += [f"The lines of a step of {name}, one thread:", text]
     if limits:
         parts += ["What this machine can do (NumPy):", limits_table(limits)]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -102,13 +102,17 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
 
 
-def report(run: Callable[[int], None], asked: Case, **known: Any) -> None:
-    """Make the first step, time the others, and tell it all with what is `known`."""
+def report(
+    run: Callable[[int], None], asked: Case, after: Callable[[], dict] = dict, **known: Any
+) -> None:
+    """Make the first step, time the others, and tell it all with what is `known`, and with what
+    after() finds at the end."""
     run(1)
     found = {**known, "first_s": time.time() - asked.started}
     if asked.seconds > 0:
         found |= measure(run, asked.seconds)
-    tell(found | {"rss_mb": peak_mb(), "load": os.getloadavg()[0]})
+    found |= {"rss_mb": peak_mb(), "load": os.getloadavg()[0]}
+    tell(found | after())
 
 
 def tell(found: dict) -> None:

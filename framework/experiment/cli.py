@@ -68,7 +68,9 @@ def _bench_options(bench: argparse.ArgumentParser) -> None:
         help="the Python that has a peer: torch, jax or tf; once for each",
     )
     bench.add_argument("--peers", metavar="NAMES", help="only these of them, as torch,jax")
-    bench.add_argument("--workloads", metavar="NAMES", help="as W1,W2,start; all if not given")
+    bench.add_argument(
+        "--workloads", metavar="NAMES", help="as W1,W2,start,eager; all if not given"
+    )
     bench.add_argument("--threads", metavar="NUMBERS", default="1,2", help="default: 1,2")
     bench.add_argument("--rounds", metavar="N", default=3, help="default: 3")
     bench.add_argument(
@@ -79,6 +81,9 @@ def _bench_options(bench: argparse.ArgumentParser) -> None:
         dest="cold",
         action="store_false",
         help="leave out the first steps with an empty kernel cache, some 10 s each",
+    )
+    bench.add_argument(
+        "--profile", metavar="NAMES", help="append the lines of these workloads with their times"
     )
     bench.add_argument("--json", metavar="FILE", help="keep all figures")
 

@@ -4,14 +4,26 @@ ones before the first run."""
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from framework.engine.compile import cache, eager
+from framework.engine.compile import cache, eager, target
+from framework.engine.compile.dispatch import HELPER, VM
+from framework.engine.compile.entry import Entry
+from framework.engine.compile.vm import Executable
 from framework.engine.op import OPS
+from framework.experiment import build
+from framework.experiment.check import check, read_experiment
+from framework.experiment.common_networks import Network, common
 from framework.experiment.errors import UserError
+from framework.experiment.registries import keras_catalog
+from framework.keras.training.feeds import as_source
+from framework.keras.training.rehearsal import rehearse
+
+GALLERY = Path(__file__).resolve().parents[2] / "experiments"
 
 
 def manage(is_cleared: bool, is_warmed: bool) -> int:
@@ -46,45 +58,79 @@ def clear(where: Path) -> int:
     return len(kernels)
 
 
-def warm() -> None:
-    """Compile what most training steps are made of: dense and convolutional networks for classes
-    and for numbers, with the usual optimizers, and their predictions."""
+def warm(networks: Iterable[Network] | None = None) -> int:
+    """Compile what most training steps are made of: those of the gallery and of the common layers,
+    losses, metrics and optimizers, in one go; returns the number of kernels. networks: these only,
+    instead.
+    """
     start, before = time.perf_counter(), len(cache.COMPILED)
-    for inputs, targets, model, optimizer, loss in common():
-        model.compile(optimizer, loss, metrics=["accuracy"] if targets.ndim == 1 else None)
-        model.program(inputs, targets, batch_size=len(inputs))
-        model.predict(inputs, verbose=0)
-    for op in [op for op in OPS.values() if op.is_exact]:  # quick calls want them on the disk
-        for sample in op.samples:
-            eager.call_of(op, tuple(sample.arrays(0, np.float32)), sample.attrs)
+    wanted = [] if networks is not None else [*of_ops(), *of_gallery()]
+    for network in common() if networks is None else networks:
+        wanted += of_network(network)
+    missing = {e.key(target.stamp()): e for e in wanted if not cache.is_at_hand(e)}
+    seconds = 1 + 0.45 * len(missing) / cache.free_cores()
+    if missing:
+        print(
+            f"compiling {len(missing)} kernels, once for this machine (about {seconds:.0f} s)",
+            flush=True,
+        )
+    cache.addresses(list(missing.values()))
     count = len(cache.COMPILED) - before
     print(f"compiled {count} kernels in {time.perf_counter() - start:.0f} s")
+    return count
 
 
-def common() -> list[tuple[np.ndarray, np.ndarray, Any, Any, Any]]:
-    """(inputs, targets, model, optimizer, loss) of small networks whose kernels many others share:
-    kernels do not depend on sizes."""
-    from framework import keras
+class Wanted(Executable):
+    """What a Program needs of the compiler (`entries`). It cannot be run."""
 
-    layers = keras.layers
+    def _assemble(self, parts: list) -> None:
+        self.entries = [VM, HELPER, *[entry for _, entry in parts if entry]]
 
-    def dense(outputs: int) -> Any:
-        return keras.Sequential(
-            [keras.Input((16,)), layers.Dense(32, activation="relu"), layers.Dropout(0.1),
-             layers.Dense(outputs)]
-        )  # fmt: skip
 
-    rows, images = np.zeros((8, 16), np.float32), np.zeros((8, 8, 8, 1), np.float32)
-    numbers, classes = np.zeros((8, 1), np.float32), np.zeros(8, np.int64)
-    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    convolutional = keras.Sequential(
-        [keras.Input((8, 8, 1)), layers.Conv2D(8, 3, padding="same", activation="relu"),
-         layers.MaxPooling2D(2), layers.Conv2D(8, 3, activation="relu"), layers.Flatten(),
-         layers.Dense(10, activation="softmax")]
-    )  # fmt: skip
-    return [
-        (rows, numbers, dense(1), "adam", "mse"),
-        (rows, classes, dense(10), "adam", cross_entropy),
-        (rows, classes, dense(10), keras.optimizers.SGD(0.1, momentum=0.9), cross_entropy),
-        (images, classes, convolutional, "adam", "sparse_categorical_crossentropy"),
-    ]
+def of_network(network: Network) -> list[Entry]:
+    """What its steps need: of training, of evaluation, of prediction."""
+    model = network.model
+    model.compile(network.optimizer, network.loss, metrics=network.metrics)
+    found = []
+    for kind in ("train", "test", "predict"):
+        targets = None if kind == "predict" else network.targets
+        runner = model.runner(kind, as_source(network.inputs, targets), network.rows)
+        found += of_runner(model, kind, runner)
+    return found
+
+
+def of_runner(model: Any, kind: str, runner: Any) -> list[Entry]:
+    """What a runner's step on a whole batch needs; nothing if it runs eagerly."""
+    runner.assemble = Wanted
+    if kind != "predict":
+        rehearse(model, kind, runner)
+    wanted = runner.whole_batch()
+    return [] if wanted is None else wanted.entries
+
+
+def of_ops() -> list[Entry]:
+    """What quick calls want to find on the disk."""
+    found = []
+    for op in [op for op in OPS.values() if op.is_exact]:
+        for sample in op.samples:
+            planned = eager.planned(op, tuple(sample.arrays(0, np.float32)), sample.attrs)
+            found += [] if planned is None else [planned[0]]
+    return found
+
+
+def of_gallery() -> list[Entry]:
+    """What the experiments of a checkout need, of those whose data are installed."""
+    found = []
+    for path in sorted(GALLERY.glob("*.yaml")):
+        try:
+            plan = check(read_experiment(path, ()), keras_catalog())
+            parts = build.load_data(plan)
+            model = build.build_model(plan, parts)
+        except UserError:
+            continue  # its data are an extra
+        model.checks_finite = plan.experiment.nan == "raise"
+        for kind, rows in (("train", parts.train), ("test", parts.validation)):
+            if len(rows[0]):
+                runner = model.runner(kind, as_source(*rows), plan.experiment.batch_size)
+                found += of_runner(model, kind, runner)
+    return found

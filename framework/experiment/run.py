@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ import numpy as np
 
 from framework import distributed, keras
 from framework.data import Parts
+from framework.engine.compile.progress import SHOWN
 from framework.experiment import build, curves
 from framework.experiment.check import Plan, check, read_experiment
 from framework.experiment.errors import INTERRUPTED, RUN_FAILED, UserError
@@ -25,8 +25,7 @@ from framework.experiment.registries import keras_catalog
 def train(path: str | Path, settings: Iterable[str] = (), quiet: bool = False) -> int:
     """Run an experiment; returns the exit code. Raises UserError for a mistake of the user."""
     distributed.comm()
-    if distributed.is_root() and not quiet:
-        show_notes()
+    SHOWN["is_quiet"] = quiet
     plan = build.together(lambda: check(read_experiment(path, settings), keras_catalog()))
     parts, model = build.together(lambda: _prepare(plan))
     folder = build.together(lambda: _make_folder(plan) if distributed.is_root() else None)
@@ -160,16 +159,6 @@ class Run:
         """Print on rank 0."""
         if distributed.is_root():
             print(text, flush=True)
-
-
-def show_notes() -> None:
-    """What takes long says so on stderr: the compilation of kernels, at a first start."""
-    log = logging.getLogger("framework")
-    if not log.hasHandlers():  # else the program that calls us has its own idea of logs
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("framework: %(message)s"))
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)
 
 
 def weights_sha256(weights: Iterable[np.ndarray]) -> str:

@@ -1,5 +1,6 @@
 """The launcher: what it runs, with which threads and settings; the environment it prepares."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -140,3 +141,24 @@ def test_no_python_at_all(tmp_path):
     outcome = prepare(str(tmp_path / "venv"), PYTHON="no-such-python")
     assert outcome.returncode == 2
     assert "Python 3.11 or newer is needed." in outcome.stderr
+
+
+def installed(venv: Path) -> Path:
+    """An environment that was prepared before, with a Python that only notes its arguments."""
+    (venv / "bin").mkdir(parents=True)
+    python, notes = venv / "bin" / "python", venv / "notes"
+    python.write_text(f'#!/bin/sh\necho "$@" >> {notes}\n')
+    python.chmod(0o755)
+    text = f"{ROOT} \n".encode() + (ROOT / "pyproject.toml").read_bytes()
+    (venv / ".stamp").write_text(hashlib.sha256(text).hexdigest()[:32] + "\n\n")
+    return notes
+
+
+def test_kernels_are_compiled_once_for_an_installation_and_not_for_tests(tmp_path):
+    notes = installed(tmp_path / "venv")
+    assert prepare(str(tmp_path / "venv")).returncode == 0  # as launch/test does
+    assert not notes.exists()
+    for _ in range(2):
+        assert prepare("--warm", str(tmp_path / "venv")).returncode == 0
+        warmed = [line for line in notes.read_text().splitlines() if "framework cache" in line]
+        assert warmed == ["-I -m framework cache --warm"]

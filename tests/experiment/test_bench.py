@@ -29,6 +29,7 @@ def _path():
     [
         (["--workloads", "W1,W9"], "unknown workload 'W9', wanted one of W1, W2, W3"),
         (["--workloads", ""], "unknown workload ''"),
+        (["--profile", "W1,start"], "unknown workload 'start', wanted one of W1, W2, W3"),
         (["--peers", "theano"], "unknown peer 'theano', wanted one of torch, jax, tf"),
         (["--peer-python", "theano=/x"], "unknown peer 'theano'"),
         (["--peer-python", "torch"], "got 'torch', wanted NAME=PYTHON"),
@@ -156,6 +157,54 @@ def test_markdown():
             assert x.count("|") in (10, 14), x
 
 
+EAGER = {"us": {"add": 1.0, "MLP step": 300.0}, "rss_mb": 100.0}
+
+
+def test_markdown_of_memory_eager_steps_and_profiles():
+    sized = timed(1.0, arena=2_000_000, arena_naive=8_000_000)
+    slower = {"us": {"add": 4.0, "MLP step": 600.0}, "rss_mb": 400.0}
+    found = {
+        **{"machine": "one", "cpus": 2, "rounds": 1, "versions": {}, "limits": {}, "starts": []},
+        "results": [entry("ours", sized), entry("ours", sized, threads=2)],
+        "eager": {"ours": [EAGER], "tf": [slower], "torch": [{"failed": "No torch here"}]},
+        "profiles": {"W4": {"profile": "program()"}, "W7": {"failed": "killed"}},
+    }
+    text = bench.module("tables").markdown(found)
+    assert text.count("| W1 | 2 | 8 | 25 % |") == 1
+    assert "| | ours, us | TF, us | ours / TF |" in text
+    assert "| add | 1.0 | 4.0 | 0.25 |" in text and "| MLP step | 300.0 | 600.0 | 0.50 |" in text
+    assert "torch failed: No torch here" in text
+    assert "W4, one thread:\n\n```\nprogram()\n```" in text and "failed: killed" in text
+
+
+def test_eager_steps_are_a_workload(capfd, monkeypatch, tmp_path):
+    eager, asked = bench.module("eager"), []
+    monkeypatch.setattr(eager, "once", lambda command: asked.append(command) or EAGER)
+    path = tmp_path / "all.json"
+    options = ["--rounds", "2", "--threads", "1", "--seconds", "0.01", "--json", str(path)]
+    options += ["--peer-python", "tf=/a/python", "--peer-python", "jax=/b/python"]
+    assert cli.run(["bench", "--workloads", "eager", *options]) == 0
+    assert "| add | 1.0 | 1.0 | 1.00 |" in capfd.readouterr().out
+    assert [command[0] for command in asked] == [sys.executable, "/a/python"] * 2
+    found = json.loads(path.read_text())
+    assert found["eager"] == {"ours": [EAGER] * 2, "tf": [EAGER] * 2} and not found["results"]
+
+
+def test_eager_steps_that_fail_say_why():
+    eager = bench.module("eager")
+    found = eager.once(["/bin/sh", "-c", "echo no such library >&2; exit 3"])
+    assert found == {"failed": "no such library"}
+
+
+def test_what_our_process_tells_of_a_program():
+    ours = bench.module("ours")
+    for name in ("W1", "P1"):
+        found = ours.arena(name, ours.compiled(name))
+        assert 0 < found["arena"] <= found["arena_naive"]
+    text = str(ours.report_of("W1", ours.compiled("W1"), profile=1))
+    assert "adam_update" in text and "us per step" in text
+
+
 def test_a_busy_machine_is_told():
     loads = bench.module("tables").loads
     assert loads([], 2) == ""
@@ -241,6 +290,8 @@ def test_who_is_compared():
     processes = bench.module("processes")
     names = [who.name for who in processes.contenders("W8", {"jax": "a", "tf": "b"})]
     assert names == ["ours", "jax jit", "jax sparse", "tf graph", "tf xla"]
+    names = [who.name for who in processes.contenders("W8b", {"jax": "a"})]
+    assert names == ["ours", "jax jit", "jax sparse"]
     names = [who.name for who in processes.contenders("P1", {"tf": "b"})]
     assert names == ["ours", "ours predict", "tf graph", "tf xla", "tf predict"]
     names = [who.name for who in processes.contenders("W4", {"torch": "a"})]

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from framework.experiment import cli, kernel_cache
+from framework.experiment import cli, common_networks, kernel_cache
+from framework.keras.training.feeds import as_source
 
 
 def test_it_tells_and_clears(tmp_path, monkeypatch, capsys):
@@ -33,11 +34,31 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path, monkeypatch, capsys):
     assert "FRAMEWORK_CACHE" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", range(4))
-def test_the_common_networks_can_be_trained(number):
-    inputs, targets, model, optimizer, loss = kernel_cache.common()[number]
-    model.compile(optimizer, loss)
-    model.fit(inputs, targets, epochs=1, verbose=0)
+NETWORKS = list(common_networks.common())
+
+
+@pytest.mark.parametrize("number", range(0, len(NETWORKS), 4))  # all would take a minute
+def test_the_common_networks_are_traced_as_they_are_trained(number):
+    """What --warm finds without running anything is what fit, evaluate and predict ask for."""
+    network = NETWORKS[number]
+    wanted = {entry.key("") for entry in kernel_cache.of_network(network)}
+    asked = []
+    for kind in ("train", "test", "predict"):
+        targets = None if kind == "predict" else network.targets
+        runner = network.model.runner(kind, as_source(network.inputs, targets), network.rows)
+        program = runner.whole_batch()
+        asked += kernel_cache.Wanted(program.source).entries
+    assert len(wanted) > 3
+    assert {entry.key("") for entry in asked} <= wanted
+
+
+def test_every_experiment_of_the_gallery_is_warmed():
+    pytest.importorskip("sklearn")
+    pytest.importorskip("mlxtend")
+    keys = {entry.key("") for entry in kernel_cache.of_gallery()}
+    common = {e.key("") for network in NETWORKS for e in kernel_cache.of_network(network)}
+    assert len(keys) > 30
+    assert keys & common
 
 
 def test_a_warm_cache_has_what_an_experiment_needs(tmp_path):
@@ -53,7 +74,11 @@ def test_a_warm_cache_has_what_an_experiment_needs(tmp_path):
         "model.fit(np.ones((70, 5), 'float32'), np.arange(70) % 3, verbose=0)\n"
         "print('compiled', len(cache.COMPILED))\n"
     )
-    warm = "from framework.experiment.cli import run; run(['cache', '--warm'])"
+    warm = (  # all of them take a minute
+        "from framework.experiment.common_networks import common\n"
+        "from framework.experiment.kernel_cache import warm\n"
+        "warm(list(common())[:2])\n"
+    )
     env = os.environ | {"FRAMEWORK_CACHE": str(tmp_path / "kernels")}
     said = [
         subprocess.run(

@@ -10,6 +10,8 @@ import os
 
 import numpy as np
 
+NAMES = {"framework_sgemm", "framework_dgemm"}  # as compiled code calls them
+
 
 @functools.cache
 def library() -> ctypes.CDLL | None:

@@ -18,12 +18,14 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from framework.engine.compile import target
+from framework.engine.compile import blas, target
 from framework.engine.compile.entry import Entry, Task
+from framework.engine.compile.progress import Progress
 
 LOG = logging.getLogger("framework")
 LOADED: dict[str, int] = {}  # key -> address
 KEPT: list = []  # engines and callbacks that must stay alive
+CALL_BLAS: set[int] = set()  # addresses of those that call it
 COMPILED: list[str] = []  # keys that this process had to compile
 REFUSED: set[str] = set()  # keys of what the compiler could not make
 
@@ -114,17 +116,40 @@ def make(tasks: dict[str, Task]) -> dict[str, tuple[dict, bytes]]:
         return {}
     helpers = min(free_cores(), len(tasks) // 3) - 1
     shares = [list(tasks)[i :: max(helpers, 0) + 1] for i in range(max(helpers, 0) + 1)]
-    LOG.info("compiling %d kernels, once for this machine and version", len(tasks))
+    progress = Progress([task.name for task in tasks.values()])
     started = [(share, start_helper([tasks[key] for key in share])) for share in shares[1:]]
+    made: dict = {}
     try:
-        made = {key: compiled(key, tasks[key]) for key in shares[0]}
-        for share, helper in started:
-            made |= dict(zip(share, answers_of(*helper), strict=False))
+        for key in shares[0]:
+            made[key] = compiled(key, tasks[key])
+            progress.tick(len(made) + sum([answered(answers) for _, (_, answers) in started]))
+        for share, (process, answers) in started:
+            while not has_ended(process):
+                progress.tick(len(made) + answered(answers))
+            made |= dict(zip(share, answers_of(process, answers), strict=False))
+        for key in [key for key in tasks if key not in made]:
+            made[key] = compiled(key, tasks[key])
+            progress.tick(len(made))
     finally:
+        progress.end()
         for _, (process, _) in started:
             process.kill()  # after an interrupt; one that has ended does not mind
-    made |= {key: compiled(key, task) for key, task in tasks.items() if key not in made}
     return {key: found for key, found in made.items() if found is not None}
+
+
+def has_ended(process: subprocess.Popen) -> bool:
+    """Whether a helper has ended, after waiting for it for a moment."""
+    try:
+        process.wait(0.2)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def answered(answers: IO[bytes]) -> int:
+    """How many kernels a helper has made. Its place in the file is ours, too: it stays."""
+    number = answers.fileno()
+    return os.pread(number, os.fstat(number).st_size, 0).count(b"\n")
 
 
 def compiled(key: str, task: Task) -> tuple[dict, bytes] | None:
@@ -219,6 +244,7 @@ def load(objects: dict[str, tuple[dict, bytes]]) -> None:
     if not all(found.values()):
         lost = [key for key, address in found.items() if not address]
         raise RuntimeError(f"the compiled kernels {', '.join(lost)} lack their entry")
+    CALL_BLAS.update([found[k] for k, (h, _) in objects.items() if blas.NAMES & {*h["externals"]}])
     LOADED.update(found)
 
 

@@ -11,6 +11,18 @@ MOVING = frozenset(  # ops that move elements and compute nothing
     "put_along_axis strided_slice strided_slice_grad take_along_axis take_batch transpose".split()
 )
 
+FLOPS_PER_SECOND, BYTES_PER_SECOND = 1e11, 1e10  # of one core, about
+
+
+def seconds_of(program: Program) -> float:
+    """About how long a program runs: good enough to tell microseconds from tenths of a second."""
+    return sum(
+        [
+            max(flops(program, line) / FLOPS_PER_SECOND, traffic(program, line) / BYTES_PER_SECOND)
+            for line in program.lines
+        ]
+    )
+
 
 def flops(program: Program, line: Line) -> int:
     """Floating point operations of a line, as everybody counts them: a multiply-add is two, any

@@ -65,10 +65,14 @@ def dispatch(code, pc, end, control, team, parts):
     Returns -1 when done, -2 when a kernel asked to stop (control[1] == 2), -3 when the user did
     (control[5], a word of its own: at that moment a kernel may write the other),
     or the pc of a line that Python must run: it has no kernel, or the kernel met inputs that are
-    an error (control[1] == 3), which the NumPy forward explains.
+    an error (control[1] == 3), which the NumPy forward explains. The user stops a step only before
+    the block control[6], the first that writes what outlives it; control[2]: the place.
     """
     while control[0] > 0:
         while pc < end:
+            if control[5] != 0 and pc <= control[6]:
+                control[2] = pc
+                return -3
             block = after(code, pc)
             if block[0] == 0:
                 return pc
@@ -89,6 +93,7 @@ def dispatch(code, pc, end, control, team, parts):
         control[0] -= 1
         control[3] += 1
         if control[5] != 0:
+            control[2] = 0
             return -3
     return -1
 
@@ -98,9 +103,11 @@ VM = Entry(
     "    return dispatch(code, pc, end, control, team, parts)",
     {"run_blocks": run_blocks, "together": together, "dispatch": dispatch},
     signature="vm",
+    name="the VM",
 )
 HELPER = Entry(
     "def entry(code, team, part, parts):\n    serve(code, team, part, parts)",
     {"run_blocks": run_blocks, "serve": serve},
     signature="helper",
+    name="the VM",
 )

@@ -11,8 +11,14 @@ from framework.engine.program import Line, Program
 def entry_of(program: Program, line: Line, plan: Plan | None = None) -> Entry | None:
     """The Entry of a Line whose operands lie as `plan` says; None where only its NumPy forward
     exists."""
-    if not has_kernel(program, line):
-        return None
+    entry = made(program, line, plan) if has_kernel(program, line) else None
+    if entry is not None:
+        entry.name = line.op.name
+    return entry
+
+
+def made(program: Program, line: Line, plan: Plan | None) -> Entry | None:
+    """The same, without its name."""
     if line.op.scalar is not None:
         return elementwise_entry(program, line, overwritten(line, plan))
     if hasattr(line.op, "steps"):

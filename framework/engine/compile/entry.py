@@ -73,6 +73,7 @@ class Entry:
     words: list = field(default_factory=list)
     signature: str = "kernel"
     is_shared: bool = False  # threads can share the work
+    name: str = ""  # of its op, for readers
 
     @property
     def scratch(self) -> int:
@@ -93,7 +94,7 @@ class Entry:
         """What the compiler needs of this entry, as text; `symbol` is how the compiled function
         will be called."""
         texts = {n: textwrap.dedent(inspect.getsource(f)) for n, f in self.functions.items()}
-        return Task(symbol, self.source, texts, self.dtype.name, self.signature)
+        return Task(symbol, self.source, texts, self.dtype.name, self.signature, self.name)
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ class Task:
     functions: dict[str, str]
     dtype: str
     signature: str
+    name: str = ""
 
 
 def has_kernel(program: Program, line: Line) -> bool:

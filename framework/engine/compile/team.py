@@ -99,11 +99,13 @@ class Team:
 
 
 @contextmanager
-def helped(job: Callable, threads: int) -> Iterator[tuple[int, int]]:
+def helped(job: Callable, threads: int, calls_blas: bool) -> Iterator[tuple[int, int]]:
     """(threads, address of the team's words) for a program whose helpers run
     job(words, part, parts); (1, 0) where there is nobody to help.
 
-    Meanwhile BLAS computes on the thread that calls it. Its number of threads is put back.
+    Meanwhile BLAS computes on the thread that calls it, if the program does: for all threads of the
+    process, so float32 products, which need no BLAS, leave its number of threads alone. It is put
+    back.
     """
     busy = _BUSY
     if threads < 2 or not busy.acquire(blocking=False):
@@ -113,14 +115,16 @@ def helped(job: Callable, threads: int) -> Iterator[tuple[int, int]]:
         team, before = _team(threads), blas.threads()
         _OWN[0] = before
         try:
-            blas.set_threads(1)
+            if calls_blas:
+                blas.set_threads(1)
             team.begin(job)
             yield threads, team.words.ctypes.data
         finally:
             try:
                 team.end()
             finally:  # also where a second Ctrl-C ends the wait
-                blas.set_threads(before)
+                if calls_blas:
+                    blas.set_threads(before)
     finally:
         busy.release()
 

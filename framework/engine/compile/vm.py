@@ -13,18 +13,23 @@ import numpy as np
 
 from framework.engine.compile import cache, sharing, team
 from framework.engine.compile.arena import allocate
+from framework.engine.compile.cost import seconds_of
 from framework.engine.compile.dispatch import HELPER, VM
 from framework.engine.compile.entries import entry_of
 from framework.engine.compile.entry import HEADER, Address, Entry, Scratch, ScratchStep
 from framework.engine.compile.forked import lock_of
 from framework.engine.compile.passes import PASSES
 from framework.engine.compile.passes.memory import plan
+from framework.engine.compile.stops import Stops
+from framework.engine.compile.watched import LONG_SECONDS, is_main_thread, watched
 from framework.engine.operands import refusal
 from framework.engine.program import Line, Program
 from framework.engine.variable import Variable, aligned
 
 DONE, NOT_FINITE, INTERRUPTED = -1, -2, -3
-STOP = 5  # the word of control by which a user asks for an end
+# Words of control: where the program stopped, by which a user asks for an end, the last place where
+# that is granted within a step.
+PLACE, STOP, LAST_STOP = 2, 5, 6
 BITS = {n: np.dtype(f"uint{8 * n}") for n in (1, 2, 4, 8)}  # by size: what moving needs of a dtype
 
 
@@ -35,6 +40,10 @@ class NotFinite(FloatingPointError):
     def __init__(self, steps: int, executable: Executable):
         super().__init__(f"a value is NaN or infinite in step {steps + 1}")
         self.steps, self.executable = steps, executable
+
+
+class Stopped(RuntimeError):
+    """Another thread's `stop()` ended a call before it wrote anything."""
 
 
 def fill_zero(out):
@@ -55,6 +64,7 @@ class Executable:
 
     Threads may share one: their calls wait for each other; `stop` does not wait. A Variable may be
     assigned while a program runs: what the program sees of that before its next call is undefined.
+    What takes long leaves the main thread to signals (watched.py).
     A line may raise (an op without a kernel, an index out of range): the Variables then keep what
     the lines before it wrote, unlike after NotFinite.
     """
@@ -76,6 +86,7 @@ class Executable:
         self._written = {program.variables[line.inputs[i]].id: program.variables[line.inputs[i]]
                          for line in program.lines for i in line.op.writes}  # fmt: skip
         self._take_memory()
+        self._seconds = seconds_of(program)
         self._assemble([part for line in program.lines for part in self._entries(line)])
         self.inputs = [self._array(slot) for slot in program.inputs]
 
@@ -131,7 +142,7 @@ class Executable:
             (part[0], part[1] if f else None) for part, f in zip(parts, functions, strict=True)
         ]
         shared = self._share(parts)
-        self._step = max([entry.scratch for _, entry in parts if entry], default=0)
+        self._step = max([entry.scratch if entry else 0 for _, entry in parts], default=0)
         self._most = cache.free_cores() if self.is_shared else 1  # threads
         self.scratch = aligned((self._step * self._most,), np.uint8)
         for (line, entry), address, together in zip(parts, functions, shared, strict=True):
@@ -141,14 +152,15 @@ class Executable:
                 self.callouts[len(code)] = line
             words = entry.words if entry else []
             code += [address, HEADER + len(words), together]
-            for word in words:
-                if (
-                    isinstance(word, Address)
-                    and self.plan.resolve(word.slot)[0] in self.program.variables
-                ):
-                    self._moving.append((len(code), word))
-                code.append(self._word(word))
+            code += [self._word(word, len(code) + i) for i, word in enumerate(words)]
         self.code = np.array(code, np.int64)
+        self._calls_blas = bool(self.callouts) or not cache.CALL_BLAS.isdisjoint(functions)
+        self._stops = Stops(self.lines, self._variable, self.constants)
+        self.control[LAST_STOP] = self._stops.last
+
+    def _variable(self, slot: int) -> Variable | None:
+        """The Variable whose memory a slot is."""
+        return self.program.variables.get(self.plan.resolve(slot)[0])
 
     def _share(self, parts: list) -> list[int]:
         """What threads do together, and the function that helpers run for it."""
@@ -164,8 +176,11 @@ class Executable:
         self._moves = Variable.moves  # read first: what moves meanwhile is seen by the next call
         self._memory = {slot: v._memory for slot, v in self.program.variables.items()}
 
-    def _word(self, word: Any) -> int:
+    def _word(self, word: Any, at: int) -> int:
+        """A word as compiled code sees it, at this place."""
         if isinstance(word, Address):
+            if self._variable(word.slot) is not None:
+                self._moving.append((at, word))
             return self._address(word)
         if isinstance(word, Scratch):
             return self.scratch.ctypes.data + word.start
@@ -221,7 +236,8 @@ class Executable:
         with self._lock:
             for place, array in zip(self.inputs, arrays, strict=True):
                 place[...] = array
-            self.repeat(1)
+            if not self.repeat(1):
+                raise Stopped("a program was stopped from another thread during a call")
             return self.outputs()
 
     def outputs(self) -> list[np.ndarray]:
@@ -247,14 +263,23 @@ class Executable:
         def help_with(words: int, part: int, parts: int) -> None:
             self._helper(code, words, part, parts)
 
-        with team.helped(help_with, min(team.count(), self._most)) as (threads, words):
+        threads = min(team.count(), self._most)
+        with team.helped(help_with, threads, self._calls_blas) as (threads, words):
             return self._drive(code, words, threads)
 
     def _drive(self, code: int, words: int, threads: int) -> int:
         """Run the program, on this thread what has no kernel."""
         control, pc = self.control, 0
+        is_long = self._seconds * int(control[0]) > LONG_SECONDS and is_main_thread()
+
+        def enter() -> int:
+            place = self._vm(code, pc, len(self.code), control.ctypes.data, words, threads)
+            if place == INTERRUPTED:
+                self._stops.take_back(int(control[PLACE]), self._memory)
+            return place
+
         while True:
-            pc = self._vm(code, pc, len(self.code), control.ctypes.data, words, threads)
+            pc = watched(enter, self.stop) if is_long else enter()
             if pc == NOT_FINITE:
                 raise NotFinite(int(control[3]), self)
             if pc < 0:
@@ -267,7 +292,8 @@ class Executable:
         return self._line_at[int(self.control[2])]
 
     def stop(self) -> None:
-        """Ask a running `repeat` (of another thread) to end after the present step."""
+        """Ask a running `repeat` (of another thread) to end: after the present line if its step has
+        not written anything, after the step otherwise."""
         self.control[STOP] = 1
 
     def _call_out(self, line: Line) -> None:
@@ -338,7 +364,7 @@ def move(body: Callable, item: int, operands: list[tuple[Address, int]]) -> Entr
     ]
     words = [word for operand in operands for word in operand]
     source = f"def entry(a, part, parts):\n    body({', '.join(views)})"
-    return Entry(source, {"body": body}, words=words)
+    return Entry(source, {"body": body}, words=words, name=body.__name__)
 
 
 def aligned_copy(array: np.ndarray) -> np.ndarray:

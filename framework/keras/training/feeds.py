@@ -145,6 +145,7 @@ class FeedRunner(Runner):
         self.steps = feeds.steps and feeds.steps - self._skipped
         self.cursor, self.last_rows = 0, (0, 0)
         self._is_stopped, self._has_ended = False, False
+        self._running: Any = None  # the compiled step that is under way
         self._outputs: list[np.ndarray] = []
 
     def begin(self, order: np.ndarray | None = None) -> None:
@@ -193,8 +194,10 @@ class FeedRunner(Runner):
         return self._outputs
 
     def _stop(self) -> None:
-        """End after the present step."""
+        """End: before the present step has written anything, or after it."""
         self._is_stopped = True
+        if self._running is not None:
+            self._running.stop()
 
     def _run_all(self, count: int | None) -> None:
         left = count
@@ -235,4 +238,5 @@ class FeedRunner(Runner):
         executable, call, leaves = self._executable_for(rows)
         if executable is None:
             return [np.asarray(o) for o in call(*map(Tensor, leaves))]
+        self._running = executable
         return executable(*leaves)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,7 @@ from framework.distributed import comm, rank, size
 from framework.distributed.shard import part
 from framework.engine import ops
 from framework.engine.compile.kept import Kept
+from framework.engine.compile.watched import POLL_SECONDS, Background
 from framework.engine.errors import TraceError, place_of
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
@@ -23,7 +23,6 @@ from framework.keras.training.arrays import Rows
 
 LOG = logging.getLogger("framework")
 KEPT = 32  # compiled steps of a runner, and of train_on_batch, test_on_batch and predict
-POLL_SECONDS = 0.05  # how often the main thread looks at a running program: Ctrl-C, progress
 ALONE_SECONDS = 0.3  # a stopped rank that waits so long in a collective waits in vain
 
 
@@ -51,6 +50,7 @@ class Runner:
     last_rows: tuple[int, int]  # rows of this rank and of all ranks, of the batch that was run last
     first_row = 0  # of the batch, among the rows that this rank's step is fed with
     check: Callable | None = None  # called with every batch that was not seen before the first step
+    assemble: Callable | None = None  # makes a compiled step of a Program; None: Executable does
 
     def __init__(
         self,
@@ -107,8 +107,9 @@ class Runner:
             from framework.engine.compile.trace import trace
             from framework.engine.compile.vm import Executable
 
+            make = self.assemble or Executable
             try:
-                found = Executable(trace(call, *likes, where=CALLS.place))
+                found = make(trace(call, *likes, where=CALLS.place))
             except TraceError as error:
                 self.is_compiled = False
                 LOG.warning(
@@ -232,35 +233,10 @@ def run_watched(work: Callable, stop: Callable, tick: Callable) -> None:
         while not running.ended(POLL_SECONDS):
             tick()
     finally:
-        stop()  # after an interrupt
-        while not running.ended(POLL_SECONDS) and not is_left_alone():
-            pass
-    running.check()
-
-
-class Background:
-    """`work()` on a thread that does not keep the process alive: it may hang in a collective."""
-
-    def __init__(self, work: Callable):
-        self._work, self._error = work, None
-        self._thread = threading.Thread(target=self._run, name="framework-vm", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self._work()
-        except BaseException as error:
-            self._error = error
-
-    def ended(self, seconds: float) -> bool:
-        """Whether the work has ended, after waiting for it up to `seconds`."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
-    def check(self) -> None:
-        """Raise what the work raised."""
-        if self._error is not None:
-            raise self._error
+        while not running.ended(0) and not is_left_alone():  # after an interrupt
+            stop()  # again and again: the work may have begun only now
+            running.ended(POLL_SECONDS)
+    running.result()
 
 
 def is_left_alone() -> bool:
