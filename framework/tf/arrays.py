@@ -48,6 +48,8 @@ def vector(name: str, value: Any) -> tuple:
 
 def single(name: str, value: Any) -> int:
     """An argument that is one whole number, also in a list; MixedDtypesError for others."""
+    if type(value) is int:
+        return value
     found = door.static(value)
     if isinstance(found, tuple) and len(found) == 1:
         found = found[0]
@@ -316,15 +318,22 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
         return places_of(tensor(condition))
     if x is None or y is None:
         raise ValueError("where: x and y must both be given, or neither")
-    condition = bools("where", condition)
-    first = x if isinstance(x, Tensor) else y if isinstance(y, Tensor) else None
-    x = x if isinstance(x, Tensor) else tensor(x, None if first is None else first.dtype)
-    y = y if isinstance(y, Tensor) else tensor(y, x.dtype)
+    if not type(condition) is type(x) is type(y) is Tensor or condition.array.dtype != bool:
+        condition, x, y = choices(condition, x, y)
     if x.array.dtype != y.array.dtype:
         raise InvalidArgumentError(
             f"where: x is {x.dtype.name} and y is {y.dtype.name}; cast one of them"
         )
-    return ops.where(condition, x, y)
+    return ops.where.apply((condition, x, y), {})
+
+
+def choices(condition: Any, x: Any, y: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """The arguments of `where` as tensors: numbers take the dtype of the other choice."""
+    condition = bools("where", condition)
+    first = x if isinstance(x, Tensor) else y if isinstance(y, Tensor) else None
+    x = x if isinstance(x, Tensor) else tensor(x, None if first is None else first.dtype)
+    y = y if isinstance(y, Tensor) else tensor(y, x.dtype)
+    return condition, x, y
 
 
 def places_of(condition: Tensor) -> Tensor:

@@ -23,6 +23,8 @@ ONE_BY_ONE = (ops.add, ops.matmul)
 def tensor(value: Any, dtype: Any = None) -> Tensor:
     """`value` as a Tensor; a list with tensors in it is stacked, so that tapes see it. Arrays are
     copied: their owner may write to them, a Tensor never changes."""
+    if type(value) is Tensor and dtype is None:
+        return value
     if isinstance(value, Tensor) or hasattr(value, "__tf_tensor__"):
         return as_tensor(value, dtype)
     if isinstance(value, (list, tuple)):
