@@ -170,6 +170,7 @@ def infer_where(condition, x, y):
     Sample(((3, 4), (3, 4), (4,)), dtypes=(bool,)),
     Sample(((4,), (3, 4), ()), dtypes=(bool,)),
     Sample(((3, 4), (), ()), dtypes=(bool,)),
+    Sample(((3, 4), (3, 4), (3, 4)), dtypes=(bool,)),
     infer=infer_where,
     same_dtype=False,
     kernel_from=32768,
