@@ -28,7 +28,7 @@ from framework.engine.kernels.tiles import (
 )
 
 DEPTH = 512  # of k: a panel of y (64 KB with 16 lanes) stays in the L2 cache
-BLOCK = 65536  # floats of x that are used for one panel after the other: they stay there, too
+BLOCK = 8192 * LANES  # floats of x used for one panel after the other: half of the L2 cache
 WIDE = 1024  # columns from which on the rows of y lie too far apart for the TLB
 COPIED = 512  # columns that make a copy of x worth it
 MANY = 64  # rows that make packing worth it
