@@ -33,6 +33,11 @@ SUMS = ("convolution_grad_filters", "depthwise_grad_filters")
 STEPS = ("lstm", "lstm_grad", "gru", "gru_grad", "simple_rnn", "simple_rnn_grad")
 
 
+def exact(name, array, dtype="d"):
+    """Of long sums over rows NumPy's in float64: the kernel's are more exact than those in float32."""
+    return array.astype(dtype) if name in ("sum", "mean") else array
+
+
 @pytest.mark.parametrize(
     "name", [n for n in WITH_KERNEL if not OPS[n].writes and n not in (*SUMS, *STEPS)]
 )
@@ -48,10 +53,11 @@ def test_is_the_forward(name):
                 attrs["whole"] = (ROWS * attrs["whole"][0], *attrs["whole"][1:])
         before = dict(eager.CALLS)
         found = op(*[Tensor(a) for a in arrays], **attrs)
-        wanted = op.forward(*arrays, **attrs)
+        wanted = op.forward(*[exact(name, a) for a in arrays], **attrs)
         used += len(eager.CALLS) > len(before) or any(k[0] is op for k in before)
         for ours, numpy in zip(*[r if isinstance(r, tuple) else (r,) for r in (found, wanted)]):
-            assert ours.array.shape == numpy.shape and ours.array.dtype == numpy.dtype
+            assert ours.array.shape == numpy.shape
+            assert ours.array.dtype == exact(name, numpy, "f").dtype
             np.testing.assert_allclose(ours.array, numpy, rtol=2e-5, atol=2e-5)
     assert used == len(op.samples)
 

@@ -22,7 +22,7 @@ from framework.engine.compile.entry import (
     loop_nest,
     stored_as,
 )
-from framework.engine.kernels.flags import PIECE
+from framework.engine.kernels.flags import PIECE, TALL
 from framework.engine.program import Line, Program
 
 TOGETHER = 4  # rows
@@ -97,18 +97,24 @@ def sum_by_pieces(
     for d in range(first - 1):
         outer.append(f"{inner}for i{d} in range(n{d}):")
         inner += "    "
-    body = [f"for i{first - 1} in range(0, {last} - {TOGETHER - 1}, {TOGETHER}):"]
-    body += [f"    {t}" for t in over_columns(TOGETHER, "(r0 + r1) + (r2 + r3)")]
-    body += [f"for i{first - 1} in range({last} // {TOGETHER} * {TOGETHER}, {last}):"]
-    body += [f"    {t}" for t in over_columns(1, "r0")]
+    body = [
+        f"for top in range(0, {last}, {TALL}):",
+        "    for j in range(wide):",
+        f"        sums[j] = to_{kind}(0)",
+        f"    end = min(top + {TALL}, {last})",
+        f"    for i{first - 1} in range(top, end - {TOGETHER - 1}, {TOGETHER}):",
+        *[f"        {t}" for t in over_columns(TOGETHER, "(r0 + r1) + (r2 + r3)")],
+        f"    for i{first - 1} in range(end // {TOGETHER} * {TOGETHER}, end):",
+        *[f"        {t}" for t in over_columns(1, "r0")],
+        "    for j in range(wide):",
+        "        out[start + j] = out[start + j] + sums[j]",
+    ]
     text = [
         "sums = piece_of(out)",
         f"for start in range(first, last, {PIECE}):",
         f"    wide = min({PIECE}, last - start)",
         "    for j in range(wide):",
-        f"        sums[j] = to_{kind}(0)",
+        f"        out[start + j] = to_{kind}(0)",
         *[f"    {t}" for t in [*outer, *[inner + t for t in body]]],
-        "    for j in range(wide):",
-        "        out[start + j] = sums[j]",
     ]
     return textwrap.indent("\n".join(text), "    ").split("\n")

@@ -11,6 +11,7 @@ A flag belongs to the instructions of one function and stays with them when it i
 """
 
 PIECE = 256  # columns whose sums are made together: they stay in the L1 cache
+TALL = 1024  # rows that are summed before the sum is added to others: errors grow with its length
 
 FAST = {
     "error_model": "numpy",

@@ -10,7 +10,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from framework.engine.kernels.flags import FAST, PIECE, REORDERED
+from framework.engine.kernels.flags import FAST, PIECE, REORDERED, TALL
 from framework.engine.kernels.pointers import after, start_of
 
 BLOCK = 1024  # elements that are summed in the dtype itself
@@ -113,21 +113,23 @@ def summed_runs(term: Callable) -> Callable:
         sums, count, elements, others = piece_of(out), x.size // width, start_of(x), start_of(about)
         for start in range(0, out.size, PIECE):
             wide, other = min(PIECE, out.size - start), after(others, start)
-            for c in range(wide):
-                sums[c] = zero(out)
-            for b in range(0, count - 3, 4):
-                first = after(elements, b * width + left + start)
-                second, third = after(first, width), after(first, 2 * width)
-                fourth = after(first, 3 * width)
+            for top in range(0, max(count, 1), TALL):
                 for c in range(wide):
-                    some = term(first[c], other[c]) + term(second[c], other[c])
-                    sums[c] += some + (term(third[c], other[c]) + term(fourth[c], other[c]))
-            for b in range(count // 4 * 4, count):
-                first = after(elements, b * width + left + start)
+                    sums[c] = zero(out)
+                end = min(top + TALL, count)
+                for b in range(top, end - 3, 4):
+                    first = after(elements, b * width + left + start)
+                    second, third = after(first, width), after(first, 2 * width)
+                    fourth = after(first, 3 * width)
+                    for c in range(wide):
+                        some = term(first[c], other[c]) + term(second[c], other[c])
+                        sums[c] += some + (term(third[c], other[c]) + term(fourth[c], other[c]))
+                for b in range(end // 4 * 4, end):
+                    first = after(elements, b * width + left + start)
+                    for c in range(wide):
+                        sums[c] += term(first[c], other[c])
                 for c in range(wide):
-                    sums[c] += term(first[c], other[c])
-            for c in range(wide):
-                out[start + c] = sums[c]
+                    out[start + c] = sums[c] if top == 0 else out[start + c] + sums[c]
 
     return word
 
