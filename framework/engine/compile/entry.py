@@ -19,7 +19,7 @@ import hashlib
 import inspect
 import math
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
@@ -284,7 +284,7 @@ def views_of(line: Line, outs: list[Spec], inputs: list[Spec]) -> tuple[list, di
     return seen and ([tuple(shape) or (1,) for shape in (*seen[0], *seen[1])], seen[2])
 
 
-def scalars(names: list[str], attrs: dict, words: list) -> list[str]:
+def scalars(names: Sequence[str], attrs: dict, words: list) -> list[str]:
     """How the scalars are read; they are appended to `words`, but for the number of a thread."""
     texts, used = [], 0
     for name in names:

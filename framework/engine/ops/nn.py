@@ -30,7 +30,7 @@ ROWS = Sample(((3, 4),)), Sample(((2, 3, 4),), {"axis": -1})
 COLUMNS = Sample(((2, 3, 4),), {"axis": 1})
 
 
-def softmax_forward(x, axis=-1):
+def softmax_forward(x: np.ndarray, axis: int | tuple = -1) -> np.ndarray:
     e = x - x.max(axis=axis, keepdims=True)
     np.exp(e, out=e)
     e /= e.sum(axis=axis, keepdims=True)
