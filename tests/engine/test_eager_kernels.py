@@ -34,7 +34,7 @@ STEPS = ("lstm", "lstm_grad", "gru", "gru_grad", "simple_rnn", "simple_rnn_grad"
 
 
 def exact(name, array, dtype="d"):
-    """Of long sums over rows NumPy's in float64: the kernel's are more exact than those in float32."""
+    """In float64 for long sums over rows: the kernel's are more exact than NumPy's in float32."""
     return array.astype(dtype) if name in ("sum", "mean") else array
 
 
