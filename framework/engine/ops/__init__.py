@@ -10,6 +10,7 @@ from framework.engine.ops import (
     activation,
     arrange,
     attention,
+    attention_dropout,
     broadcast,
     checks,
     collective,

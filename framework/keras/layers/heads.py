@@ -12,6 +12,7 @@ from framework.engine.tensor import Tensor
 from framework.keras.layers.activation import Softmax
 from framework.keras.layers.dropout import Dropout
 from framework.keras.layers.layer import Layer
+from framework.keras.step import shard
 
 KEPT = np.ones((1, 1, 1, 1), bool)  # a mask that hides nothing
 
@@ -46,6 +47,19 @@ def with_heads(mask: Any, rank: int, axis: int) -> Any:
     while mask.ndim < rank:
         mask = ops.expand_dims(mask, axis=axis)
     return mask
+
+
+def attend(
+    query: Any, key: Any, value: Any, mask: Any, is_causal: bool, scale: float, drop: Any
+) -> Any:
+    """Attention (batch, T, heads, depth) by one op; drop: None, or (rate below 1, SeedGenerator) of
+    the dropout of its probabilities."""
+    options = {"causal": is_causal, "scale": scale}
+    if drop is None:
+        return ops.scaled_dot_product_attention(query, key, value, mask, **options)[0]
+    rate, generator = drop
+    options |= {"rate": float(rate), "first_row": shard.first_row(query.array.shape[0])}
+    return ops.attention_dropout(query, key, value, mask, generator.next(), **options)[0]
 
 
 class HeadsAttention(Layer, register=False):
@@ -139,10 +153,10 @@ class HeadsAttention(Layer, register=False):
         query, key, value = of_query(query), of_key(key), of_value(value)
         key, value = self.repeated(key), self.repeated(value)
         self.refuse_flash(return_attention_scores)
-        if self._rate > 0.0 or return_attention_scores or query.ndim != 4:
+        if self._rate >= 1.0 or return_attention_scores or query.ndim != 4:
             y, scores = self.by_scores(query, key, value, mask, is_causal, training)
         else:
-            y, scores = self.at_once(query, key, value, mask, is_causal), None
+            y, scores = self.at_once(query, key, value, mask, is_causal, training), None
         y = of_result(y if gate is None else ops.multiply(y, gate))
         return (y, scores) if return_attention_scores else y
 
@@ -169,13 +183,14 @@ class HeadsAttention(Layer, register=False):
                 else "Flash attention is not supported in tensorflow backend."
             )
 
-    def at_once(self, query: Any, key: Any, value: Any, mask: Any, is_causal: bool) -> Any:
-        """The result by one op, which keeps no scores."""
+    def at_once(
+        self, query: Any, key: Any, value: Any, mask: Any, is_causal: bool, training: Any
+    ) -> Any:
+        """The result by one op, which keeps no scores; it drops what `by_scores` would drop."""
         mask = Tensor(KEPT) if mask is None else with_heads(mask, 4, -3)
-        y, _ = ops.scaled_dot_product_attention(
-            query, key, value, mask, causal=is_causal, scale=self._scale
-        )
-        return y
+        drops = training and self._rate > 0.0
+        drop = (self._rate, self._dropout_layer.seed_generator) if drops else None
+        return attend(query, key, value, mask, is_causal, self._scale, drop)
 
     def by_scores(
         self, query: Any, key: Any, value: Any, mask: Any, is_causal: bool, training: Any
