@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from framework.engine import nest, ops
+from framework.engine.compile.scan import is_tracing, scanned
+from framework.engine.ops.recurrence import rows_after
 from framework.engine.tensor import Tensor
 from framework.keras import configurable
 from framework.keras.layers.input_spec import InputSpec
@@ -16,6 +18,8 @@ from framework.keras.layers.stacked_rnn_cells import StackedRNNCells
 from framework.keras.step.deferred import update_later
 from framework.keras.variable import Variable
 
+FEW = 4  # steps that are traced one by one
+
 
 class RNN(Layer):
     """y = the last output of cell(x[:, i], states) over i, or all with return_sequences.
@@ -23,7 +27,9 @@ class RNN(Layer):
     x (batch, t, ...), y (batch, units) or (batch, t, units); return_state: the last states follow.
     go_backwards: from the last step on. stateful: a call starts where the one before it ended; the
     batch must have a fixed size. cell: one with `call(inputs, states)` and `state_size`, or a list
-    of them. unroll means nothing here: compiled steps are unrolled or fused anyway.
+    of them. unroll means nothing here: in a compiled step the time steps of our own cells are one
+    line, an op or a loop; those of a cell that you wrote, or that has a layer as its activation,
+    are lines of their own.
     """
 
     takes_floats = True
@@ -130,13 +136,43 @@ class RNN(Layer):
         if is_fused is not None and x.ndim == 3 and is_fused(training):
             outputs, states = self.cell.over_time(x, states, training)
             return outputs, nest.flatten(states[-1] if is_stacked(self.cell) else states)[0], states
-        outputs = []
         if not x.array.shape[0]:
             raise ValueError(f"layer '{self.path}' ({type(self).__name__}): got no time steps")
+        outputs = []
+        if self._may_scan(x):  # the first step draws what all steps share
+            y, states = self._step(x[0], states, training)
+            made = self._scanned(rows_after(x), y, states, training)
+            if made is not None:
+                return made
+            outputs, x = [y], rows_after(x)
         for row in ops.unstack(x):
             y, states = self._step(row, states, training)
             outputs.append(y)
         return (lambda: ops.stack(outputs)), outputs[-1], states
+
+    def _may_scan(self, x: Tensor) -> bool:
+        """Whether the steps are to become one line of a trace: those of cells that are known to do
+        nothing but to compute."""
+        steps = x.array.shape[0]
+        is_long = is_tracing() and type(steps) is int and steps > FEW
+        return is_long and all([is_plain(cell) for cell in cells_of(self.cell)])
+
+    def _scanned(self, x: Tensor, y: Tensor, states: list, training: Any) -> tuple | None:
+        """_run for the steps that follow on one which gave y and the states, as one line; None if
+        they do more than to compute."""
+        flat = nest.flatten(states)
+
+        def step(row: Tensor, *values: Tensor) -> list:
+            given = nest.pack_sequence_as(states, list(values))
+            return nest.flatten(self._step(row, given, training)[1])
+
+        found = scanned(step, x, flat)
+        if found is None:
+            return None
+        last = nest.pack_sequence_as(states, [state[-1] for state in found])
+        place = len(flat) - len(nest.flatten(states[-1])) if is_stacked(self.cell) else 0
+        outputs = functools.partial(ops.concatenate, (ops.expand_dims(y, axis=0), found[place]))
+        return outputs, nest.flatten(last)[place], last
 
     def _step(self, row: Tensor, states: list, training: Any) -> tuple[Tensor, list]:
         """(output, states) of the cell for one time step."""
@@ -245,6 +281,15 @@ def check_cell(cell: Any) -> None:
 def cells_of(cell: Any) -> list:
     """The cells of a stack; of another cell itself."""
     return cell.cells if is_stacked(cell) else [cell]
+
+
+def is_plain(cell: Any) -> bool:
+    """Whether a step of a cell is known to do nothing but to compute: one of ours, with functions
+    that are no layers."""
+    is_ours = isinstance(cell, RecurrentCell) and type(cell).__module__.startswith("framework.")
+    return is_ours and not any(
+        [isinstance(f, Layer) for f in (cell.activation, cell.recurrent_activation)]
+    )
 
 
 def is_stacked(cell: Any) -> bool:
