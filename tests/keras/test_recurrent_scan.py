@@ -101,6 +101,15 @@ def test_fit_learns_what_it_learns_eagerly(name, options):
     np.testing.assert_allclose(*losses, rtol=2e-5)
 
 
+def test_operations_are_counted_in_all_rounds():
+    """h recurrent_kernel, one of the products of a step: 2 x 5 rows x 4 x 4 units."""
+    totals = []
+    for length in (10, 30):
+        step = tf.function(step_of(made("SimpleRNN", {"activation": "relu"})))
+        totals.append(step.program(tf.constant(small(0, (5, length, 2)))).flops)
+    assert totals[1] - totals[0] > 3 * 20 * 2 * 5 * 4 * 4
+
+
 def test_sizes_may_be_open():
     layer = made("GRU", {"reset_after": False, "return_sequences": True})
     step = step_of(layer)

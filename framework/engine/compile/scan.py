@@ -15,6 +15,7 @@ from framework.engine import ops
 from framework.engine.active import ACTIVE
 from framework.engine.compile.call import Compiled, depends_on, replay
 from framework.engine.compile.control import Piece, same, vjp_program
+from framework.engine.compile.cost import flops
 from framework.engine.compile.op_by_op import OpByOp, gradient_of, of_floats
 from framework.engine.compile.template import program_at
 from framework.engine.errors import TraceError
@@ -43,6 +44,7 @@ class Scan(Op):
 
         super().__init__(scan, scan, outs=self.count, infer=self.specs_of, register=False)
         self.rule, self.needs, self.takes_wants = self.backward, ("outs", "inputs"), True
+        self.flops = flops_of(body, 0)
 
     def specs_of(self, x: Any, *values: Any) -> Any:
         """The shapes of the outs."""
@@ -81,7 +83,8 @@ class ScanGrad(Op):
         self._step, self._reads = Compiled(back, patience=0), depends_on(back, scan.round)
 
         def scan_grad(*values):
-            found = self.sums(*[values[i * count :][:count] for i in (0, 1)], values[2 * count :])
+            seeds, outs, inputs = values[:count], values[count : 2 * count], values[2 * count :]
+            found = self.sums(seeds, outs, inputs)
             made = [x for x, wanted in zip(found, wants, strict=True) if wanted]
             return made[0] if len(made) == 1 else tuple(made)
 
@@ -92,6 +95,7 @@ class ScanGrad(Op):
 
         super().__init__(scan_grad, scan_grad, outs=sum(wants), infer=infer, register=False)
         self.rule, self.needs, self.takes_wants = self.backward, ("inputs",), True
+        self.flops = flops_of(back, 2 * count)
 
     def at(self, numbers: Sequence) -> ScanGrad:
         """Of a Program with open sizes: the op for these sizes."""
@@ -127,6 +131,15 @@ class ScanGrad(Op):
             return [None] * len(wants)
         found = OpByOp(first).backward(g, out, *inputs[:count], *fed, wants=needed)
         return [*found[:count], *[None] * count, *found[count:]]
+
+
+def flops_of(program: Program, place: int) -> Callable:
+    """Op.flops of a loop whose rounds are a Program: as many as the input at `place` has rows."""
+
+    def count(outs: list[Spec], inputs: list[Spec], attrs: dict) -> int:
+        return inputs[place].shape[0] * sum([flops(program, line) for line in program.lines])
+
+    return count
 
 
 def scanned(step: Callable, x: Tensor, states: list[Tensor]) -> list[Tensor] | None:
