@@ -146,8 +146,7 @@ class HeadsAttention(Layer, register=False):
         is_causal = bool(use_causal_mask)
         mask = None
         if self._window is not None or any(m is not None for m in masks):
-            mask = self.joined_mask(query, value, masks, is_causal)
-            is_causal = False
+            mask = self.joined_mask(query, value, masks)
         of_query, of_key, of_value, of_gate, of_result = self.projections()
         gate = None if of_gate is None else of_gate(query)
         query, key, value = of_query(query), of_key(key), of_value(value)
@@ -160,8 +159,8 @@ class HeadsAttention(Layer, register=False):
         y = of_result(y if gate is None else ops.multiply(y, gate))
         return (y, scores) if return_attention_scores else y
 
-    def joined_mask(self, query: Any, value: Any, masks: tuple, is_causal: bool) -> Any:
-        """(batch, T, S): what all masks, the causal one and the window leave."""
+    def joined_mask(self, query: Any, value: Any, masks: tuple) -> Any:
+        """(batch, T, S), or 1 in the place of T: what all masks and the window leave."""
         rows, keys = query.array.shape[1], value.array.shape[1]
         of_query, of_value, of_key, given = [None if m is None else as_bools(m) for m in masks]
         return joined(
@@ -169,7 +168,6 @@ class HeadsAttention(Layer, register=False):
             None if of_query is None else ops.expand_dims(of_query, axis=-1),
             None if of_value is None else ops.expand_dims(of_value, axis=-2),
             None if of_key is None else ops.expand_dims(of_key, axis=-2),
-            causal_mask(rows, keys) if is_causal else None,
             None if self._window is None else window_mask(rows, keys, self._window),
         )
 
@@ -196,11 +194,11 @@ class HeadsAttention(Layer, register=False):
         self, query: Any, key: Any, value: Any, mask: Any, is_causal: bool, training: Any
     ) -> tuple[Any, Any]:
         """(result, scores), of which dropout leaves out some while training."""
-        if is_causal:
-            mask = causal_mask(query.array.shape[1], value.array.shape[1])
         scores = ops.einsum(self._equations[0], key, query * self._scale)
-        if mask is not None:
-            mask = with_heads(mask, scores.ndim, -2 * len(self._axes) - 1)
+        rank, axis = scores.ndim, -2 * len(self._axes) - 1
+        future = causal_mask(query.array.shape[1], value.array.shape[1]) if is_causal else None
+        masks = [None if m is None else with_heads(m, rank, axis) for m in (mask, future)]
+        mask = joined(*masks)
         scores = self._softmax(scores, mask=mask)
         kept = self._dropout_layer(scores, training=training)
         return ops.einsum(self._equations[1], kept, value), scores
