@@ -31,6 +31,24 @@ def gradients(tf: Any, layer: Any, states: list | None = None) -> Arrays:
     kwargs = {"initial_state": inputs[1:]} if states else {}
     layer(inputs[0], **kwargs)
     fill(layer)
+    ys, found, second = COMPILED[0](tf, lambda *xs: derivatives(tf, layer, list(xs)))(*inputs)
+    result = {f"y{i}": y.numpy() for i, y in enumerate(ys)}
+    result |= {f"g{i}": g.numpy() for i, g in enumerate(found)}
+    result |= {
+        f"second{i}": np.zeros(found[i].shape, "f") if g is None else g.numpy()
+        for i, g in enumerate(second)
+    }
+    names = [f"{v.path} {tuple(v.shape)}" for v in layer.weights]
+    return result | {"weights": np.array(names, str)}
+
+
+# (tf, function of tensors) -> the function as it is called: a test puts in tf.function
+COMPILED: list[Callable] = [lambda tf, function: function]
+
+
+def derivatives(tf: Any, layer: Any, inputs: list) -> tuple:
+    """(outputs, gradients, second derivatives) of a layer with weights."""
+    kwargs = {"initial_state": inputs[1:]} if inputs[1:] else {}
     with tf.GradientTape(persistent=True) as outer:
         outer.watch(inputs)
         with tf.GradientTape() as tape:
@@ -46,14 +64,7 @@ def gradients(tf: Any, layer: Any, states: list | None = None) -> Arrays:
         along = 0.0
         for i, g in enumerate(found):
             along = along + tf.reduce_sum(g * tf.constant(small(50 + i, tuple(g.shape))))
-    result = {f"y{i}": y.numpy() for i, y in enumerate(ys)}
-    result |= {f"g{i}": g.numpy() for i, g in enumerate(found)}
-    result |= {
-        f"second{i}": np.zeros(found[i].shape, "f") if g is None else g.numpy()
-        for i, g in enumerate(outer.gradient(along, sources))
-    }
-    names = [f"{v.path} {tuple(v.shape)}" for v in layer.weights]
-    return result | {"weights": np.array(names, str)}
+    return ys, found, outer.gradient(along, sources)
 
 
 def layer_case(name: str, states: int = 0, **options: Any) -> Callable:

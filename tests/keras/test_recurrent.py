@@ -15,6 +15,7 @@ from framework.engine import ops
 from framework.engine.op import OPS
 from framework.engine.tensor import Tensor
 from framework.testing import check_gradients
+from tests.keras import recurrent_cases
 from tests.keras.recurrent_cases import CASES, REFUSED, X, configs, refusal
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -34,6 +35,18 @@ def golden():
 
 @pytest.mark.parametrize("case", CASES)
 def test_value(case):
+    check_case(case)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_value_in_a_program(case, monkeypatch):
+    """Steps that are no op are a loop there: at 5 steps already."""
+    monkeypatch.setattr(recurrent_cases, "COMPILED", [lambda tf, function: tf.function(function)])
+    check_case(case)
+
+
+def check_case(case):
+    """A case gives what Keras gave."""
     keras.utils.clear_session()
     found, wanted = CASES[case](keras, tf), golden()[case]
     assert sorted(found) == sorted(wanted)
