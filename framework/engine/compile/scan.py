@@ -1,4 +1,4 @@
-"""A loop over the rows of a tensor whose body is a Program: a trace of it does not grow with them.
+"""A loop over the rows of tensors whose body is a Program: a trace of it does not grow with them.
 
 The body is traced once (a Piece, see control.py). What it computes of things that no round changes,
 such as parts of weights, is computed before the loop.
@@ -26,18 +26,18 @@ from framework.engine.tensor import Spec, Tensor
 
 
 class Scan(Op):
-    """(states (t, ...), one for each state, after every round) of (x (t, ...), *states, *others):
-    states = body(x[i], *states, *others)."""
+    """(states (t, ...), one for each state, after every round) of (*xs (t, ...), *states, *others):
+    states = body(*[x[i] for x in xs], *states, *others). fed: how many xs there are."""
 
-    def __init__(self, body: Program):
-        self.round, self.count = body, len(body.outputs)
+    def __init__(self, body: Program, fed: int):
+        self.round, self.count, self.fed = body, len(body.outputs), fed
         call = Compiled(body, patience=0)  # all rounds by the same kernels
 
-        def scan(x, *values):
-            states, others = values[: self.count], values[self.count :]
-            outs = [np.empty((len(x), *s.shape), s.dtype) for s in states]
-            for i, row in enumerate(x):
-                states = call.run([row, *states, *others])
+        def scan(*values):
+            xs, states, others = self.parts_of(values)
+            outs = [np.empty((len(xs[0]), *s.shape), s.dtype) for s in states]
+            for i, row in enumerate(zip(*xs, strict=True)):
+                states = call.run([*row, *states, *others])
                 for out, state in zip(outs, states, strict=True):
                     out[i] = state
             return outs[0] if self.count == 1 else tuple(outs)
@@ -46,20 +46,26 @@ class Scan(Op):
         self.rule, self.needs, self.takes_wants = self.backward, ("outs", "inputs"), True
         self.flops = flops_of(body, 0)
 
-    def specs_of(self, x: Any, *values: Any) -> Any:
+    def parts_of(self, values: Sequence) -> tuple:
+        """(xs, states, others)"""
+        end = self.fed + self.count
+        return values[: self.fed], values[self.fed : end], values[end:]
+
+    def specs_of(self, *values: Any) -> Any:
         """The shapes of the outs."""
-        found = [Spec((x.shape[0], *s.shape), s.dtype) for s in values[: self.count]]
+        xs, states, _ = self.parts_of(values)
+        found = [Spec((xs[0].shape[0], *s.shape), s.dtype) for s in states]
         return found[0] if self.count == 1 else tuple(found)
 
     def at(self, numbers: Sequence) -> Scan:
         """Of a Program with open sizes: the op for these sizes."""
-        return Scan(program_at(self.round, numbers))
+        return Scan(program_at(self.round, numbers), self.fed)
 
-    def by_rounds(self, x: Tensor, *values: Tensor) -> list[Tensor]:
+    def by_rounds(self, *values: Tensor) -> list[Tensor]:
         """The loop op by op, as tapes that are no part of a trace want to see it."""
-        states, others, found = list(values[: self.count]), values[self.count :], []
-        for row in ops.unstack(x):
-            states = replay(self.round, [row, *states, *others])
+        (xs, states, others), found = self.parts_of(values), []
+        for row in zip(*[ops.unstack(x) for x in xs], strict=True):
+            states = replay(self.round, [*row, *states, *others])
             found.append(states)
         return [ops.stack(states) for states in zip(*found, strict=True)]
 
@@ -78,7 +84,7 @@ class ScanGrad(Op):
 
     def __init__(self, scan: Scan, wants: list):
         self.scan, self.wants, count = scan, wants, scan.count
-        kinds = [wanted or 0 < i <= count for i, wanted in enumerate(wants)]
+        kinds = [w or scan.fed <= i < scan.fed + count for i, w in enumerate(wants)]
         back = vjp_program(scan.round, [True] * count, kinds)
         self._step, self._reads = Compiled(back, patience=0), depends_on(back, scan.round)
 
@@ -102,24 +108,24 @@ class ScanGrad(Op):
         return ScanGrad(self.scan.at(numbers), self.wants)
 
     def sums(self, seeds: tuple, outs: tuple, inputs: tuple) -> list:
-        """The gradients of all inputs, None for x and others that are not wanted."""
-        count, (x, *values) = self.scan.count, inputs
-        states, others, wants = values[: self.scan.count], values[self.scan.count :], self.wants
+        """The gradients of all inputs, None for xs and others that are not wanted."""
+        xs, states, others = self.scan.parts_of(inputs)
+        wants_x, _, wants_other = self.scan.parts_of(self.wants)
         g = [np.zeros_like(s) for s in states]
-        of_x = np.empty_like(x) if wants[0] else None
-        kept = wants[1 + count :]
-        of_others = [np.zeros_like(y) if w else None for y, w in zip(others, kept, strict=True)]
-        for i in reversed(range(len(x))):
+        of_xs = [np.empty_like(x) if w else None for x, w in zip(xs, wants_x, strict=True)]
+        sums = [np.zeros_like(y) if w else None for y, w in zip(others, wants_other, strict=True)]
+        for i in reversed(range(len(xs[0]))):
             g = [d + seed[i] for d, seed in zip(g, seeds, strict=True)]
             before = [out[i - 1] for out in outs] if i else states
-            found = iter(self._step.run([*g, x[i], *before, *others]))
-            if of_x is not None:
-                of_x[i] = next(found)
-            g = [next(found) for _ in range(count)]
-            for total in of_others:
+            found = iter(self._step.run([*g, *[x[i] for x in xs], *before, *others]))
+            for rows in of_xs:
+                if rows is not None:
+                    rows[i] = next(found)
+            g = [next(found) for _ in states]
+            for total in sums:
                 if total is not None:
                     total += next(found)
-        return [of_x, *g, *of_others]
+        return [*of_xs, *g, *sums]
 
     def backward(self, g: Any, out: Any, *inputs: Tensor, wants: list) -> list:
         """The vjp: that of the same gradient taken op by op. What it does not read has none."""
@@ -142,14 +148,14 @@ def flops_of(program: Program, place: int) -> Callable:
     return count
 
 
-def scanned(step: Callable, x: Tensor, states: list[Tensor]) -> list[Tensor] | None:
-    """For each state its values (t, ...) after every round of states = step(x[i], *states), as one
-    line of the trace that is active; None where a round does more than to compute them, or changes
-    their shapes."""
-    row = Tensor(Spec(tuple(x.array.shape[1:]), x.array.dtype))
+def scanned(step: Callable, xs: list[Tensor], states: list[Tensor]) -> list[Tensor] | None:
+    """For each state its values (t, ...) after every round of states = step(*[x[i] for x in xs],
+    *states), as one line of the trace that is active; None where a round does more than to compute
+    them, or changes their shapes."""
+    row = [Tensor(Spec(tuple(x.array.shape[1:]), x.array.dtype)) for x in xs]
     inputs = [Tensor(Spec(tuple(s.array.shape), s.array.dtype)) for s in states]
     try:
-        piece = Piece(lambda *values: step(*values), [row, *inputs], "a step over time")
+        piece = Piece(lambda *values: step(*values), [*row, *inputs], "a step over time")
     except TraceError:
         return None
     if piece.writes or not same(piece.specs, [s.array for s in inputs]):
@@ -157,7 +163,7 @@ def scanned(step: Callable, x: Tensor, states: list[Tensor]) -> list[Tensor] | N
     piece.make_pure({})
     before = computed_before(piece)
     outside = {slot: before.get(slot, value) for slot, value in piece.reads().items()}
-    made = Scan(piece.closed(outside))(x, *states, *outside.values())
+    made = Scan(piece.closed(outside), len(xs))(*xs, *states, *outside.values())
     return list(made) if isinstance(made, tuple) else [made]
 
 

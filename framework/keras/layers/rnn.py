@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from framework.engine import nest, ops
@@ -110,19 +110,22 @@ class RNN(Layer):
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False
     ) -> Any:
-        """The output, or (output, *states)."""
-        if mask is not None:
+        """The output, or (output, *states). mask (batch, t): at a step where it is False the output
+        and the states stay what they are."""
+        if mask is not None and self.return_sequences:
             raise NotImplementedError(
-                f"layer '{self.path}' ({type(self).__name__}): mask: layers take no masks here"
+                f"layer '{self.path}' ({type(self).__name__}): mask with return_sequences: outputs "
+                "carry no mask to the layers and losses that follow here"
             )
         states = self._first_states(sequences, initial_state)
-        x = ops.swapaxes(sequences, 0, 1)
-        x = ops.flip(x, axis=0) if self.go_backwards else x
+        x, mask = ops.swapaxes(sequences, 0, 1), None if mask is None else by_steps(mask)
+        if self.go_backwards:
+            x, mask = ops.flip(x, axis=0), None if mask is None else ops.flip(mask, axis=0)
         cells = [cell for cell in cells_of(self.cell) if isinstance(cell, RecurrentCell)]
         try:
             for cell in cells:
                 cell.share_choices(True)
-            outputs, last, states = self._run(x, states, training)
+            outputs, last, states = self._run(x, states, training, mask)
         finally:
             for cell in cells:
                 cell.share_choices(False)
@@ -130,23 +133,25 @@ class RNN(Layer):
         y = ops.swapaxes(outputs(), 0, 1) if self.return_sequences else last
         return (y, *states) if self.return_state else y
 
-    def _run(self, x: Tensor, states: list, training: Any) -> tuple[Callable, Tensor, list]:
+    def _run(
+        self, x: Tensor, states: list, training: Any, mask: Any
+    ) -> tuple[Callable, Tensor, list]:
         """(function of all outputs, the last output, the last states) of x (t, batch, ...)."""
         is_fused = getattr(self.cell, "is_fused", None)
-        if is_fused is not None and x.ndim == 3 and is_fused(training):
+        if mask is None and is_fused is not None and x.ndim == 3 and is_fused(training):
             outputs, states = self.cell.over_time(x, states, training)
             return outputs, nest.flatten(states[-1] if is_stacked(self.cell) else states)[0], states
         if not x.array.shape[0]:
             raise ValueError(f"layer '{self.path}' ({type(self).__name__}): got no time steps")
-        outputs = []
+        rows, outputs, y = [x] if mask is None else [x, mask], [], None
         if self._may_scan(x):  # the first step draws what all steps share
-            y, states = self._step(x[0], states, training)
-            made = self._scanned(rows_after(x), y, states, training)
+            y, states = self._step([part[0] for part in rows], y, states, training)
+            outputs, rows = [y], [rows_after(part) for part in rows]
+            made = self._scanned(rows, y, states, training)
             if made is not None:
                 return made
-            outputs, x = [y], rows_after(x)
-        for row in ops.unstack(x):
-            y, states = self._step(row, states, training)
+        for row in zip(*[ops.unstack(part) for part in rows], strict=True):
+            y, states = self._step(row, y, states, training)
             outputs.append(y)
         return (lambda: ops.stack(outputs)), outputs[-1], states
 
@@ -157,30 +162,42 @@ class RNN(Layer):
         is_long = is_tracing() and type(steps) is int and steps > FEW
         return is_long and all([is_plain(cell) for cell in cells_of(self.cell)])
 
-    def _scanned(self, x: Tensor, y: Tensor, states: list, training: Any) -> tuple | None:
+    def _scanned(self, rows: list, y: Tensor, states: list, training: Any) -> tuple | None:
         """_run for the steps that follow on one which gave y and the states, as one line; None if
         they do more than to compute."""
-        flat = nest.flatten(states)
+        count, is_masked = len(nest.flatten(states)), len(rows) > 1
+        place = count - len(nest.flatten(states[-1])) if is_stacked(self.cell) else 0
+        place = count if is_masked else place  # where y is among what goes on
 
-        def step(row: Tensor, *values: Tensor) -> list:
-            given = nest.pack_sequence_as(states, list(values))
-            return nest.flatten(self._step(row, given, training)[1])
+        def step(*values: Tensor) -> list:
+            row, given = values[: len(rows)], list(values[len(rows) :])
+            packed = nest.pack_sequence_as(states, given[:count])
+            y, new = self._step(row, given[-1], packed, training)
+            return [*nest.flatten(new), *([y] if is_masked else [])]
 
-        found = scanned(step, x, flat)
+        found = scanned(step, rows, [*nest.flatten(states), *([y] if is_masked else [])])
         if found is None:
             return None
-        last = nest.pack_sequence_as(states, [state[-1] for state in found])
-        place = len(flat) - len(nest.flatten(states[-1])) if is_stacked(self.cell) else 0
+        ends = [state[-1] for state in found]
         outputs = functools.partial(ops.concatenate, (ops.expand_dims(y, axis=0), found[place]))
-        return outputs, nest.flatten(last)[place], last
+        return outputs, ends[place], nest.pack_sequence_as(states, ends[:count])
 
-    def _step(self, row: Tensor, states: list, training: Any) -> tuple[Tensor, list]:
-        """(output, states) of the cell for one time step."""
+    def _step(
+        self, row: Sequence, before: Tensor | None, states: list, training: Any
+    ) -> tuple[Tensor, list]:
+        """(output, states) of the cell for one time step, row = (x,) or (x, mask): where the mask
+        is False the output (zeros at first) and the states stay what they are `before`."""
         if isinstance(self.cell, Layer):
-            y, states = self.cell(row, states, training=training)
+            y, new = self.cell(row[0], states, training=training)
         else:
-            y, states = self.cell.call(row, states)
-        return y, list(states) if isinstance(states, (list, tuple)) else [states]
+            y, new = self.cell.call(row[0], states)
+        new = list(new) if isinstance(new, (list, tuple)) else [new]
+        if len(row) == 1:
+            return y, new
+        before = ops.zeros_like(y) if before is None else before
+        pairs = zip(nest.flatten(new), nest.flatten(states), strict=True)
+        kept = [ops.where(row[1], after, state) for after, state in pairs]
+        return ops.where(row[1], y, before), nest.pack_sequence_as(new, kept)
 
     def _first_states(self, sequences: Tensor, given: Any) -> list:
         batch = sequences.array.shape[0]
@@ -260,6 +277,11 @@ class RecurrentLayer(RNN, register=False):
     def from_config(cls, config: dict) -> Any:
         """The layer whose get_config gave `config`."""
         return cls(**config)
+
+
+def by_steps(mask: Any) -> Tensor:
+    """A mask (batch, t) as bools (t, batch, 1)."""
+    return ops.expand_dims(ops.swapaxes(ops.cast(mask, dtype="bool"), 0, 1), axis=2)
 
 
 def check_cell(cell: Any) -> None:
