@@ -90,8 +90,7 @@ class ScanGrad(Op):
 
         def scan_grad(*values):
             seeds, outs, inputs = values[:count], values[count : 2 * count], values[2 * count :]
-            found = self.sums(seeds, outs, inputs)
-            made = [x for x, wanted in zip(found, wants, strict=True) if wanted]
+            made = self.sums(seeds, outs, inputs)
             return made[0] if len(made) == 1 else tuple(made)
 
         def infer(*specs):
@@ -108,24 +107,22 @@ class ScanGrad(Op):
         return ScanGrad(self.scan.at(numbers), self.wants)
 
     def sums(self, seeds: tuple, outs: tuple, inputs: tuple) -> list:
-        """The gradients of all inputs, None for xs and others that are not wanted."""
+        """The gradients of the wanted inputs."""
         xs, states, others = self.scan.parts_of(inputs)
-        wants_x, _, wants_other = self.scan.parts_of(self.wants)
+        wants_x, wants_state, wants_other = self.scan.parts_of(self.wants)
+        of_xs = [np.empty_like(x) for x, w in zip(xs, wants_x, strict=True) if w]
+        sums = [np.zeros_like(y) for y, w in zip(others, wants_other, strict=True) if w]
         g = [np.zeros_like(s) for s in states]
-        of_xs = [np.empty_like(x) if w else None for x, w in zip(xs, wants_x, strict=True)]
-        sums = [np.zeros_like(y) if w else None for y, w in zip(others, wants_other, strict=True)]
         for i in reversed(range(len(xs[0]))):
             g = [d + seed[i] for d, seed in zip(g, seeds, strict=True)]
             before = [out[i - 1] for out in outs] if i else states
             found = iter(self._step.run([*g, *[x[i] for x in xs], *before, *others]))
             for rows in of_xs:
-                if rows is not None:
-                    rows[i] = next(found)
+                rows[i] = next(found)
             g = [next(found) for _ in states]
             for total in sums:
-                if total is not None:
-                    total += next(found)
-        return [*of_xs, *g, *sums]
+                total += next(found)
+        return [*of_xs, *[d for d, w in zip(g, wants_state, strict=True) if w], *sums]
 
     def backward(self, g: Any, out: Any, *inputs: Tensor, wants: list) -> list:
         """The vjp: that of the same gradient taken op by op. What it does not read has none."""
