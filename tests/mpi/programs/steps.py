@@ -191,6 +191,15 @@ def dropout_of_shared_and_folded_rows():
 
 
 @case
+def dropout_of_states():
+    layer = layers.GRU(4, recurrent_dropout=0.5, dropout=0.3, seed=3, reset_after=False)
+    steps = [keras.Input((3,)), layers.Dense(16, kernel_initializer="ones"), layers.Reshape((8, 2))]
+    model = keras.Sequential([*steps, layer, dense()])
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    return model
+
+
+@case
 def dropout_of_attention():
     return compiled(Attends)
 
