@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import framework as tf
+from framework.engine import ops
 
 X = tf.constant(1.5)
 LIMIT = 100.0
@@ -169,3 +170,28 @@ def test_variables_decide_anew_at_each_call():
             assert int(traced()) == int(call()) == (1 if i == 2 else number)
     with pytest.raises(tf.errors.OperatorNotAllowedInGraphError, match="asked for while tracing"):
         tf.function(calls[3], autograph=False)()
+
+
+@pytest.mark.parametrize("is_loop", [True, False])
+def test_a_gradient_has_the_constants_that_it_shares_with_the_trace_around(is_loop):
+    """The 0 of the rule of `where` stood in the outer trace already, but not in the body."""
+
+    def chosen(x, z):
+        return ops.where(ops.less(x, z * 2.0), z * z, z)
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            z = ops.where(x > 0.0, x, ops.zeros_like(x))
+            if is_loop:
+                pair = tf.constant(0), z
+                _, y = tf.while_loop(lambda i, z: i < 3, lambda i, z: (i + 1, chosen(x, z)), pair)
+            else:
+                y = tf.cond(ops.sum(z) > 0.0, lambda: chosen(x, z), lambda: z)
+            y = ops.sum(y)
+        return tape.gradient(y, x)
+
+    x = tf.constant(np.linspace(-1.0, 1.2, 7, dtype=np.float32))
+    compiled = tf.function(step)
+    for _ in range(4):
+        np.testing.assert_allclose(compiled(x), step(x), rtol=1e-6)

@@ -11,6 +11,7 @@ import numpy as np
 
 Arrays = dict[str, np.ndarray]
 X = (np.random.default_rng(0).normal(size=(3, 5, 2)) * 1.5).astype(np.float32)
+MASK = np.array([[1, 1, 1, 1, 1], [0, 1, 0, 1, 0], [0, 0, 0, 0, 0]], bool)
 STATES = [np.random.default_rng(i).normal(size=(3, 4)).astype(np.float32) for i in (1, 2)]
 
 
@@ -24,13 +25,32 @@ def fill(layer: Any) -> None:
     layer.set_weights([small(10 + i, w.shape) for i, w in enumerate(layer.get_weights())])
 
 
-def gradients(tf: Any, layer: Any, states: list | None = None) -> Arrays:
+def gradients(tf: Any, layer: Any, states: list | None = None, **options: Any) -> Arrays:
     """Outputs, the gradients of inputs, states and weights, and their second derivatives along a
     direction."""
     inputs = [tf.constant(a) for a in [X, *(states or [])]]
-    kwargs = {"initial_state": inputs[1:]} if states else {}
+    kwargs = options | ({"initial_state": inputs[1:]} if states else {})
     layer(inputs[0], **kwargs)
     fill(layer)
+    compute = COMPILED[0](tf, lambda *xs: derivatives(tf, layer, list(xs), options))
+    ys, found, second = compute(*inputs)
+    result = {f"y{i}": y.numpy() for i, y in enumerate(ys)}
+    result |= {f"g{i}": g.numpy() for i, g in enumerate(found)}
+    result |= {
+        f"second{i}": np.zeros(found[i].shape, "f") if g is None else g.numpy()
+        for i, g in enumerate(second)
+    }
+    names = [f"{v.path} {tuple(v.shape)}" for v in layer.weights]
+    return result | {"weights": np.array(names, str)}
+
+
+# (tf, function of tensors) -> the function as it is called: a test puts in tf.function
+COMPILED: list[Callable] = [lambda tf, function: function]
+
+
+def derivatives(tf: Any, layer: Any, inputs: list, options: dict) -> tuple:
+    """(outputs, gradients, second derivatives) of a layer with weights."""
+    kwargs = options | ({"initial_state": inputs[1:]} if inputs[1:] else {})
     with tf.GradientTape(persistent=True) as outer:
         outer.watch(inputs)
         with tf.GradientTape() as tape:
@@ -46,14 +66,7 @@ def gradients(tf: Any, layer: Any, states: list | None = None) -> Arrays:
         along = 0.0
         for i, g in enumerate(found):
             along = along + tf.reduce_sum(g * tf.constant(small(50 + i, tuple(g.shape))))
-    result = {f"y{i}": y.numpy() for i, y in enumerate(ys)}
-    result |= {f"g{i}": g.numpy() for i, g in enumerate(found)}
-    result |= {
-        f"second{i}": np.zeros(found[i].shape, "f") if g is None else g.numpy()
-        for i, g in enumerate(outer.gradient(along, sources))
-    }
-    names = [f"{v.path} {tuple(v.shape)}" for v in layer.weights]
-    return result | {"weights": np.array(names, str)}
+    return ys, found, outer.gradient(along, sources)
 
 
 def layer_case(name: str, states: int = 0, **options: Any) -> Callable:
@@ -64,6 +77,25 @@ def layer_case(name: str, states: int = 0, **options: Any) -> Callable:
         return gradients(tf, layer, STATES[:states])
 
     return run
+
+
+def masked(name: str, states: int = 0, **options: Any) -> Callable:
+    """A layer of 4 units, or one of that kind both ways, that passes over steps."""
+
+    def run(keras: Any, tf: Any) -> Arrays:
+        layer = getattr(keras.layers, name.removeprefix("both "))(4, name="inner", **options)
+        if name.startswith("both "):
+            layer = keras.layers.Bidirectional(layer, name="layer")
+        return gradients(tf, layer, STATES[:states], mask=tf.constant(MASK))
+
+    return run
+
+
+def masked_stack(keras: Any, tf: Any) -> Arrays:
+    """RNN over a list of cells that passes over steps."""
+    cells = [keras.layers.LSTMCell(3), keras.layers.GRUCell(4, reset_after=False)]
+    layer = keras.layers.RNN(cells, return_state=True, name="layer")
+    return gradients(tf, layer, mask=tf.constant(MASK))
 
 
 def stacked(keras: Any, tf: Any) -> Arrays:
@@ -167,6 +199,12 @@ CASES: dict[str, Callable] = {
     "simple": layer_case("SimpleRNN"),
     "simple sequences": layer_case("SimpleRNN", 1, return_sequences=True, return_state=True),
     "simple linear": layer_case("SimpleRNN", 1, activation=None, use_bias=False, **GATED),
+    "masked lstm": masked("LSTM", 2, return_state=True),
+    "masked lstm backwards": masked("LSTM", go_backwards=True),
+    "masked gru": masked("GRU", 1),
+    "masked simple": masked("SimpleRNN", 1, return_state=True, activation="sigmoid"),
+    "masked both": masked("both GRU"),
+    "masked stack": masked_stack,
     "stacked": stacked,
     "own cell": own_cell,
     "both": two_ways("concat", return_sequences=True),

@@ -15,6 +15,7 @@ from framework.engine import ops
 from framework.engine.op import OPS
 from framework.engine.tensor import Tensor
 from framework.testing import check_gradients
+from tests.keras import recurrent_cases
 from tests.keras.recurrent_cases import CASES, REFUSED, X, configs, refusal
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -34,6 +35,18 @@ def golden():
 
 @pytest.mark.parametrize("case", CASES)
 def test_value(case):
+    check_case(case)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_value_in_a_program(case, monkeypatch):
+    """Steps that are no op are a loop there: at 5 steps already."""
+    monkeypatch.setattr(recurrent_cases, "COMPILED", [lambda tf, function: tf.function(function)])
+    check_case(case)
+
+
+def check_case(case):
+    """A case gives what Keras gave."""
     keras.utils.clear_session()
     found, wanted = CASES[case](keras, tf), golden()[case]
     assert sorted(found) == sorted(wanted)
@@ -68,9 +81,10 @@ def test_cudnn_is_refused():
         keras.layers.GRU(2, use_cudnn=True)(X)
 
 
-def test_masks_are_refused_by_name():
-    for layer in (keras.layers.LSTM(2), keras.layers.Bidirectional(keras.layers.GRU(2))):
-        with pytest.raises(NotImplementedError, match="mask"):
+def test_masks_that_would_go_on_are_refused_by_name():
+    inner = keras.layers.GRU(2, return_sequences=True)
+    for layer in (keras.layers.LSTM(2, return_sequences=True), keras.layers.Bidirectional(inner)):
+        with pytest.raises(NotImplementedError, match="mask with return_sequences"):
             layer(X, mask=np.ones((3, 5), bool))
     with pytest.raises(NotImplementedError, match="weights"):
         keras.layers.Bidirectional(keras.layers.GRU(2), weights=[1])

@@ -63,7 +63,10 @@ class Piece:
         constants = {s: c for s, c in program.constants.items() if s in used and s not in outside}
         inputs = (*program.inputs, *outside)
         outputs = (*program.outputs, *[self.written.get(slot, slot) for slot in written])
-        return Program(inputs, program.lines, outputs, program.specs, constants)
+        made = [slot for line in program.lines for slot in line.outs]
+        # no others: a gradient must not take a constant of the trace around it for one of its own
+        specs = {s: program.specs[s] for s in (*inputs, *made, *outputs, *constants)}
+        return Program(inputs, program.lines, outputs, specs, constants)
 
     def reads(self) -> dict[int, Tensor]:
         """The outer tensors that it reads, by slot; Variables as themselves."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -16,6 +17,7 @@ from numba.extending import intrinsic
 from framework.engine.compile.entry import UNIT
 from framework.engine.kernels import floats, vectors
 from framework.engine.kernels.attention import attention_of, product_float32
+from framework.engine.kernels.choices import drop_some, keep_all, philox
 from framework.engine.kernels.convolution import convolutions_of
 from framework.engine.kernels.flags import FAST
 from framework.engine.kernels.gemm import gemm_float32
@@ -113,20 +115,6 @@ def double_of_bits(context, word):
     return types.float64(INT64), lambda ctx, b, sig, args: b.bitcast(args[0], ir.DoubleType())
 
 
-@njit(**FAST)
-def philox(block, seed, counter):
-    """Philox4x32-10: the four random words (uint64 below 2^32) of a block; see ops/random.py."""
-    u, low, half = np.uint64, np.uint64(0xFFFFFFFF), np.uint64(32)
-    k0, k1 = u(seed) & low, u(seed) >> half
-    c0, c1, c2, c3 = u(block) & low, u(block) >> half, u(counter) & low, u(counter) >> half
-    for _ in range(10):
-        p0, p1 = c0 * u(0xD2511F53), c2 * u(0xCD9E8D57)
-        c0, c2 = (p1 >> half) ^ c1 ^ k0, (p0 >> half) ^ c3 ^ k1
-        c1, c3 = p1 & low, p0 & low
-        k0, k1 = (k0 + u(0x9E3779B9)) & low, (k1 + u(0xBB67AE85)) & low
-    return c0, c1, c2, c3
-
-
 def cblas_float64() -> types.ExternalFunction:
     """cblas_dgemm with 64-bit sizes and addresses."""
     i32, real = types.int32, types.float64
@@ -154,12 +142,18 @@ def product_float64():
 
 @functools.cache
 def attention_words(name: str) -> dict:
-    """attention(...) and attention_grad(...), see kernels/attention.py."""
+    """attention(...) and attention_grad(...), see kernels/attention.py; thin_attention(...) and
+    thin_attention_grad(...), with dropout."""
     if name == "float32":
-        made = attention_of(types.float32, product_float32, floats.exp_float32, floats.log_float32)
+        real, exp, log = types.float32, floats.exp_float32, floats.log_float32
+        product: Callable = product_float32
     else:
-        made = attention_of(types.float64, product_float64(), math.exp, math.log)
-    return dict(zip(("attention", "attention_grad"), made, strict=True))
+        real, exp, log, product = types.float64, math.exp, math.log, product_float64()
+    words = {}
+    for prefix, drop in (("", keep_all()), ("thin_", drop_some(real))):
+        made = attention_of(real, product, exp, log, drop)
+        words |= dict(zip((f"{prefix}attention", f"{prefix}attention_grad"), made, strict=True))
+    return words
 
 
 def gemm_float64():

@@ -6,6 +6,9 @@ grows with the length and not with its square (Dao et al. 2022, FlashAttention; 
 when a larger one comes; the gradient computes the probabilities again from the logarithm of that
 sum. A block of keys that no row may see is passed over.
 
+Dropout of the probabilities is a choice of functions (choices.py): without it nothing is compiled
+for it.
+
 Arrays lie as (batch, length, heads, depth): a row of one head is followed by the next one
 heads * depth numbers later, so no operand is ever transposed or copied.
 
@@ -24,6 +27,7 @@ from numba import carray, njit
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from framework.engine.kernels.choices import PADDING
 from framework.engine.kernels.flags import FAST
 from framework.engine.kernels.gemm import INLINED, pack, tiles
 from framework.engine.kernels.pointers import INT64, pointer_to
@@ -138,20 +142,25 @@ def hide(row, mask, at, step, query, first, is_causal, value):
             row[c] = value
 
 
-def attend_of(real: Any, product: Callable, exp: Callable, log: Callable) -> Callable:
+def attend_of(real: Any, product: Callable, exp: Callable, log: Callable, drop: tuple) -> Callable:
     """The forward of one head."""
+    choose, thin = drop
     size, vector = real.bitwidth // 8, vector_of(real)
     filled, exponents, judge, multiply = rows_of(real, exp)
     scores_at, column_at = scratch_of(ROWS * KEYS * size), scratch_of(ROWS * size)
+    choices_at = scratch_of((KEYS + PADDING) * size)
     masked, zero, one = real(MASKED), real(0), real(1)
 
     @njit(**INLINED)
-    def attend(out, lse, q, k, v, mask, at, step, is_causal, is_whole, scale, rows, keys, shape):
+    def attend(
+        out, lse, q, k, v, mask, at, step, is_causal, is_whole, scale, rows, keys, shape, state,
+        start,
+    ):  # fmt: skip
         """All addresses are those of its first row; False: a row has no finite score.
 
         is_whole: no block is passed over, and what is hidden has the score MASKED."""
         q_stride, k_stride, v_stride, out_stride, depth, wide = shape
-        scores = scores_at()
+        scores, choices = scores_at(), choices_at()
         tops, sums = vector(column_at(), ROWS), vector(column_at(), ROWS)
         tall = SHORT if rows <= 512 else ROWS
         for i in range(0, rows, tall):
@@ -181,6 +190,8 @@ def attend_of(real: Any, product: Callable, exp: Callable, log: Callable) -> Cal
                         return False
                     exponents(row, seen, top, factor)
                     tops[r], sums[r] = top, before + total(part)
+                    place_of = start + (i + r) * keys + j
+                    thin(row, choose(choices, state, place_of, seen))
                 product(
                     scores, KEYS, 1, v + j * v_stride * size, v_stride, 1, place, out_stride,
                     height, wide, width, j,
@@ -193,20 +204,22 @@ def attend_of(real: Any, product: Callable, exp: Callable, log: Callable) -> Cal
     return attend
 
 
-def differ_of(real: Any, product: Callable, exp: Callable) -> Callable:
+def differ_of(real: Any, product: Callable, exp: Callable, drop: tuple) -> Callable:
     """The gradient of one head."""
+    choose, thin = drop
     size, vector = real.bitwidth // 8, vector_of(real)
     _, exponents, _, _ = rows_of(real, exp)
     scores_at, slopes_at = scratch_of(ROWS * KEYS * size), scratch_of(ROWS * KEYS * size)
     column_at, zero = scratch_of(ROWS * size), real(0)
+    choices_at = scratch_of((KEYS + PADDING) * size)
     share_of_hidden = share_of_hidden_of(real)
 
     @njit(**INLINED)
     def differ(dq, dk, dv, g, q, k, v, out, lse, mask, at, step, is_causal, is_whole, scale, rows,
-               keys, shape):  # fmt: skip
+               keys, shape, state, start):  # fmt: skip
         """All addresses are those of its first row."""
         q_stride, k_stride, v_stride, out_stride, depth, wide = shape
-        scores, slopes = scores_at(), slopes_at()
+        scores, slopes, choices = scores_at(), slopes_at(), choices_at()
         deltas, even = vector(column_at(), ROWS), vector(column_at(), ROWS)
         for j in range(keys):
             vector(dk + j * k_stride * size, depth)[:] = zero
@@ -235,11 +248,14 @@ def differ_of(real: Any, product: Callable, exp: Callable) -> Callable:
                     is_cut = is_causal and not is_whole
                     seen = min(width, i + r + 1 - j) if is_cut else width
                     exponents(row, seen, lse[i + r], scale)
+                    chosen = choose(choices, state, start + (i + r) * keys + j, seen)
+                    thin(slope, chosen)
                     for c in range(width):  # 0 where the row is
                         slope[c] = row[c] * (slope[c] - delta) * scale
                     if is_whole:
                         hide(row, mask, at, step, i + r, j, is_causal, even[r])
                         hide(slope, mask, at, step, i + r, j, is_causal, zero)
+                    thin(row, chosen)
                 product(
                     scores, 1, KEYS, g_i, out_stride, 1, dv + j * v_stride * size, v_stride, width,
                     wide, height, 1,
@@ -291,15 +307,16 @@ def is_finite_of(real: Any) -> Callable:
     return is_finite
 
 
-def attention_of(real: Any, product: Callable, exp: Callable, log: Callable) -> tuple:
+def attention_of(real: Any, product: Callable, exp: Callable, log: Callable, drop: tuple) -> tuple:
     """(attention, attention_grad) for numbers of a Numba type; product is product_float32, or the
-    same for that type."""
+    same for that type; drop: what choices.py gives for it, with dropout or without."""
     size, is_finite = real.bitwidth // 8, is_finite_of(real)
-    attend, differ = attend_of(real, product, exp, log), differ_of(real, product, exp)
+    attend, differ = attend_of(real, product, exp, log, drop), differ_of(real, product, exp, drop)
 
     @njit(**INLINED)
-    def attention(out, lse, q, k, v, mask, at, causal, scale, part, parts):
-        """out (batch, rows, heads, wide), lse (batch, heads, rows): this thread's heads."""
+    def attention(out, lse, q, k, v, mask, at, causal, scale, state, part, parts):
+        """out (batch, rows, heads, wide), lse (batch, heads, rows): this thread's heads; state: of
+        the choices, the global number of the first row behind it."""
         batch, rows, heads, depth = q.shape
         keys, wide = k.shape[1], v.shape[3]
         shape = heads * depth, heads * depth, heads * wide, heads * wide, depth, wide
@@ -316,13 +333,13 @@ def attention_of(real: Any, product: Callable, exp: Callable, log: Callable) -> 
             is_whole = is_masked or not is_finite(v_h, shape[2], keys, wide)
             while not attend(
                 place, lse[b, h], q_h, k_h, v_h, mask, start, step, causal, is_whole, factor, rows,
-                keys, shape,
+                keys, shape, state, (state[-1] * heads + pair) * rows * keys,
             ):  # fmt: skip
                 is_whole = True
 
     @njit(**INLINED)
     def attention_grad(
-        dq, dk, dv, g, q, k, v, mask, out, lse, at, causal, scale, part, parts
+        dq, dk, dv, g, q, k, v, mask, out, lse, at, causal, scale, state, part, parts
     ):  # fmt: skip
         """The gradients of `attention` in q, k, v; g is that of its result."""
         batch, rows, heads, depth = q.shape
@@ -345,7 +362,8 @@ def attention_of(real: Any, product: Callable, exp: Callable, log: Callable) -> 
             differ(
                 dq.ctypes.data + of_q, dk.ctypes.data + of_k, dv.ctypes.data + of_v, g_h, q_h, k_h,
                 v_h, out.ctypes.data + of_out, lse[b, h], mask, b * at[0] + h * at[1], step,
-                causal, not is_open, factor, rows, keys, shape,
+                causal, not is_open, factor, rows, keys, shape, state,
+                (state[-1] * heads + pair) * rows * keys,
             )  # fmt: skip
 
     return attention, attention_grad

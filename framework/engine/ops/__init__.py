@@ -10,6 +10,7 @@ from framework.engine.ops import (
     activation,
     arrange,
     attention,
+    attention_dropout,
     broadcast,
     checks,
     collective,
@@ -68,6 +69,7 @@ from framework.engine.ops.arrange import (  # noqa: E402
     tile,
     unstack,
 )
+from framework.engine.ops.attention_dropout import attention_dropout  # noqa: E402, F811
 from framework.engine.ops.broadcast import zeros_like  # noqa: E402
 from framework.engine.ops.contraction import einsum, tensordot  # noqa: E402
 from framework.engine.ops.convolution import (  # noqa: E402

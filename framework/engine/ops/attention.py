@@ -85,6 +85,11 @@ def scaled_dot_product_attention(q, k, v, mask, *, causal=False, scale=1.0):
     that do not fit raise ValueError.
     """
     infer_attention(q, k, v, mask)
+    return attended(q, k, v, mask, causal, scale)
+
+
+def attended(q, k, v, mask, causal, scale, kept: Any = None) -> tuple:
+    """(out, lse), with the probabilities of out multiplied by `kept` if it is given."""
     seen = seen_by(mask, q.shape[1], k.shape[1], causal)
     q, k, v = [x.swapaxes(1, 2) for x in (q, k, v)]
     scores = np.where(seen, (q @ k.swapaxes(2, 3)) * q.dtype.type(scale), q.dtype.type(MASKED))
@@ -93,6 +98,8 @@ def scaled_dot_product_attention(q, k, v, mask, *, causal=False, scale=1.0):
     p = np.exp(scores, out=scores)
     total = p.sum(axis=-1, keepdims=True)
     p /= total
+    if kept is not None:
+        p *= kept
     out = np.ascontiguousarray((p @ v).swapaxes(1, 2))
     return out, (top + np.log(total))[..., 0]
 
@@ -108,7 +115,8 @@ def strides_of(mask):
 
 def see_attention(outs, inputs, attrs):
     """All as they are. No kernel takes other floats, very deep heads, nothing to attend to."""
-    q, _, v, mask = inputs[:4] if len(inputs) == 4 else inputs[1:5]
+    at = next(i for i, s in enumerate(inputs) if s.dtype == np.bool_)
+    q, _, v, mask = inputs[at - 3 : at + 1]
     is_deep = max(q.shape[3], v.shape[3]) > DEEPEST
     if q.dtype not in (np.float32, np.float64) or is_deep or 0 in (*q.shape, *v.shape):
         return None
@@ -133,7 +141,7 @@ def _(
     out, lse, q, k, v, mask, causal, scale, of_batch, of_heads, of_rows, of_keys, part, parts
 ):  # fmt: skip
     at = of_batch, of_heads, of_rows, of_keys
-    attention(out, lse, q, k, v, mask, at, causal != 0, scale, part, parts)
+    attention(out, lse, q, k, v, mask, at, causal != 0, scale, (0,), part, parts)
 
 
 @scaled_dot_product_attention.vjp("out q k v mask")
@@ -143,12 +151,18 @@ def _(g, out, q, k, v, mask, *, causal=False, scale=1.0):
     found: list[Any] = [None, None, None]
     if g_out is not None:
         found = list(scaled_dot_product_attention_grad(g_out, q, k, v, mask, y, lse, **attrs))
-    if g_lse is not None:  # second order only: its gradient in a score is the probability
-        p, _, seen = probabilities(q, k, mask, lse, causal, scale)
-        slopes = only(seen, multiply(p, expand_dims(g_lse, axis=3)))
-        for i, part in ((0, by_keys(slopes, k, scale)), (1, by_rows(slopes, q, scale))):
-            found[i] = part if found[i] is None else add(found[i], part)
-    return *found, None
+    return *through_lse(found, g_lse, q, k, mask, lse, causal, scale), None
+
+
+def through_lse(found: list, g_lse: Any, q, k, mask, lse, causal, scale) -> list:
+    """The gradients of q, k, v with that which comes through lse: second order only."""
+    if g_lse is None:
+        return found
+    p, _, seen = probabilities(q, k, mask, lse, causal, scale)  # the gradient of lse in a score
+    slopes = only(seen, multiply(p, expand_dims(g_lse, axis=3)))
+    for i, part in ((0, by_keys(slopes, k, scale)), (1, by_rows(slopes, q, scale))):
+        found[i] = part if found[i] is None else add(found[i], part)
+    return found
 
 
 GRADS = tuple(
@@ -176,6 +190,11 @@ def scaled_dot_product_attention_grad(g, q, k, v, mask, out, lse, *, causal=Fals
     p = exp(scores - lse), d = p (g . v - g . out), dq = scale sum_s d k, dk = scale sum_t d q,
     dv = sum_t p g.
     """
+    return differentiated(g, q, k, v, mask, out, lse, causal, scale)
+
+
+def differentiated(g, q, k, v, mask, out, lse, causal, scale, kept: Any = None) -> tuple:
+    """(dq, dk, dv), with the probabilities of out multiplied by `kept` if it is given."""
     seen = seen_by(mask, q.shape[1], k.shape[1], causal)
     q, k, v, g, out = [x.swapaxes(1, 2) for x in (q, k, v, g, out)]
     scale = q.dtype.type(scale)
@@ -186,8 +205,11 @@ def scaled_dot_product_attention_grad(g, q, k, v, mask, out, lse, *, causal=Fals
         hidden = np.broadcast_to(~seen, p.shape)
         share = alone[..., None] / hidden.sum(axis=-1, keepdims=True, dtype=p.dtype)
         p = np.where(hidden & alone[..., None], share, p).astype(p.dtype)
-    d = p * (g @ v.swapaxes(2, 3) - (g * out).sum(axis=-1, keepdims=True))
+    slopes = g @ v.swapaxes(2, 3)
+    slopes = slopes if kept is None else slopes * kept
+    d = p * (slopes - (g * out).sum(axis=-1, keepdims=True))
     d = np.where(seen, d, 0) * scale
+    p = p if kept is None else p * kept
     made = d @ k, d.swapaxes(2, 3) @ q, p.swapaxes(2, 3) @ g
     return tuple([np.ascontiguousarray(x.swapaxes(1, 2)) for x in made])
 
@@ -203,7 +225,9 @@ def _(
     part, parts,
 ):  # fmt: skip
     at = of_batch, of_heads, of_rows, of_keys
-    attention_grad(dq, dk, dv, g, q, k, v, mask, out, lse, at, causal != 0, scale, part, parts)
+    attention_grad(
+        dq, dk, dv, g, q, k, v, mask, out, lse, at, causal != 0, scale, (0,), part, parts
+    )
 
 
 # The second order, of ops that hold all scores: (batch, heads, T, S).
@@ -254,32 +278,41 @@ def probabilities(
 
 @scaled_dot_product_attention_grad.vjp("g q k v mask out lse")
 def _(u, made, g, q, k, v, mask, out, lse, *, causal=False, scale=1.0):
-    """With a = g . v - g . out, so that d = p a: the gradients of dq, dk in d are u . k and q . u,
-    that of dv in p is g . u."""
+    return second_order(u, g, q, k, v, mask, out, lse, causal, scale)
+
+
+def second_order(u, g, q, k, v, mask, out, lse, causal, scale, kept: Any = None) -> tuple:
+    """The vjp of the gradient, whose probabilities are multiplied by `kept` (None: by 1).
+
+    With a = kept g . v - g . out, so that d = p a: the gradients of dq, dk in d are u . k and
+    q . u, that of dv in kept p is g . u."""
     p, own, seen = probabilities(q, k, mask, lse, causal, scale)
+
+    def thinned(x):
+        return x if kept is None else multiply(x, kept)
+
     lean = expand_dims(transpose(sum_(multiply(g, out), axis=3), axes=(0, 2, 1)), axis=3)
-    a = only(seen, subtract(inner(g, v), lean))
+    a = only(seen, subtract(thinned(inner(g, v)), lean))
     d = multiply(own, a)
-    d_g = d_q = d_k = d_v = None
+    d_g = d_q = d_k = None
     of_d, of_p = zeros_like(p), zeros_like(p)
     if u[0] is not None:
         of_d, d_k = inner(u[0], k), by_rows(d, u[0], scale)
     if u[1] is not None:
         of_d, d_q = add(of_d, inner(q, u[1])), by_keys(d, u[1], scale)
     if u[2] is not None:
-        of_p, d_g = inner(g, u[2]), by_keys(p, u[2], 1.0)
+        of_p, d_g = thinned(inner(g, u[2])), by_keys(thinned(p), u[2], 1.0)
     of_d = only(seen, multiply(of_d, number(scale, of_d)))
     of_a = multiply(own, of_d)
     of_scores = only(seen, multiply(own, add(of_p, multiply(a, of_d))))
     of_lean = negative(transpose(sum_(of_a, axis=3), axes=(0, 2, 1)))
     of_lean = expand_dims(of_lean, axis=3)
-    parts = by_keys(of_a, v, 1.0), multiply(of_lean, out)
-    d_g = sum_of(d_g, *parts)
+    of_a = thinned(of_a)
+    d_g = sum_of(d_g, by_keys(of_a, v, 1.0), multiply(of_lean, out))
     d_q = sum_of(d_q, by_keys(of_scores, k, scale))
     d_k = sum_of(d_k, by_rows(of_scores, q, scale))
-    d_v = by_rows(of_a, g, 1.0)
     of_lse = negative(sum_(of_scores, axis=3))
-    return d_g, d_q, d_k, d_v, None, multiply(of_lean, g), of_lse
+    return d_g, d_q, d_k, by_rows(of_a, g, 1.0), None, multiply(of_lean, g), of_lse
 
 
 def sum_of(*parts: Tensor | None) -> Tensor:

@@ -8,8 +8,9 @@ from framework.engine import ops
 from framework.engine.op import Sample
 from framework.engine.random import SeedGenerator
 from framework.engine.tensor import Tensor
-from framework.keras.layers.heads import KEPT, as_bools, causal_mask
+from framework.keras.layers.heads import KEPT, as_bools, attend, causal_mask
 from framework.keras.layers.layer import Layer
+from framework.keras.step import shard
 
 
 class Attention(Layer):
@@ -72,11 +73,12 @@ class Attention(Layer):
         query, value, key = inputs[0], inputs[1], inputs[-1 if len(inputs) > 2 else 1]
         of_query, of_value = [None if m is None else as_bools(m) for m in (mask or [None] * 2)[:2]]
         drops = training and self.dropout > 0
-        if drops or return_attention_scores or of_value is not None or not self._is_plain(query):
+        is_whole = return_attention_scores or of_value is not None or (drops and self.dropout >= 1)
+        if is_whole or not self._is_plain(query):
             scores = self._scores(query, key)
             y, scores = self._applied(scores, value, of_value, use_causal_mask, drops)
         else:
-            y, scores = self._at_once(query, key, value, use_causal_mask), None
+            y, scores = self._at_once(query, key, value, use_causal_mask, drops), None
         if of_query is not None:
             y = ops.where(ops.expand_dims(of_query, axis=-1), y, ops.zeros_like(y))
         return (y, scores) if return_attention_scores else y
@@ -85,14 +87,13 @@ class Attention(Layer):
         """Whether the scores are products of one batch of matrices."""
         return self.score_mode == "dot" and query.ndim == 3
 
-    def _at_once(self, query: Any, key: Any, value: Any, is_causal: bool) -> Any:
+    def _at_once(self, query: Any, key: Any, value: Any, is_causal: bool, drops: bool) -> Any:
         """The result by one op, which keeps no scores: attention with one head."""
         if self.scale is not None:
             query = query * self.scale
         query, key, value = [ops.expand_dims(x, axis=2) for x in (query, key, value)]
-        y, _ = ops.scaled_dot_product_attention(
-            query, key, value, Tensor(KEPT), causal=bool(is_causal)
-        )
+        drop = (self.dropout, self.seed_generator) if drops else None
+        y = attend(query, key, value, Tensor(KEPT), bool(is_causal), 1.0, drop)
         return ops.squeeze(y, axis=2)
 
     def _scores(self, query: Any, key: Any) -> Any:
@@ -118,7 +119,8 @@ class Attention(Layer):
         scores = kept = ops.softmax(scores)
         if drops:
             shape, dtype = tuple(scores.array.shape), scores.array.dtype.name
-            u = ops.random_uniform(self.seed_generator.next(), shape=shape, dtype=dtype)
+            draw = {"shape": shape, "dtype": dtype, "first_row": shard.first_row(shape[0])}
+            u = ops.random_uniform(self.seed_generator.next(), **draw)
             kept = ops.dropout(scores, u, rate=float(self.dropout))
         return ops.matmul(kept, value), scores
 

@@ -61,17 +61,14 @@ class Bidirectional(Layer):
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = None
     ) -> Any:
-        """The merged output, or (output, *states)."""
-        if mask is not None:
-            raise NotImplementedError(
-                f"layer '{self.path}' (Bidirectional): mask: layers take no masks here"
-            )
+        """The merged output, or (output, *states). mask: of the steps, for both layers."""
         first = last = None
         if initial_state is not None:
             half = len(initial_state) // 2
             first, last = initial_state[:half], initial_state[half:]
-        y = self.forward_layer(sequences, initial_state=first, training=training)
-        z = self.backward_layer(sequences, initial_state=last, training=training)
+        options = {"training": training, "mask": mask}
+        y = self.forward_layer(sequences, initial_state=first, **options)
+        z = self.backward_layer(sequences, initial_state=last, **options)
         states: tuple = ()
         if self.return_state:
             states, y, z = (*y[1:], *z[1:]), y[0], z[0]

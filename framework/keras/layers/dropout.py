@@ -49,7 +49,6 @@ class Dropout(Layer):
         """Where this rank's rows of choices start among those of the global batch: a sample may
         have become several rows. Choices that all samples share are the same everywhere.
         """
-        here = shard.current()
-        if (self.noise_shape is not None and self.noise_shape[0] is not None) or not here.local:
+        if self.noise_shape is not None and self.noise_shape[0] is not None:
             return 0
-        return here.start * rows // here.local
+        return shard.first_row(rows)

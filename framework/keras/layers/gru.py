@@ -100,8 +100,9 @@ class GRU(RecurrentLayer):
     """GRUCell over the steps of x (batch, t, n): y (batch, units), or (batch, t, units) with
     return_sequences; h follows with return_state.
 
-    One op computes all steps, unless reset_after is False, the functions are others than the
-    default ones or recurrent_dropout is used.
+    One op computes all steps. Where reset_after is False or the functions are others than the
+    default ones, and while recurrent_dropout is used, a program has a loop over the steps instead,
+    as one line of it.
     """
 
     samples = (

@@ -12,6 +12,7 @@ from framework.engine.tensor import Tensor
 from framework.keras.layers.activation import Softmax
 from framework.keras.layers.dropout import Dropout
 from framework.keras.layers.layer import Layer
+from framework.keras.step import shard
 
 KEPT = np.ones((1, 1, 1, 1), bool)  # a mask that hides nothing
 
@@ -46,6 +47,19 @@ def with_heads(mask: Any, rank: int, axis: int) -> Any:
     while mask.ndim < rank:
         mask = ops.expand_dims(mask, axis=axis)
     return mask
+
+
+def attend(
+    query: Any, key: Any, value: Any, mask: Any, is_causal: bool, scale: float, drop: Any
+) -> Any:
+    """Attention (batch, T, heads, depth) by one op; drop: None, or (rate below 1, SeedGenerator) of
+    the dropout of its probabilities."""
+    options = {"causal": is_causal, "scale": scale}
+    if drop is None:
+        return ops.scaled_dot_product_attention(query, key, value, mask, **options)[0]
+    rate, generator = drop
+    options |= {"rate": float(rate), "first_row": shard.first_row(query.array.shape[0])}
+    return ops.attention_dropout(query, key, value, mask, generator.next(), **options)[0]
 
 
 class HeadsAttention(Layer, register=False):
@@ -132,22 +146,21 @@ class HeadsAttention(Layer, register=False):
         is_causal = bool(use_causal_mask)
         mask = None
         if self._window is not None or any(m is not None for m in masks):
-            mask = self.joined_mask(query, value, masks, is_causal)
-            is_causal = False
+            mask = self.joined_mask(query, value, masks)
         of_query, of_key, of_value, of_gate, of_result = self.projections()
         gate = None if of_gate is None else of_gate(query)
         query, key, value = of_query(query), of_key(key), of_value(value)
         key, value = self.repeated(key), self.repeated(value)
         self.refuse_flash(return_attention_scores)
-        if self._rate > 0.0 or return_attention_scores or query.ndim != 4:
+        if self._rate >= 1.0 or return_attention_scores or query.ndim != 4:
             y, scores = self.by_scores(query, key, value, mask, is_causal, training)
         else:
-            y, scores = self.at_once(query, key, value, mask, is_causal), None
+            y, scores = self.at_once(query, key, value, mask, is_causal, training), None
         y = of_result(y if gate is None else ops.multiply(y, gate))
         return (y, scores) if return_attention_scores else y
 
-    def joined_mask(self, query: Any, value: Any, masks: tuple, is_causal: bool) -> Any:
-        """(batch, T, S): what all masks, the causal one and the window leave."""
+    def joined_mask(self, query: Any, value: Any, masks: tuple) -> Any:
+        """(batch, T, S), or 1 in the place of T: what all masks and the window leave."""
         rows, keys = query.array.shape[1], value.array.shape[1]
         of_query, of_value, of_key, given = [None if m is None else as_bools(m) for m in masks]
         return joined(
@@ -155,7 +168,6 @@ class HeadsAttention(Layer, register=False):
             None if of_query is None else ops.expand_dims(of_query, axis=-1),
             None if of_value is None else ops.expand_dims(of_value, axis=-2),
             None if of_key is None else ops.expand_dims(of_key, axis=-2),
-            causal_mask(rows, keys) if is_causal else None,
             None if self._window is None else window_mask(rows, keys, self._window),
         )
 
@@ -169,23 +181,24 @@ class HeadsAttention(Layer, register=False):
                 else "Flash attention is not supported in tensorflow backend."
             )
 
-    def at_once(self, query: Any, key: Any, value: Any, mask: Any, is_causal: bool) -> Any:
-        """The result by one op, which keeps no scores."""
+    def at_once(
+        self, query: Any, key: Any, value: Any, mask: Any, is_causal: bool, training: Any
+    ) -> Any:
+        """The result by one op, which keeps no scores; it drops what `by_scores` would drop."""
         mask = Tensor(KEPT) if mask is None else with_heads(mask, 4, -3)
-        y, _ = ops.scaled_dot_product_attention(
-            query, key, value, mask, causal=is_causal, scale=self._scale
-        )
-        return y
+        drops = training and self._rate > 0.0
+        drop = (self._rate, self._dropout_layer.seed_generator) if drops else None
+        return attend(query, key, value, mask, is_causal, self._scale, drop)
 
     def by_scores(
         self, query: Any, key: Any, value: Any, mask: Any, is_causal: bool, training: Any
     ) -> tuple[Any, Any]:
         """(result, scores), of which dropout leaves out some while training."""
-        if is_causal:
-            mask = causal_mask(query.array.shape[1], value.array.shape[1])
         scores = ops.einsum(self._equations[0], key, query * self._scale)
-        if mask is not None:
-            mask = with_heads(mask, scores.ndim, -2 * len(self._axes) - 1)
+        rank, axis = scores.ndim, -2 * len(self._axes) - 1
+        future = causal_mask(query.array.shape[1], value.array.shape[1]) if is_causal else None
+        masks = [None if m is None else with_heads(m, rank, axis) for m in (mask, future)]
+        mask = joined(*masks)
         scores = self._softmax(scores, mask=mask)
         kept = self._dropout_layer(scores, training=training)
         return ops.einsum(self._equations[1], kept, value), scores

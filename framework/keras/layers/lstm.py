@@ -90,8 +90,8 @@ class LSTM(RecurrentLayer):
     """LSTMCell over the steps of x (batch, t, n): y (batch, units), or (batch, t, units) with
     return_sequences; h and c follow with return_state.
 
-    One op computes all steps, unless the functions are others than the default ones or
-    recurrent_dropout is used.
+    One op computes all steps. Where the functions are others than the default ones, and while
+    recurrent_dropout is used, a program has a loop over the steps instead, as one line of it.
     """
 
     samples = (

@@ -27,8 +27,8 @@ class MultiHeadAttention(HeadsAttention):
 
     query (batch, T, n), value and key (batch, S, m); y (batch, T, n), or `output_shape` in the
     place of n. attention_axes: the axes that are attended over, all between batch and features if
-    None. dropout leaves out scores. Attention that returns no scores and drops none keeps no
-    matrix of all pairs.
+    None. dropout leaves out scores while training. Attention that returns no scores keeps no matrix
+    of all pairs, unless attention_axes are several.
     """
 
     samples = ()

@@ -103,10 +103,8 @@ class RecurrentCell(Layer, register=False):
 
     def _choices_for(self, spec: Any, rate: float) -> Tensor:
         """1 / (1 - rate) or 0, (batch, n); ranks draw as one process would for its rows."""
-        shape, here = tuple(spec.shape[-2:]), shard.current()
-        first = here.start * shape[0] // here.local if here.local else 0
-        name = spec.dtype.name
-        draw = {"shape": shape, "dtype": name, "first_row": first}
+        shape, name = tuple(spec.shape[-2:]), spec.dtype.name
+        draw = {"shape": shape, "dtype": name, "first_row": shard.first_row(shape[0])}
         u = ops.random_uniform(self.seed_generator.next(), **draw)
         one = ops.broadcast_to(Tensor(np.ones((), spec.dtype)), shape=shape)
         return ops.dropout(one, u, rate=float(rate))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from framework.engine import nest, ops
+from framework.engine.compile.scan import is_tracing, scanned
+from framework.engine.ops.recurrence import rows_after
 from framework.engine.tensor import Tensor
 from framework.keras import configurable
 from framework.keras.layers.input_spec import InputSpec
@@ -16,6 +18,8 @@ from framework.keras.layers.stacked_rnn_cells import StackedRNNCells
 from framework.keras.step.deferred import update_later
 from framework.keras.variable import Variable
 
+FEW = 4  # steps that are traced one by one
+
 
 class RNN(Layer):
     """y = the last output of cell(x[:, i], states) over i, or all with return_sequences.
@@ -23,7 +27,9 @@ class RNN(Layer):
     x (batch, t, ...), y (batch, units) or (batch, t, units); return_state: the last states follow.
     go_backwards: from the last step on. stateful: a call starts where the one before it ended; the
     batch must have a fixed size. cell: one with `call(inputs, states)` and `state_size`, or a list
-    of them. unroll means nothing here: compiled steps are unrolled or fused anyway.
+    of them. unroll means nothing here: in a compiled step the time steps of our own cells are one
+    line, an op or a loop; those of a cell that you wrote, or that has a layer as its activation,
+    are lines of their own.
     """
 
     takes_floats = True
@@ -104,19 +110,22 @@ class RNN(Layer):
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = False
     ) -> Any:
-        """The output, or (output, *states)."""
-        if mask is not None:
+        """The output, or (output, *states). mask (batch, t): at a step where it is False the output
+        and the states stay what they are."""
+        if mask is not None and self.return_sequences:
             raise NotImplementedError(
-                f"layer '{self.path}' ({type(self).__name__}): mask: layers take no masks here"
+                f"layer '{self.path}' ({type(self).__name__}): mask with return_sequences: outputs "
+                "carry no mask to the layers and losses that follow here"
             )
         states = self._first_states(sequences, initial_state)
-        x = ops.swapaxes(sequences, 0, 1)
-        x = ops.flip(x, axis=0) if self.go_backwards else x
+        x, mask = ops.swapaxes(sequences, 0, 1), None if mask is None else by_steps(mask)
+        if self.go_backwards:
+            x, mask = ops.flip(x, axis=0), None if mask is None else ops.flip(mask, axis=0)
         cells = [cell for cell in cells_of(self.cell) if isinstance(cell, RecurrentCell)]
         try:
             for cell in cells:
                 cell.share_choices(True)
-            outputs, last, states = self._run(x, states, training)
+            outputs, last, states = self._run(x, states, training, mask)
         finally:
             for cell in cells:
                 cell.share_choices(False)
@@ -124,27 +133,71 @@ class RNN(Layer):
         y = ops.swapaxes(outputs(), 0, 1) if self.return_sequences else last
         return (y, *states) if self.return_state else y
 
-    def _run(self, x: Tensor, states: list, training: Any) -> tuple[Callable, Tensor, list]:
+    def _run(
+        self, x: Tensor, states: list, training: Any, mask: Any
+    ) -> tuple[Callable, Tensor, list]:
         """(function of all outputs, the last output, the last states) of x (t, batch, ...)."""
         is_fused = getattr(self.cell, "is_fused", None)
-        if is_fused is not None and x.ndim == 3 and is_fused(training):
+        if mask is None and is_fused is not None and x.ndim == 3 and is_fused(training):
             outputs, states = self.cell.over_time(x, states, training)
             return outputs, nest.flatten(states[-1] if is_stacked(self.cell) else states)[0], states
-        outputs = []
         if not x.array.shape[0]:
             raise ValueError(f"layer '{self.path}' ({type(self).__name__}): got no time steps")
-        for row in ops.unstack(x):
-            y, states = self._step(row, states, training)
+        rows, outputs, y = [x] if mask is None else [x, mask], [], None
+        if self._may_scan(x):  # the first step draws what all steps share
+            y, states = self._step([part[0] for part in rows], y, states, training)
+            outputs, rows = [y], [rows_after(part) for part in rows]
+            made = self._scanned(rows, y, states, training)
+            if made is not None:
+                return made
+        for row in zip(*[ops.unstack(part) for part in rows], strict=True):
+            y, states = self._step(row, y, states, training)
             outputs.append(y)
         return (lambda: ops.stack(outputs)), outputs[-1], states
 
-    def _step(self, row: Tensor, states: list, training: Any) -> tuple[Tensor, list]:
-        """(output, states) of the cell for one time step."""
+    def _may_scan(self, x: Tensor) -> bool:
+        """Whether the steps are to become one line of a trace: those of cells that are known to do
+        nothing but to compute."""
+        steps = x.array.shape[0]
+        is_long = is_tracing() and type(steps) is int and steps > FEW
+        return is_long and all([is_plain(cell) for cell in cells_of(self.cell)])
+
+    def _scanned(self, rows: list, y: Tensor, states: list, training: Any) -> tuple | None:
+        """_run for the steps that follow on one which gave y and the states, as one line; None if
+        they do more than to compute."""
+        count, is_masked = len(nest.flatten(states)), len(rows) > 1
+        place = count - len(nest.flatten(states[-1])) if is_stacked(self.cell) else 0
+        place = count if is_masked else place  # where y is among what goes on
+
+        def step(*values: Tensor) -> list:
+            row, given = values[: len(rows)], list(values[len(rows) :])
+            packed = nest.pack_sequence_as(states, given[:count])
+            y, new = self._step(row, given[-1], packed, training)
+            return [*nest.flatten(new), *([y] if is_masked else [])]
+
+        found = scanned(step, rows, [*nest.flatten(states), *([y] if is_masked else [])])
+        if found is None:
+            return None
+        ends = [state[-1] for state in found]
+        outputs = functools.partial(ops.concatenate, (ops.expand_dims(y, axis=0), found[place]))
+        return outputs, ends[place], nest.pack_sequence_as(states, ends[:count])
+
+    def _step(
+        self, row: Sequence, before: Tensor | None, states: list, training: Any
+    ) -> tuple[Tensor, list]:
+        """(output, states) of the cell for one time step, row = (x,) or (x, mask): where the mask
+        is False the output (zeros at first) and the states stay what they are `before`."""
         if isinstance(self.cell, Layer):
-            y, states = self.cell(row, states, training=training)
+            y, new = self.cell(row[0], states, training=training)
         else:
-            y, states = self.cell.call(row, states)
-        return y, list(states) if isinstance(states, (list, tuple)) else [states]
+            y, new = self.cell.call(row[0], states)
+        new = list(new) if isinstance(new, (list, tuple)) else [new]
+        if len(row) == 1:
+            return y, new
+        before = ops.zeros_like(y) if before is None else before
+        pairs = zip(nest.flatten(new), nest.flatten(states), strict=True)
+        kept = [ops.where(row[1], after, state) for after, state in pairs]
+        return ops.where(row[1], y, before), nest.pack_sequence_as(new, kept)
 
     def _first_states(self, sequences: Tensor, given: Any) -> list:
         batch = sequences.array.shape[0]
@@ -226,6 +279,11 @@ class RecurrentLayer(RNN, register=False):
         return cls(**config)
 
 
+def by_steps(mask: Any) -> Tensor:
+    """A mask (batch, t) as bools (t, batch, 1)."""
+    return ops.expand_dims(ops.swapaxes(ops.cast(mask, dtype="bool"), 0, 1), axis=2)
+
+
 def check_cell(cell: Any) -> None:
     """ValueError, in Keras' words, unless cell has what RNN calls."""
     if not hasattr(cell, "call"):
@@ -245,6 +303,15 @@ def check_cell(cell: Any) -> None:
 def cells_of(cell: Any) -> list:
     """The cells of a stack; of another cell itself."""
     return cell.cells if is_stacked(cell) else [cell]
+
+
+def is_plain(cell: Any) -> bool:
+    """Whether a step of a cell is known to do nothing but to compute: one of ours, with functions
+    that are no layers."""
+    is_ours = isinstance(cell, RecurrentCell) and type(cell).__module__.startswith("framework.")
+    return is_ours and not any(
+        [isinstance(f, Layer) for f in (cell.activation, cell.recurrent_activation)]
+    )
 
 
 def is_stacked(cell: Any) -> bool:

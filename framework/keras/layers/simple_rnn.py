@@ -60,7 +60,8 @@ class SimpleRNN(RecurrentLayer):
     """SimpleRNNCell over the steps of x (batch, t, n): y (batch, units), or (batch, t, units) with
     return_sequences; h follows with return_state.
 
-    One op computes all steps with tanh, unless recurrent_dropout is used.
+    One op computes all steps with tanh. With other functions, and while recurrent_dropout is used,
+    a program has a loop over the steps instead, as one line of it.
     """
 
     samples = (

@@ -70,3 +70,10 @@ def using(shard: Shard) -> Iterator[None]:
         yield
     finally:
         CURRENT.shard = outer
+
+
+def first_row(rows: int) -> int:
+    """The number, among those of the global batch, of the first of `rows` rows of a tensor: a
+    sample may have become several rows."""
+    here = current()
+    return here.start * rows // here.local if here.local else 0

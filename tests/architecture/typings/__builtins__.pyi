@@ -95,6 +95,8 @@ sum_runs: Any
 take: Any
 tan: Any
 tanh: Any
+thin_attention: Any
+thin_attention_grad: Any
 to_bool: Any
 to_float32: Any
 to_float64: Any

@@ -190,6 +190,34 @@ def dropout_of_shared_and_folded_rows():
     return model
 
 
+@case
+def dropout_of_states():
+    layer = layers.GRU(4, recurrent_dropout=0.5, dropout=0.3, seed=3, reset_after=False)
+    steps = [keras.Input((3,)), layers.Dense(16, kernel_initializer="ones"), layers.Reshape((8, 2))]
+    model = keras.Sequential([*steps, layer, dense()])
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    return model
+
+
+@case
+def dropout_of_attention():
+    return compiled(Attends)
+
+
+class Attends(Own):
+    """Attention that drops probabilities: of one head, and of two."""
+
+    def __init__(self):
+        super().__init__()
+        self.heads = layers.MultiHeadAttention(2, 3, dropout=0.5, seed=3, use_bias=False)
+        self.one = layers.Attention(dropout=0.5, seed=4)
+
+    def call(self, x):
+        rows = tf.stack([x, 2.0 * x, x * x, x - 1.0, tf.sin(x)], axis=1)
+        y = self.one([rows, rows]) + self.heads(rows, rows, use_causal_mask=True)
+        return self.dense(tf.reduce_mean(y, axis=1))
+
+
 class Folds(layers.Layer):
     """Dropout on rows that are pieces of samples."""
 
