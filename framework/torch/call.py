@@ -27,7 +27,7 @@ NAMES = {
     "swapaxes": "Transpose",
     "concatenate": "Cat", "identity": "Clone", "cast": "ToCopy", "expand_dims": "Unsqueeze",
     "broadcast_to": "Expand", "maximum": "Maximum", "minimum": "Minimum", "clip": "Clamp",
-    "variance": "Var", "transpose": "Permute", "flip": "Flip", "product": "Mm",
+    "variance": "Var", "transpose": "Permute", "flip": "Flip", "product": "Mm", "matmul": "Mm",
     "dot_product": "Dot", "stacked": "Stack", "square": "Pow", "mod": "Remainder",
 }  # fmt: skip
 WITH_DIM = {"sum", "mean", "prod"}  # Backward1 if there is a dim

@@ -39,6 +39,8 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) 
         return clamp_by_tensors(input, min, max)
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if input.array.dtype == bool:
+        input = to(input, np.dtype(np.int64))
     if isinstance(min, float) or isinstance(max, float):
         input = as_float(input)  # integers meet a float: float32, as in arithmetic
     low, high = bounds(input.array.dtype, min, max)

@@ -24,7 +24,6 @@ UNARY = "input, *, out=None"
 BINARY = "input, other, *, out=None"
 PLAIN = "input"
 
-abs = renamed(ops.abs, UNARY)
 neg = negative = renamed(ops.negative, UNARY)
 square = renamed(ops.square, UNARY)
 sign = renamed(ops.sign, UNARY)
@@ -74,6 +73,13 @@ transpose = renamed(ops.swapaxes, "input, dim0, dim1", axis1="dim0", axis2="dim1
 unsqueeze = renamed(ops.expand_dims, "input, dim", axis="dim")
 flip = renamed(ops.flip, "input, dims", axis="dims")
 broadcast_to = renamed(ops.broadcast_to, "input, size", shape="size")
+
+
+def abs(input: Tensor, *, out: None = None) -> Tensor:
+    """|x|; slope 0 at 0."""
+    if isinstance(input, EngineTensor) and input.array.dtype == bool:
+        raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
+    return call(ops.abs, (input,), {})
 
 
 def relu(input: Tensor) -> Tensor:

@@ -33,8 +33,7 @@ CONVERSIONS = {
     "bool": "bool",
 }  # fmt: skip
 REFLECTED_TITLES = {
-    functions.sub: "RsubBackward1", functions.div: "MulBackward0",
-    functions.pow: "PowBackward2",
+    functions.sub: "RsubBackward1", functions.pow: "PowBackward2",
 }  # fmt: skip
 OPERANDS = (engine.Tensor, int, float, np.ndarray, np.generic)
 IN_PLACE = ("add", "sub", "mul", "div", "pow")
@@ -98,6 +97,11 @@ def reflected(function: Callable) -> Callable:
     if title is None:
         return lambda x, y: function(y, x)
     return lambda x, y: named(function(y, x), title)
+
+
+def dividing(x: Tensor, y: Any) -> Tensor:
+    """y / x, which PyTorch computes as (1 / x) y."""
+    return functions.mul(functions.reciprocal(x), y)
 
 
 def raised(x: Tensor, y: Any) -> Tensor:
@@ -242,6 +246,7 @@ def bind() -> None:
         setattr(Tensor, f"__{name}__", getattr(functions, function))
         setattr(Tensor, f"__r{name}__", reflected(getattr(functions, function)))
     Tensor.__pow__, Tensor.contiguous = raised, contiguous
+    Tensor.__rtruediv__ = dividing
     Tensor.__floordiv__, Tensor.__rfloordiv__ = floor_divide, reflected(floor_divide)
     for name in COMPARE:
         setattr(Tensor, f"__{name}__", getattr(functions, name))
