@@ -41,8 +41,8 @@ DEFAULTS = {"float32", "int64", "bool"}
 class Tensor(engine.Tensor):
     """An n-d array with requires_grad, grad, backward() and in-place operations.
 
-    version: counts writes, shared by all that show the same memory; _view: what makes it a view
-    (views.py, Note [Views]), or None.
+    version: counts writes, shared by all that show the same memory, and names the last one that is
+    remembered; _view: what makes it a view (views.py, Note [Views]), or None.
     """
 
     __slots__ = ("__dict__", "_grad", "_history", "_requires_grad", "_view", "hooks", "version")
