@@ -19,9 +19,10 @@ from framework.data.element import (
 )
 from framework.data.stage import INFINITE, UNKNOWN, Follower, Stage
 from framework.engine import nest
+from framework.engine.dtypes import as_dtype
 from framework.engine.errors import DataLossError, InvalidArgumentError
 from framework.engine.shapes import TensorShape
-from framework.engine.tensor import Tensor
+from framework.engine.tensor import Tensor, as_array
 from framework.engine.tensor_spec import TensorSpec
 
 
@@ -146,10 +147,18 @@ def values_like(spec: Any, values: Any) -> list:
         values = [values] * len(leaves)
     else:
         values = nest.flatten(values)
-    return [
-        leaf.dtype.dtype.type(0 if value is None else np.asarray(value))
-        for leaf, value in zip(leaves, values, strict=True)
-    ]
+    return [padding(leaf, value) for leaf, value in zip(leaves, values, strict=True)]
+
+
+def padding(leaf: TensorSpec, value: Any) -> Any:
+    """One padding value; TypeError unless it has the dtype of what it pads."""
+    array = np.zeros((), leaf.dtype.dtype) if value is None else as_array(value)
+    if array.dtype != leaf.dtype.dtype:
+        raise TypeError(
+            f"Invalid `padding_values`. `padding_values` values type {as_dtype(array.dtype)!r} "
+            f"does not match type {leaf.dtype!r} of the corresponding input component."
+        )
+    return array[()]
 
 
 def padded(leaves: tuple, shape: Shape, value: Any) -> np.ndarray:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from framework.engine import nest
+from framework.engine import nest, ops
 from framework.engine.errors import InvalidArgumentError
 from framework.engine.shapes import TensorShape
-from framework.engine.tensor import Spec, Tensor, as_array
+from framework.engine.tensor import Spec, Tensor, as_array, first_leaf
 from framework.engine.tensor_spec import TensorSpec
 
 SIZES = (48, 72)  # stand for an unknown dimension: one of a result that differs is unknown, too
@@ -22,6 +22,8 @@ def as_leaf(value: Any) -> Tensor:
         return value
     if isinstance(value, Tensor):  # a Variable: what it holds now
         return Tensor(np.array(value.array) if not value.is_abstract else value.array)
+    if type(value) is list and isinstance(first_leaf(value), Tensor):
+        return ops.stack([as_leaf(x) for x in value])
     array = as_array(value)
     return Tensor(np.array(array) if array is value or array.base is not None else array)
 
@@ -178,6 +180,8 @@ def number(value: Any, name: str) -> int:
             f"{name}: Tensor conversion requested dtype int64 for Tensor with dtype "
             f"{value.dtype.name}: {value!r}"
         )
+    if value is None:
+        raise ValueError(f"{name}: Attempt to convert a value (None) with an unsupported type")
     if isinstance(value, (bool, float)) or not hasattr(value, "__index__"):
         raise TypeError(f"Cannot convert {value!r} to EagerTensor of dtype int64")
     return int(value)

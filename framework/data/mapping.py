@@ -76,7 +76,7 @@ class Calls(Follower):
     """A stage that calls `function` on its input's elements.
 
     Random numbers that the function draws from no generator of its own are the same in every
-    iteration, as TensorFlow's are.
+    iteration if the global seed is set, others in each if it is not, as TensorFlow's are.
     """
 
     def __init__(self, source: Stage, function: Callable):
@@ -97,7 +97,8 @@ class Calls(Follower):
 
     def caller(self) -> Callable:
         """on_element with random numbers of a new iteration."""
-        seed = engine_random.mixed(engine_random.global_seed(), self._place)
+        place = self._place if engine_random.is_seeded() else engine_random.next_place()
+        seed = engine_random.mixed(engine_random.global_seed(), place)
         generator = engine_random.SeedGenerator(seed)
 
         def call(element: Any) -> Any:

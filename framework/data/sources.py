@@ -89,7 +89,7 @@ class Range(Stage):
                 "Invalid `args`. The length of `args` should be between 1 and 3 but was "
                 f"{len(args)}."
             )
-        bounds = [int(value) for value in args]
+        bounds = [number(value, "args") for value in args]
         if len(bounds) == 3 and bounds[2] == 0:
             raise InvalidArgumentError("step must be a non-zero integer.")
         self.numbers, self.dtype = range(*bounds), as_dtype(output_type)

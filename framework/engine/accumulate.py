@@ -86,19 +86,23 @@ class History:
             raise RuntimeError(FREED)
         for counter, count, place in self.versions:
             if counter[0] != count:
+                what = self.described(place, *counter[1:])
                 raise RuntimeError(
                     "one of the variables needed for gradient computation has been modified by an "
-                    f"inplace operation: {self.described(place)} is at version {counter[0]}; "
-                    f"expected version {count} instead."
+                    f"inplace operation: {what} is at version {counter[0]}; expected version "
+                    f"{count} instead."
                 )
 
-    def described(self, place: int) -> str:
-        """A value that the Line keeps: dtype, shape, and what computed it."""
+    def described(self, place: int, written: str | None = None) -> str:
+        """A value that the Line keeps: dtype, shape, and what computed it. written: the operation
+        that wrote it last, if one did that is remembered."""
         value, inputs = self.line.values[place], self.line.inputs
         text = f"[torch.{KINDS[value.dtype.name]}Tensor {list(value.shape)}]"
         made_by = self if place >= len(inputs) else self.parents[place]
         if not isinstance(made_by, History):
             return text
+        if made_by is not self and written is not None:
+            return f"{text}, which is output 0 of {written.split('Backward')[0]},"
         slot = (*inputs, *self.line.outs)[place]
         outs = made_by.line.outs
         number = outs.index(slot) if slot in outs else 0

@@ -32,7 +32,7 @@ class Global(threading.local):
 
 
 GLOBAL = Global()
-STATE: dict = {"seed": None, "made": 0, "places": 0, "default": None}
+STATE: dict = {"seed": None, "drawn": None, "made": 0, "places": 0, "default": None}
 
 
 def mixed(seed: int, number: int) -> int:
@@ -58,9 +58,16 @@ def set_seed(seed: int) -> None:
 
 def global_seed() -> int:
     """The global seed; drawn from the operating system if set_seed was never called."""
-    if STATE["seed"] is None:
-        STATE["seed"] = int.from_bytes(os.urandom(4), "little")
-    return STATE["seed"]
+    if STATE["seed"] is not None:
+        return STATE["seed"]
+    if STATE["drawn"] is None:
+        STATE["drawn"] = int.from_bytes(os.urandom(4), "little")
+    return STATE["drawn"]
+
+
+def is_seeded() -> bool:
+    """Whether the global seed was set."""
+    return STATE["seed"] is not None
 
 
 def go_on_from(seed: int) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from framework.engine.dtypes import as_dtype
 from framework.engine.open_sizes import GENERIC
 from framework.engine.shapes import TensorShape
-from framework.engine.tensor import Spec, Tensor, as_tensor
+from framework.engine.tensor import Spec, Tensor, as_array, as_tensor
 
 
 class TensorSpec:
@@ -37,13 +35,10 @@ class TensorSpec:
     def fit(self, value: Any, what: str) -> Tensor:
         """`value` as a tensor of this spec; TypeError, starting with `what`, if it is none.
 
-        Numbers of Python must be of its kind, arrays are cast, a Tensor must have the dtype.
+        Arrays take the dtype, numbers where tf.constant lets them; a Tensor must have it.
         """
-        is_tensor = isinstance(value, Tensor)
         try:
-            if isinstance(value, (np.ndarray, np.generic)):
-                value = np.asarray(value, self.dtype.as_numpy_dtype)
-            x = value if is_tensor else as_tensor(value, self.dtype)
+            x = value if isinstance(value, Tensor) else as_tensor(as_array(value, self.dtype))
         except (TypeError, ValueError) as error:
             raise TypeError(f"{what} `Can not cast {value!r} to {self!r}`: {error}") from None
         if not self.is_compatible_with(x):

@@ -194,11 +194,12 @@ LAZY = {
     "autodiff": "framework.tf.autodiff",
     "config": "framework.tf.config",
 }
-CONTROL_FLOW = "case cond function map_fn switch_case vectorized_map while_loop"
+CONTROL_FLOW = "case cond map_fn switch_case vectorized_map while_loop"
 LATER = {  # names of modules that load more than a script of ops needs
     **dict.fromkeys(CONTROL_FLOW.split(), "framework.tf.control_flow"),
     **dict.fromkeys(("foldl", "foldr", "scan"), "framework.tf.folds"),
     "device": "framework.tf.device",
+    "function": "framework.tf.functions",
 }
 INITIALIZERS = {
     "ones_initializer": "Ones",
@@ -229,6 +230,7 @@ HELPERS = {
     "arithmetic",
     "control_flow",
     "folds",
+    "functions",
     "draws",
     "generator",
     "indices",

@@ -1,4 +1,4 @@
-"""tf.function, and the control flow that may depend on tensors.
+"""Control flow that may depend on tensors.
 
 Run eagerly, branches and loops are Python's: each taken step is recorded by tapes like any other.
 While a function is traced, what depends on a traced value becomes an op (compile/control.py).
@@ -24,41 +24,6 @@ from framework.engine.tensor import Tensor
 from framework.tf.call import tensor
 from framework.tf.debugging import Assert
 from framework.tf.types import TensorSpec, as_dtype
-
-
-def function(
-    func: Callable | None = None,
-    input_signature: Any = None,
-    autograph: bool = True,
-    jit_compile: bool | None = None,
-    reduce_retracing: bool = False,
-) -> Any:
-    """func, traced once for each signature of its arguments and run compiled; also a decorator.
-
-    input_signature: TensorSpecs that the arguments must fit. autograph=False: TraceError where the
-    function asks for the value of a traced tensor, instead of running it as plain Python.
-    jit_compile=True: kernels are made ready at the first call instead of the third.
-    reduce_retracing=True: sizes that differ between two calls are left open from then on.
-    """
-    if func is None:
-        return functools.partial(
-            function,
-            input_signature=input_signature,
-            autograph=autograph,
-            jit_compile=jit_compile,
-            reduce_retracing=reduce_retracing,
-        )
-    return Function(func, input_signature, autograph, jit_compile, reduce_retracing)
-
-
-def run_functions_eagerly(run_eagerly: bool) -> None:
-    """Let tf.function run its functions as plain Python, or compile them again."""
-    eagerly.set_eager(run_eagerly)
-
-
-def functions_run_eagerly() -> bool:
-    """Whether tf.function runs its functions as plain Python."""
-    return eagerly.is_eager()
 
 
 def cond(

@@ -215,7 +215,8 @@ def init_scope() -> Iterator[None]:
 class name_scope:
     """Context whose name is the path of the scopes around it: `with tf.name_scope("a") as path:`.
 
-    Tensors have no names here; a Variable keeps the name that it is given.
+    A name with a slash at its end is a path of its own. Tensors have no names here; a Variable
+    keeps the name that it is given.
     """
 
     around: list[str] = []
@@ -226,8 +227,9 @@ class name_scope:
         self.name = name
 
     def __enter__(self) -> str:
-        name_scope.around.append(self.name)
-        return "/".join(name_scope.around) + "/"
+        outer = "" if self.name.endswith("/") else "".join(name_scope.around[-1:])
+        name_scope.around.append(f"{outer}{self.name.removesuffix('/')}/")
+        return name_scope.around[-1]
 
     def __exit__(self, *_: Any) -> None:
         name_scope.around.pop()

@@ -41,7 +41,7 @@ class Module:
     @property
     def name_scope(self) -> name_scope:
         """The context in which this module's names are made."""
-        return name_scope(self.name)
+        return name_scope(f"{self.name}/")
 
     @classmethod
     def with_name_scope(cls, method: Callable) -> Callable:

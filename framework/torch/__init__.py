@@ -5,6 +5,7 @@ from __future__ import annotations
 from framework.engine import door
 from framework.torch import autograd, dtypes, hooks, methods, utils
 from framework.torch.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from framework.torch.choices import clamp, clip, where
 from framework.torch.create import (
     arange,
     as_tensor,
@@ -38,9 +39,9 @@ float16 = half = dtypes.DTYPES["float16"]
 float32 = float = dtypes.DTYPES["float32"]
 float64 = double = dtypes.DTYPES["float64"]
 HELPERS = {
-    "HELPERS", "annotations", "call", "construction", "create", "dlpack", "door", "dtypes",
-    "functions", "hooks", "indexing", "inplace", "memory", "methods", "printing", "products",
-    "refusals", "singular", "views",
+    "HELPERS", "annotations", "call", "choices", "construction", "create", "dlpack", "door",
+    "dtypes", "functions", "hooks", "indexing", "inplace", "memory", "methods", "printing",
+    "products", "refusals", "singular", "views",
 }  # fmt: skip
 
 

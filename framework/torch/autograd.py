@@ -15,6 +15,7 @@ from framework.engine.accumulate import MODE, History, accumulate, gradients, so
 from framework.torch.call import to
 from framework.torch.hooks import wrapped
 from framework.torch.memory import check_repeated
+from framework.torch.products import stack
 from framework.torch.tensor import Tensor
 
 NO_HISTORY = "element {} of tensors does not require grad and does not have a grad_fn"
@@ -223,10 +224,13 @@ def grad(
 ) -> tuple:
     """d outputs / d inputs, summed over the outputs; fills no .grad.
 
-    materialize_grads: zeros instead of None for an input that was not used.
+    materialize_grads: zeros instead of None for an input that was not used. is_grads_batched: the
+    first axis of grad_outputs counts cotangents, as that of the result does; they are taken one by
+    one.
     """
     if is_grads_batched:
-        raise NotImplementedError("grad: is_grads_batched is not supported")
+        rest = (only_inputs, allow_unused, False, materialize_grads)
+        return grad_of_each(outputs, inputs, grad_outputs, retain_graph, create_graph, *rest)
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
@@ -243,6 +247,19 @@ def grad(
     zero = zero_like if materialize_grads else lambda x: None
     picked = [(x, found.get(x.id)) for x in sources]
     return tuple([zero(x) if g is None else wrapped(g, known, create_graph) for x, g in picked])
+
+
+def grad_of_each(
+    outputs: Any, inputs: Any, grad_outputs: Any, retain: bool | None, create: bool, *rest: Any
+) -> tuple:
+    """grad for each row of the cotangents, stacked."""
+    rows = list(zip(*[list(g) for g in as_list(grad_outputs)], strict=True))
+    last = len(rows) - 1
+    found = [
+        grad(outputs, inputs, row, True if i < last else retain, create, *rest)
+        for i, row in enumerate(rows)
+    ]
+    return tuple([None if gs[0] is None else stack(gs) for gs in zip(*found)])
 
 
 def check_sources(sources: list[Tensor]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -26,8 +27,8 @@ NAMES = {
     "swapaxes": "Transpose",
     "concatenate": "Cat", "identity": "Clone", "cast": "ToCopy", "expand_dims": "Unsqueeze",
     "broadcast_to": "Expand", "maximum": "Maximum", "minimum": "Minimum", "clip": "Clamp",
-    "variance": "Var", "transpose": "Permute", "flip": "Flip", "product": "Mm",
-    "dot_product": "Dot", "stacked": "Stack", "square": "Pow",
+    "variance": "Var", "transpose": "Permute", "flip": "Flip", "product": "Mm", "matmul": "Mm",
+    "dot_product": "Dot", "stacked": "Stack", "square": "Pow", "mod": "Remainder",
 }  # fmt: skip
 WITH_DIM = {"sum", "mean", "prod"}  # Backward1 if there is a dim
 WITHOUT_DIM = {"max", "min"}  # Backward1 if there is none
@@ -104,6 +105,26 @@ def history_name(name: str, attrs: dict) -> str:
 
 
 KNOWN_NAMES: dict[tuple, str] = {}
+
+
+def named(x: Tensor, name: str) -> Tensor:
+    """x, whose history PyTorch calls so."""
+    if x._history is not None:
+        x._history.title = name
+    return x
+
+
+def numpy_words(function: Callable) -> Callable:
+    """The function, which also takes NumPy's words for dim and keepdim, as PyTorch's do."""
+
+    @functools.wraps(function)
+    def worded(*args: Any, **kwargs: Any) -> Any:
+        for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
+            if theirs in kwargs and ours not in kwargs:
+                kwargs[ours] = kwargs.pop(theirs)
+        return function(*args, **kwargs)
+
+    return worded
 
 
 def promoted(function: Any, inputs: tuple) -> tuple:

@@ -1,4 +1,4 @@
-"""Functions that make tensors."""
+"""Functions that make tensors. device: there is one, the CPU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from framework.engine import random
 from framework.engine import tensor as engine
 from framework.engine.machine import made
 from framework.torch import dtypes
-from framework.torch.tensor import Tensor, as_array, check_differentiable, tensor
+from framework.torch.refusals import check_differentiable
+from framework.torch.tensor import Tensor, as_array, tensor
 
 
 def sizes(size: tuple, name: str) -> tuple:
@@ -32,6 +33,11 @@ def sizes(size: tuple, name: str) -> tuple:
     return size
 
 
+def given(shape: tuple, size: Any) -> tuple:
+    """The size in numbers or in one tuple, as it was given: by position or by keyword."""
+    return shape if size is None else (*shape, size)
+
+
 def blank(make: Callable, size: tuple, name: str) -> np.ndarray:
     """An array of this size by NumPy's zeros or ones."""
     shape = sizes(size, name)
@@ -46,52 +52,99 @@ def leaf(array: np.ndarray, dtype: Any, requires_grad: bool) -> Tensor:
     return x
 
 
-def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *shape: Any,
+    size: Any = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Tensor:
     """Zeros."""
-    return leaf(blank(np.zeros, size, "zeros"), dtype, requires_grad)
+    return leaf(blank(np.zeros, given(shape, size), "zeros"), dtype, requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *shape: Any,
+    size: Any = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Tensor:
     """Ones."""
-    return leaf(blank(np.ones, size, "ones"), dtype, requires_grad)
+    return leaf(blank(np.ones, given(shape, size), "ones"), dtype, requires_grad)
 
 
-def empty(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *shape: Any,
+    size: Any = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Tensor:
     """Zeros: memory is never handed out with old values."""
-    return leaf(blank(np.zeros, size, "empty"), dtype, requires_grad)
+    return leaf(blank(np.zeros, given(shape, size), "empty"), dtype, requires_grad)
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Tensor:
     """One value everywhere."""
     dtype = dtype or dtypes.scalar_dtype(fill_value)
     shape = tuple(size)
     return leaf(made(lambda: np.full(shape, fill_value), shape, "float32"), dtype, requires_grad)
 
 
-def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(
+    input: Tensor, *, dtype: Any = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Zeros of the shape and dtype of `input`."""
     return leaf(np.zeros_like(input.array), dtype or input.dtype, requires_grad)
 
 
-def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def ones_like(
+    input: Tensor, *, dtype: Any = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Ones of the shape and dtype of `input`."""
     return leaf(np.ones_like(input.array), dtype or input.dtype, requires_grad)
 
 
 def full_like(
-    input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """One value in the shape and dtype of `input`."""
     return leaf(np.full_like(input.array, fill_value), dtype or input.dtype, requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Tensor:
     """Ones on the diagonal, else zeros."""
     return leaf(np.eye(n, m), dtype, requires_grad)
 
 
 def arange(
-    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, requires_grad: bool = False
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """start, start + step ... below end; arange(n) starts at 0. Integers give int64."""
     start, end = (0, start) if end is None else (start, end)
@@ -105,20 +158,38 @@ def arange(
 
 
 def linspace(
-    start: Any, end: Any, steps: int, *, dtype: Any = None, requires_grad: bool = False
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """Numbers from start to end, both included, at equal distances."""
     return leaf(np.linspace(start, end, steps), dtype, requires_grad)
 
 
-def rand(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def rand(
+    *shape: Any,
+    size: Any = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Tensor:
     """Uniform numbers in [0, 1)."""
-    return leaf(random.uniform(sizes(size, "rand")).array, dtype, requires_grad)
+    return leaf(random.uniform(sizes(given(shape, size), "rand")).array, dtype, requires_grad)
 
 
-def randn(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def randn(
+    *shape: Any,
+    size: Any = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Tensor:
     """Normal numbers."""
-    return leaf(random.normal(sizes(size, "randn")).array, dtype, requires_grad)
+    return leaf(random.normal(sizes(given(shape, size), "randn")).array, dtype, requires_grad)
 
 
 def manual_seed(seed: int) -> None:

@@ -12,10 +12,11 @@ from framework.engine import door, ops
 from framework.engine.op import OPS
 from framework.engine.tensor import Tensor as EngineTensor
 from framework.torch import dtypes
-from framework.torch.call import as_float, call, floating, promoted, renamed, to
+from framework.torch.call import as_float, call, floating, named, numpy_words, promoted, renamed, to
+from framework.torch.choices import clamp, clip, where
 from framework.torch.products import bmm, cat, concat, dot, matmul, mm, mv, stack
 from framework.torch.refusals import check_dim, check_tensor, kind_refused
-from framework.torch.singular import between, flat, nan_mean, power, root
+from framework.torch.singular import flat, nan_mean, power, root
 from framework.torch.singular import sqrt as singular_sqrt
 from framework.torch.tensor import Tensor
 
@@ -23,7 +24,6 @@ UNARY = "input, *, out=None"
 BINARY = "input, other, *, out=None"
 PLAIN = "input"
 
-abs = renamed(ops.abs, UNARY)
 neg = negative = renamed(ops.negative, UNARY)
 square = renamed(ops.square, UNARY)
 sign = renamed(ops.sign, UNARY)
@@ -75,6 +75,13 @@ flip = renamed(ops.flip, "input, dims", axis="dims")
 broadcast_to = renamed(ops.broadcast_to, "input, size", shape="size")
 
 
+def abs(input: Tensor, *, out: None = None) -> Tensor:
+    """|x|; slope 0 at 0."""
+    if isinstance(input, EngineTensor) and input.array.dtype == bool:
+        raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
+    return call(ops.abs, (input,), {})
+
+
 def relu(input: Tensor) -> Tensor:
     """max(x, 0); slope 0 at 0."""
     if isinstance(input, EngineTensor) and input.array.dtype == bool:
@@ -111,70 +118,22 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: None =
 subtract, divide, true_divide = sub, div, div
 
 
-def where(condition: Any, input: Any = None, other: Any = None) -> Any:
-    """input where the condition holds, else other; alone: the indices of true elements."""
-    if input is None and other is None:
-        return tuple([Tensor(i) for i in np.nonzero(condition.array)])
-    if not isinstance(condition, EngineTensor):
-        raise kind_refused("where", condition, input, other)
-    if condition.array.dtype != bool:
-        name = condition.array.dtype.name.replace("int64", "Long").title()
-        raise RuntimeError(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype {name}"
-        )
-    input, other = promoted(ops.add, (input, other))
-    return call(ops.where, (condition, input, other), {})
-
-
-def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) -> Tensor:
-    """input limited to [min, max], either of which may be None; slope 1 at the bounds."""
-    check_tensor("clamp", input)
-    if isinstance(min, EngineTensor) or isinstance(max, EngineTensor):
-        return clamp_by_tensors(input, min, max)
-    if min is None and max is None:
-        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if isinstance(min, float) or isinstance(max, float):
-        input = as_float(input)  # integers meet a float: float32, as in arithmetic
-    low, high = bounds(input.array.dtype, min, max)
-    return call(ops.clip, (input,), {"x_min": low, "x_max": high})
-
-
-def clamp_by_tensors(input: Tensor, low: Any, high: Any) -> Tensor:
-    """clamp where the limits are tensors, or one of them is."""
-    limits = [x for x in (low, high) if x is not None]
-    attrs = {"has_low": low is not None, "has_high": high is not None}
-    result = call(between, promoted(ops.add, (input, *limits)), attrs)
-    if result._history is not None:
-        result._history.title = "ClampBackward0"
-    return result
-
-
-def bounds(dtype: np.dtype, low: Any, high: Any) -> tuple[Any, Any]:
-    """The limits as numbers, None being the end of the dtype; of limits that cross, the upper."""
-    if dtype.kind == "f":
-        ends = -np.inf, np.inf
-    else:
-        ends = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
-    low, high = ends[0] if low is None else low, ends[1] if high is None else high
-    return (high, high) if low > high else (low, high)
-
-
-clip = clamp
-
-
 def over(input: Tensor, dim: Any) -> Any:
-    """The axes of a reduction; a tensor without axes may be reduced over 0 or -1, too."""
-    return None if not input.array.ndim and dim in (0, -1) else dim
+    """The axes of a reduction: all for `()`; a tensor without axes has 0 and -1, too."""
+    return None if dim in ((), []) or (not input.array.ndim and dim in (0, -1)) else dim
 
 
+@numpy_words
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over `dim` (None: all); integers and bools are summed as int64."""
+    check_tensor("sum", input)
     if dtype is None and input.array.dtype.kind != "f":
         dtype = "int64"
     input = input if dtype is None else to(input, dtypes.of(dtype).dtype)
     return call(ops.sum, (input,), {"axis": over(input, dim), "keepdims": keepdim})
 
 
+@numpy_words
 def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The product over `dim` (None: all); integers and bools are multiplied as int64."""
     if dtype is None and input.array.dtype.kind != "f":
@@ -183,8 +142,10 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     return call(ops.prod, (input,), {"axis": over(input, dim), "keepdims": keepdim})
 
 
+@numpy_words
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean over `dim` (None: all) of floats."""
+    check_tensor("mean", input)
     input = input if dtype is None else to(input, dtypes.of(dtype).dtype)
     if input.array.dtype.kind != "f":
         raise RuntimeError(
@@ -194,6 +155,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     return call(ops.mean, (input,), {"axis": over(input, dim), "keepdims": keepdim})
 
 
+@numpy_words
 def var(
     input: Tensor,
     dim: Any = None,
@@ -213,11 +175,10 @@ def var(
     n = int(np.prod([input.array.shape[a] for a in axes]))
     factor = n / (n - correction) if n > correction else np.inf if n > 1 else np.nan
     result = mul(call(ops.variance, (input,), {"axis": axes, "keepdims": keepdim}), factor)
-    if result._history is not None:
-        result._history.title = "VarBackward0"
-    return result
+    return named(result, "VarBackward0")
 
 
+@numpy_words
 def std(
     input: Tensor,
     dim: Any = None,
@@ -228,10 +189,7 @@ def std(
 ) -> Tensor:
     """The square root of the variance."""
     spread = var(input, dim, unbiased, keepdim, correction=correction)
-    result = call(root, (spread,), {})
-    if result._history is not None:
-        result._history.title = "StdBackward0"
-    return result
+    return named(call(root, (spread,), {}), "StdBackward0")
 
 
 def range_of(input: Tensor, dim: Any) -> tuple:
@@ -254,13 +212,17 @@ def show(pair: Any) -> str:
 Largest.__repr__ = Smallest.__repr__ = show
 
 
-def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+@numpy_words
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The largest element; with `dim` (values, indices); with a tensor `maximum`."""
+    dim = dim if other is None else other
     return extreme(input, dim, keepdim, ops.max, ops.argmax, maximum)
 
 
-def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+@numpy_words
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The smallest element; with `dim` (values, indices); with a tensor `minimum`."""
+    dim = dim if other is None else other
     return extreme(input, dim, keepdim, ops.min, ops.argmin, minimum)
 
 
@@ -297,11 +259,11 @@ def extreme(input: Tensor, dim: Any, keepdim: bool, reduce: Any, find: Any, pair
     if not keepdim:
         values, indices = squeeze(values, dim), squeeze(indices, dim)
         values._view = indices._view = None  # of memory that nobody else knows
-    if values._history is not None:
-        values._history.title = "MaxBackward0" if reduce is ops.max else "MinBackward0"
+    named(values, "MaxBackward0" if reduce is ops.max else "MinBackward0")
     return (Largest if reduce is ops.max else Smallest)(values, indices)
 
 
+@numpy_words
 def argmax(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """The index of the largest element."""
     check_dim(dim, input.array.ndim)
@@ -309,6 +271,7 @@ def argmax(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     return call(ops.argmax, (input,), {"axis": over(input, dim), "keepdims": keepdim})
 
 
+@numpy_words
 def argmin(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """The index of the smallest element."""
     check_dim(dim, input.array.ndim)
@@ -316,6 +279,7 @@ def argmin(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     return call(ops.argmin, (input,), {"axis": over(input, dim), "keepdims": keepdim})
 
 
+@numpy_words
 def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """True if an element is not 0."""
     return call(
@@ -323,6 +287,7 @@ def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     )
 
 
+@numpy_words
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """True if no element is 0."""
     return call(
@@ -330,6 +295,7 @@ def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     )
 
 
+@numpy_words
 def cumsum(input: Tensor, dim: int) -> Tensor:
     """The sums of the elements up to each one along `dim`."""
     return call(ops.cumsum, (input,), {"axis": dim})
@@ -386,5 +352,5 @@ door.named(globals(), __name__)
 __all__ = door.public(
     globals(),
     __name__,
-    "Largest Smallest show bounds clamp_by_tensors over range_of check_filled extreme",
+    "Largest Smallest show over range_of check_filled extreme",
 )

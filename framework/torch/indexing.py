@@ -50,10 +50,19 @@ def plain(part: Any) -> Any:
 
 def plain_slice(part: slice) -> slice:
     """A slice whose bounds are ints or None."""
-    bounds = [None if b is None else b.__index__() for b in (part.start, part.stop, part.step)]
-    if bounds[2] is not None and bounds[2] <= 0:
+    bounds = [None if b is None else bound(b) for b in (part.start, part.stop, part.step)]
+    if bounds[2] == 0:
+        raise ValueError("slice step cannot be zero")
+    if bounds[2] is not None and bounds[2] < 0:
         raise ValueError("step must be greater than zero")
     return slice(*bounds)
+
+
+def bound(value: Any) -> int:
+    """One bound of a slice; TypeError if it is no integer."""
+    if not hasattr(value, "__index__"):
+        raise TypeError("slice indices must be integers or None or have an __index__ method")
+    return value.__index__()
 
 
 def axes_named(part: Any) -> int:
@@ -165,5 +174,7 @@ def places_of(x: Tensor, advanced: tuple) -> np.ndarray:
     try:
         return places[advanced]
     except IndexError as error:
-        raise IndexError(f"shape mismatch: indexing tensors could not be broadcast: {error}") \
-            from None  # fmt: skip
+        shapes = ", ".join([str(list(p.shape)) for p in advanced if isinstance(p, np.ndarray)])
+        raise IndexError(
+            "shape mismatch: indexing tensors could not be broadcast together with shapes " + shapes
+        ) from error

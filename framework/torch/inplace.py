@@ -67,6 +67,7 @@ def write(x: Tensor, new: Tensor, is_remembered: bool) -> Tensor:
     x.version[0] += 1
     if is_remembered:
         new = to(new, x.array.dtype)
+        x.version[1:] = [new.history.title]
         continues(x, new.history, new.id)
     return x
 

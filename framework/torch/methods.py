@@ -11,7 +11,7 @@ import numpy as np
 from framework.engine import ops
 from framework.engine import tensor as engine
 from framework.torch import autograd, dtypes, functions
-from framework.torch.call import call, to
+from framework.torch.call import call, named, to
 from framework.torch.indexing import getitem
 from framework.torch.inplace import check_expands, copy_, fill_, in_place, kind, setitem, zero_
 from framework.torch.tensor import Tensor, as_array
@@ -33,9 +33,9 @@ CONVERSIONS = {
     "bool": "bool",
 }  # fmt: skip
 REFLECTED_TITLES = {
-    functions.sub: "RsubBackward1", functions.div: "MulBackward0",
-    functions.pow: "PowBackward2",
+    functions.sub: "RsubBackward1", functions.pow: "PowBackward2",
 }  # fmt: skip
+OPERANDS = (engine.Tensor, int, float, np.ndarray, np.generic)
 IN_PLACE = ("add", "sub", "mul", "div", "pow")
 IN_PLACE_UNARY = ("exp", "log", "sqrt", "neg", "abs", "relu", "sigmoid", "tanh", "clamp")
 
@@ -79,7 +79,7 @@ def compared(function: Callable, otherwise: bool) -> Callable:
     """== or !=: what is no number equals nothing."""
 
     def method(x: Tensor, y: Any) -> Any:
-        if y is None or isinstance(y, str):
+        if not isinstance(y, OPERANDS):
             return otherwise
         return function(x, y)
 
@@ -99,10 +99,22 @@ def reflected(function: Callable) -> Callable:
     return lambda x, y: named(function(y, x), title)
 
 
+def dividing(x: Tensor, y: Any) -> Tensor:
+    """y / x, which PyTorch computes as (1 / x) y."""
+    return functions.mul(functions.reciprocal(x), y)
+
+
 def raised(x: Tensor, y: Any) -> Tensor:
     """x to the power of y."""
     result = functions.pow(x, y)
     return named(result, "PowBackward1") if isinstance(y, engine.Tensor) else result
+
+
+def positive(x: Tensor) -> Tensor:
+    """+x: x itself; RuntimeError for bools."""
+    if x.array.dtype == bool:
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return x
 
 
 def contiguous(x: Tensor) -> Tensor:
@@ -119,11 +131,22 @@ def floor_divide(x: Tensor, y: Any) -> Tensor:
     return functions.div(x, y, rounding_mode="floor")
 
 
-def shaped(function: Callable) -> Callable:
-    """A method whose shape may be given as one tuple or as several numbers."""
+def shaped(function: Callable, name: str, word: str) -> Callable:
+    """The method of this name, whose shape may be given as one tuple, as several numbers, or by
+    keyword."""
 
-    def method(x: Tensor, *sizes: Any) -> Tensor:
+    def method(x: Tensor, *sizes: Any, **by_keyword: Any) -> Tensor:
+        if by_keyword.keys() == {word} and not sizes:
+            sizes = (by_keyword[word],)
+        elif by_keyword or not sizes:
+            raise TypeError(f'{name}() wants one argument: "{word}"')
         first = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+        for i, n in enumerate(first):
+            if not hasattr(n, "__index__"):
+                raise TypeError(
+                    f"{name}(): argument '{word}' failed to unpack the object at pos {i + 1}: "
+                    f"must be tuple of ints, not {type(n).__name__}"
+                )
         return function(x, tuple(first))
 
     method.__doc__ = function.__doc__
@@ -140,9 +163,9 @@ def reshaped(x: Tensor, size: tuple) -> Tensor:
     return functions.reshape(x, size)
 
 
-def viewed(x: Tensor, *sizes: Any) -> Tensor:
+def viewed(x: Tensor, size: tuple) -> Tensor:
     """The same memory in another shape (one dimension may be -1); never a copy."""
-    seen = shaped(reshaped)(x, *sizes)
+    seen = reshaped(x, size)
     if not seen._is_view():
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one "
@@ -179,13 +202,6 @@ def turned(x: Tensor) -> Tensor:
 def reversed_axes(x: Tensor) -> Tensor:
     """The tensor with the order of its axes reversed."""
     return call(ops.transpose, (x,), {})
-
-
-def named(x: Tensor, name: str) -> Tensor:
-    """x, whose history PyTorch calls so."""
-    if x._history is not None:
-        x._history.title = name
-    return x
 
 
 def converted(x: Tensor, *args: Any, dtype: Any = None, **_ignored: Any) -> Tensor:
@@ -230,6 +246,7 @@ def bind() -> None:
         setattr(Tensor, f"__{name}__", getattr(functions, function))
         setattr(Tensor, f"__r{name}__", reflected(getattr(functions, function)))
     Tensor.__pow__, Tensor.contiguous = raised, contiguous
+    Tensor.__rtruediv__ = dividing
     Tensor.__floordiv__, Tensor.__rfloordiv__ = floor_divide, reflected(floor_divide)
     for name in COMPARE:
         setattr(Tensor, f"__{name}__", getattr(functions, name))
@@ -239,11 +256,13 @@ def bind() -> None:
         setattr(Tensor, f"{name}_", in_place(getattr(functions, name)))
     for name in IN_PLACE:
         setattr(Tensor, f"__i{name.replace('div', 'truediv')}__", getattr(Tensor, f"{name}_"))
-    Tensor.__neg__, Tensor.__abs__ = functions.neg, functions.abs
+    Tensor.__neg__, Tensor.__abs__, Tensor.__pos__ = functions.neg, functions.abs, positive
+    Tensor.__round__ = None  # PyTorch's has none
     Tensor.__getitem__, Tensor.__setitem__ = getitem, setitem
     for name in ("permute", "flip"):
-        setattr(Tensor, name, shaped(getattr(functions, name)))
-    Tensor.reshape, Tensor.view, Tensor.expand = shaped(reshaped), viewed, shaped(expand)
+        setattr(Tensor, name, shaped(getattr(functions, name), name, "dims"))
+    Tensor.reshape = shaped(reshaped, "reshape", "shape")
+    Tensor.view, Tensor.expand = shaped(viewed, "view", "size"), shaped(expand, "expand", "size")
     for name, dtype in CONVERSIONS.items():
         setattr(Tensor, name, lambda x, dtype=dtype: to(x, np.dtype(dtype)))
     Tensor.T = property(reversed_axes)

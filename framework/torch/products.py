@@ -5,22 +5,36 @@ from __future__ import annotations
 from typing import Any
 
 from framework.engine import ops
+from framework.engine.accumulate import KINDS
 from framework.engine.op import OPS
 from framework.engine.tensor import Tensor as EngineTensor
-from framework.torch.call import call, promoted
+from framework.torch.call import call, named, numpy_words, promoted
 from framework.torch.dtypes import c_name
-from framework.torch.refusals import check_joined
+from framework.torch.refusals import check_joined, check_tensor
 from framework.torch.tensor import Tensor
+
+# How PyTorch calls the history of a product, by the numbers of axes.
+TITLES = {
+    (2, 2): "MmBackward0", (2, 1): "MvBackward0", (1, 2): "SqueezeBackward4",
+    (3, 3): "UnsafeViewBackward0",
+}  # fmt: skip
 
 
 def matmul(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
     """The matrix product; a vector is a row on the left and a column on the right."""
+    for x in (input, other):
+        check_tensor("matmul", x)
     left, right = input.array.ndim, other.array.ndim
     if not left or not right:
         raise RuntimeError(
             f"both arguments to matmul need to be at least 1D, but they are {left}D and {right}D"
         )
     if input.array.dtype != other.array.dtype:
+        if left == right == 1:
+            raise RuntimeError(
+                "dot : expected both vectors to have same dtype, but found "
+                f"{KINDS[input.array.dtype.name]} and {KINDS[other.array.dtype.name]}"
+            )
         raise RuntimeError(
             "expected m1 and m2 to have the same dtype, but got: "
             f"{c_name(input.array)} != {c_name(other.array)}"
@@ -30,7 +44,7 @@ def matmul(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
     if left == right == 1:
         check_lengths(input.array.size, other.array.size)
         return call(dot_product, (input, other), {})
-    return call(product, (input, other), {})
+    return named(call(product, (input, other), {}), TITLES.get((left, right), TITLES[3, 3]))
 
 
 def check_lengths(n: int, m: int) -> None:
@@ -75,12 +89,14 @@ def dot(input: Tensor, tensor: Tensor, *, out: None = None) -> Tensor:
     return matmul(input, tensor)
 
 
+@numpy_words
 def stack(tensors: Any, dim: int = 0, *, out: None = None) -> Tensor:
     """Tensors of one shape behind each other along a new axis."""
     check_joined("stack", tensors, dim)
     return call(stacked, tuple(promoted(OPS["concatenate"], tuple(tensors))), {"axis": dim})
 
 
+@numpy_words
 def cat(tensors: Any, dim: int = 0, *, out: None = None) -> Tensor:
     """Tensors behind each other along `dim`, in which alone their shapes may differ; tensors of
     shape (0,) are left out.

@@ -4,7 +4,10 @@ there, RuntimeError for shapes and dtypes that do not fit.
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 from framework.engine import tensor as engine
 from framework.engine.accumulate import KINDS
@@ -68,8 +71,18 @@ def check_grad(x: Any, value: Any) -> None:
         raise RuntimeError(
             f"attempting to assign a gradient with dtype '{c_name(value.array)}' to a tensor with "
             f"grad_dtype '{KINDS[x.array.dtype.name]}'. The gradient must match the tensor's "
-            "grad_dtype"
+            "grad_dtype (defaults to the tensor's dtype)."
         )
+
+
+def check_differentiable(x: Any, requires_grad: bool) -> None:
+    """Raise if a tensor that is no float shall require a gradient, TypeError for no bool."""
+    if type(requires_grad) is not bool:
+        raise TypeError(
+            f"argument 'requires_grad' must be bool, not {type(requires_grad).__name__}"
+        )
+    if requires_grad and x.array.dtype.kind != "f":
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
 
 
 def explained(function: Any, inputs: Any, attrs: dict, error: Exception) -> Exception:
@@ -130,7 +143,19 @@ def product_refused(x: tuple, y: tuple) -> RuntimeError:
         return RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({left} and {right})")
     if len(x) == 2 and len(y) == 1:
         return RuntimeError(f"size mismatch, got input ({x[0]}), mat ({x[0]}x{x[1]}), vec ({y[0]})")
-    return RuntimeError(f"matmul: the shapes {list(x)} and {list(y)} do not fit")
+    if len(x) < 2 or len(y) < 3:  # PyTorch takes the rows of all matrices together
+        rows = math.prod(x[:-1])
+        if len(y) == 1:
+            return RuntimeError(f"size mismatch, got input ({rows}), mat ({rows}x{x[-1]}), "
+                                f"vec ({y[0]})")  # fmt: skip
+        return product_refused((rows, x[-1]), y[-2:])
+    if not broadcast_together([np.empty(x[:-2]), np.empty(y[:-2])]):
+        return broadcast_refused([x[:-2], y[:-2]])
+    n, wanted, got = math.prod(y[:-2]), x[-1], y[-2]
+    return RuntimeError(
+        f"Expected size for first two dimensions of batch2 tensor to be: [{n}, {wanted}] but got: "
+        f"[{n}, {got}]."
+    )
 
 
 def broadcast_refused(shapes: list[tuple]) -> RuntimeError:
@@ -148,9 +173,14 @@ def broadcast_refused(shapes: list[tuple]) -> RuntimeError:
 
 def check_joined(name: str, tensors: Any, dim: int) -> None:
     """Raise unless torch.cat or torch.stack can join these along `dim`."""
-    if isinstance(tensors, engine.Tensor):
+    if not isinstance(tensors, (list, tuple)):
         raise TypeError(
-            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor"
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not "
+            f"{type(tensors).__name__}"
+        )
+    if not isinstance(dim, int):
+        raise TypeError(
+            f"{name}(): argument 'dim' (position 2) must be int, not {type(dim).__name__}"
         )
     for i, x in enumerate(tensors):
         if not isinstance(x, engine.Tensor):

@@ -23,9 +23,15 @@ def power(x, y):
 def _(g, out, x, y, *, wants):
     dx = dy = None
     zero, one = number(0, x), number(1, x)
-    if wants[0]:
-        less = ops.where(ops.equal(y, zero), one, ops.subtract(y, one))
-        dx = unbroadcast(ops.multiply(ops.multiply(g, y), power(x, less)), x)
+    if wants[0] and (wants[1] or y.array.ndim):
+        is_zero = ops.equal(y, zero)
+        less = ops.where(is_zero, one, ops.subtract(y, one))
+        slope = ops.multiply(ops.multiply(g, y), power(x, less))
+        dx = unbroadcast(ops.where(is_zero, zero, slope), x)
+    elif wants[0] and y.array:
+        dx = ops.multiply(ops.multiply(g, y), power(x, ops.subtract(y, one)))
+    elif wants[0]:  # x^0: zeros, never -0, that nothing leads to
+        dx = Tensor(np.zeros_like(x.array))
     if wants[1]:
         is_flat = ops.logical_and(ops.equal(x, zero), ops.greater_equal(y, zero))
         log_x = ops.where(is_flat, zero, ops.log(ops.where(is_flat, one, x)))

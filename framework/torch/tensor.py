@@ -17,7 +17,7 @@ from framework.torch.construction import array_of as as_array
 from framework.torch.device import CPU
 from framework.torch.device import device as Device
 from framework.torch.printing import representation
-from framework.torch.refusals import check_dim, check_grad
+from framework.torch.refusals import check_differentiable, check_dim, check_grad
 
 NEEDS_DETACH = (
     "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
@@ -41,8 +41,8 @@ DEFAULTS = {"float32", "int64", "bool"}
 class Tensor(engine.Tensor):
     """An n-d array with requires_grad, grad, backward() and in-place operations.
 
-    version: counts writes, shared by all that show the same memory; _view: what makes it a view
-    (views.py, Note [Views]), or None.
+    version: counts writes, shared by all that show the same memory, and names the last one that is
+    remembered; _view: what makes it a view (views.py, Note [Views]), or None.
     """
 
     __slots__ = ("__dict__", "_grad", "_history", "_requires_grad", "_view", "hooks", "version")
@@ -135,6 +135,8 @@ class Tensor(engine.Tensor):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise RuntimeError("requires_grad must be a bool")
         if self.history is not None:
             if not value:
                 raise RuntimeError(
@@ -145,7 +147,7 @@ class Tensor(engine.Tensor):
             return
         if value and self.array.dtype.kind != "f":
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
-        self._requires_grad = bool(value)
+        self._requires_grad = value
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set requires_grad; returns the tensor itself."""
@@ -185,6 +187,10 @@ class Tensor(engine.Tensor):
     def grad(self, value: Tensor | None) -> None:
         check_grad(self, value)
         self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
 
     def detach(self) -> Tensor:
         """The same memory without history."""
@@ -378,12 +384,6 @@ class Tensor(engine.Tensor):
 
     def __reduce__(self):
         return Tensor, (np.array(self.array), None, self.requires_grad), self.__dict__ or None
-
-
-def check_differentiable(x: Tensor, requires_grad: bool) -> None:
-    """RuntimeError if a tensor that is no float shall require a gradient."""
-    if requires_grad and x.array.dtype.kind != "f":
-        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
 
 
 def tensor(

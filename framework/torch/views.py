@@ -190,6 +190,7 @@ def remember_write(x: Any, part: Tensor, steps: tuple = (), name: str = "CopySli
     now = Tensor(base.array)
     history = remember(copy_slices, (base, part), {"steps": steps}, (now,), parents)
     history.title = name
+    x.version[1:] = ["torch::autograd::CopySlices" if name == "CopySlices" else name]
     continues(base, history, now.id)
     if view is not None:
         view.renew(x)

@@ -342,7 +342,8 @@ def fit(value: Any, spec: Any, name: str) -> Any:
     """One argument as the tensors that its part of the signature asks for; TypeError if it has
     another structure."""
     if isinstance(spec, (list, tuple)):
-        if not isinstance(value, (list, tuple)) or len(value) != len(spec):
+        kind = list if isinstance(spec, list) else tuple
+        if not isinstance(value, kind) or len(value) != len(spec):
             raise TypeError(f"tf.function {name!r}: got {value!r} for the signature {spec}")
         return rebuilt(value, [fit(v, s, name) for v, s in zip(value, spec)])
     if isinstance(spec, dict):

@@ -17,6 +17,6 @@ from framework.tf.config.devices import (
     set_soft_device_placement,
     set_visible_devices,
 )
-from framework.tf.control_flow import functions_run_eagerly, run_functions_eagerly
+from framework.tf.functions import functions_run_eagerly, run_functions_eagerly
 
 __getattr__ = door.lacking(__name__, globals(), with_modules=True)
