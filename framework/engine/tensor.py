@@ -305,8 +305,13 @@ def array_of_numbers(value: Any, array: np.ndarray, wanted: np.dtype | None) -> 
     wanted = wanted or default_dtype(array, first)
     if array.dtype.kind in "iu" and wanted.kind in "iu" and array.size:
         check_range(array, wanted)
+    return array if array.dtype == wanted else rounded(value, array, wanted)
+
+
+def rounded(value: Any, array: np.ndarray, wanted: np.dtype) -> np.ndarray:
+    """The array of `value` in another dtype; ValueError where float32 has no such number."""
     with np.errstate(over="ignore"):
-        made = array if array.dtype == wanted else array.astype(wanted)
+        made = array.astype(wanted)
     if wanted == np.float32 and np.isinf(made).any() and not np.isinf(array).any():
         raise ValueError(f"{value!r} is out of range for float32; give the dtype: dtype='float64'")
     return made
@@ -317,9 +322,8 @@ def regular_array(value: Any, wanted: np.dtype | None) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise ValueError(
-            f"cannot make a tensor of a list whose parts differ in shape: {error}"
-        ) from None
+        text = "cannot make a tensor of a list whose parts differ in shape"
+        raise ValueError(f"{text}: {error}") from None
     if array.dtype.kind in "OUSVMm":
         kind = ConversionError if isinstance(value, str) else ValueError
         raise kind(

@@ -282,12 +282,7 @@ def one_hot(
         places = ops.cast(places, dtype="int32")
     if places.dtype.is_floating:
         raise MixedDtypesError(f"one_hot: indices are {places.dtype.name}, wanted integers")
-    depth = single("one_hot: depth", depth) if not isinstance(depth, (list, tuple)) else -1
-    if depth < 0 or not -1 <= axis <= places.ndim:
-        raise InvalidArgumentError(
-            f"one_hot: wanted a depth of at least 0 and an axis between -1 and {places.ndim}, got "
-            f"{depth} and {axis}"
-        )
+    depth = checked_depth(depth, axis, places.ndim)
     kind = dtype_of_both(on_value, off_value, dtype)
     return ops.one_hot(
         places,
@@ -297,6 +292,17 @@ def one_hot(
         axis=axis,
         dtype=kind.name,
     )
+
+
+def checked_depth(depth: Any, axis: int, ndim: int) -> int:
+    """one_hot's depth; InvalidArgumentError if it is negative or no number, or the axis is none."""
+    depth = single("one_hot: depth", depth) if not isinstance(depth, (list, tuple)) else -1
+    if depth < 0 or not -1 <= axis <= ndim:
+        raise InvalidArgumentError(
+            f"one_hot: wanted a depth of at least 0 and an axis between -1 and {ndim}, got "
+            f"{depth} and {axis}"
+        )
+    return depth
 
 
 def dtype_of_both(on_value: Any, off_value: Any, dtype: Any) -> DType:

@@ -110,7 +110,7 @@ def range(
     parts = scalars("range: start, limit and delta", (start, limit, delta))
     wanted = common_dtype(parts) if dtype is None else as_dtype(dtype).dtype
     check_order(*parts)
-    count = math.ceil((limit - start) / delta) if type(start) is type(limit) is int else 0
+    count = math.ceil((float(parts[1]) - float(parts[0])) / float(parts[2]))
     return Tensor(made(lambda: np.arange(*parts).astype(wanted), (count,), wanted))
 
 

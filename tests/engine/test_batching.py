@@ -28,6 +28,10 @@ FALLBACK = {
         "lstm lstm_grad gru gru_grad simple_rnn simple_rnn_grad".split(),
         "one recurrent kernel for all rows of a batch",
     ),
+    **dict.fromkeys(
+        ("attention_dropout", "attention_dropout_grad"),
+        "what is dropped in a row depends on its number in the batch",
+    ),
     "hand_over": "the caller is given one value for each element",
     "merge_rows": "rows of one table",
     "random_normal": "states of the rows' own",

@@ -10,7 +10,7 @@ import pytest
 from framework.engine import ops
 from framework.engine.compile import eager
 from framework.engine.errors import InvalidArgumentError
-from framework.engine.op import OPS
+from framework.engine.op import OPS, argument_names
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
 
@@ -21,10 +21,11 @@ ROWS = 3000  # times what a sample's first axis has
 def enlarged(op, sample):
     """The sample's arrays repeated along the axis that they share, until the kernel is used."""
     arrays = sample.arrays(1, np.float32)
-    first = max(arrays, key=lambda a: a.ndim)
+    first, names = max(arrays, key=lambda a: a.ndim), argument_names(op.function)[0]
     return [np.tile(a, (ROWS, *[1] * (a.ndim - 1)))
-            if a.shape[:1] == first.shape[:1] and (a.ndim == first.ndim or op.scalar is None) else a
-            for a in arrays]  # fmt: skip
+            if a.shape[:1] == first.shape[:1] and (a.ndim == first.ndim or op.scalar is None)
+            and name != "state" else a
+            for a, name in zip(arrays, names)]  # fmt: skip
 
 
 # Sums over all images round as their order has it: test_convolution.py has smaller ones.

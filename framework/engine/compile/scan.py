@@ -175,9 +175,8 @@ def computed_before(piece: Piece) -> dict[int, Tensor]:
             changing.update(line.outs)
             inner.append(line)
             continue
-        for slot in line.inputs:
-            if slot not in known:
-                known[slot] = Tensor(program.constants[slot], slot)
+        for slot in set(line.inputs).difference(known):
+            known[slot] = Tensor(program.constants[slot], slot)
         made = line.op(*[known[slot] for slot in line.inputs], **line.attrs)
         known.update(zip(line.outs, made if isinstance(made, tuple) else (made,), strict=True))
     program.lines = inner

@@ -48,6 +48,12 @@ def plan(program: Program) -> Plan:
     place_packed(program, made)
     first, last = lifetimes(program, made)
     take_over(program, made, first, last)
+    first_fit(program, made, first, last)
+    return made
+
+
+def first_fit(program: Program, made: Plan, first: dict, last: dict) -> None:
+    """Give every owner of memory the first gap of the arena that is free while it lives."""
     live: list[tuple[int, int, int]] = []
     for slot in sorted(first, key=lambda slot: first[slot]):
         size = -(-max(1, program.specs[slot].nbytes) // ALIGN) * ALIGN
@@ -62,7 +68,6 @@ def plan(program: Program) -> Plan:
             at = max(at, stop)
         live.append((at, at + size, last[slot]))
         made.offset[slot], made.size = at, max(made.size, at + size)
-    return made
 
 
 def take_over(program: Program, made: Plan, first: dict, last: dict) -> None:
