@@ -110,7 +110,8 @@ def range(
     parts = scalars("range: start, limit and delta", (start, limit, delta))
     wanted = common_dtype(parts) if dtype is None else as_dtype(dtype).dtype
     check_order(*parts)
-    count = math.ceil((float(parts[1]) - float(parts[0])) / float(parts[2]))
+    first, end, step = map(float, parts)
+    count = int(min(np.ceil((end - first) / step), 2.0**62))
     return Tensor(made(lambda: np.arange(*parts).astype(wanted), (count,), wanted))
 
 
