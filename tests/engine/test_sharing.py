@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -26,6 +27,7 @@ PURE = [name for name, op in sorted(OPS.items()) if op.outs and not op.writes an
 def with_threads(monkeypatch):
     """Executables made by the test share every line they can, between so many threads."""
     monkeypatch.setattr(sharing, "MANY_FLOPS", 0)
+    monkeypatch.setattr(sharing, "WAKING", 0)
 
     def choose(count):
         monkeypatch.setattr(team, "count", lambda: count)
@@ -136,6 +138,24 @@ def test_lines_that_depend_on_each_other_are_not_run_together(with_threads):
 def test_small_programs_run_on_one_thread():
     x = RNG.standard_normal((32, 32)).astype(F)
     assert not executable(lambda x: ops.relu(x @ x), [x]).is_shared
+
+
+def test_short_runs_wake_nobody(monkeypatch):
+    """Waking a helper takes longer than one step of a small network; many steps are worth it."""
+    asked = []
+
+    def helped(job, threads, calls_blas):
+        asked.append(threads)
+        return contextlib.nullcontext((1, 0))
+
+    monkeypatch.setattr(team, "count", lambda: 2)
+    monkeypatch.setattr(team, "helped", helped)
+    x = RNG.standard_normal((64, 512)).astype(F)
+    run = executable(lambda x: ops.matmul(x, x, transpose_y=True), [x])
+    run._most, run.is_shared = 2, True
+    run(x)
+    run.repeat(10_000)
+    assert asked == [1, 2]
 
 
 def test_errors_leave_a_team_that_works(with_threads):

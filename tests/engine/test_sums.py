@@ -41,6 +41,7 @@ def names(executable):
 @pytest.mark.parametrize("case", CASES)
 def test_the_same_as_apart(case, dtype, monkeypatch):
     monkeypatch.setattr(sharing, "MANY_FLOPS", 0)
+    monkeypatch.setattr(sharing, "WAKING", 0)
     function, shapes = CASES[case]
     joined, arrays = programs(function, shapes, dtype, PASSES)
     assert len(names(joined)) < len(names(programs(function, shapes, dtype, WITHOUT)[0])), (

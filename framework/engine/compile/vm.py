@@ -263,7 +263,8 @@ class Executable:
         def help_with(words: int, part: int, parts: int) -> None:
             self._helper(code, words, part, parts)
 
-        threads = min(team.count(), self._most)
+        is_short = self._seconds * steps < sharing.WAKING
+        threads = 1 if is_short else min(team.count(), self._most)
         with team.helped(help_with, threads, self._calls_blas) as (threads, words):
             return self._drive(code, words, threads)
 
