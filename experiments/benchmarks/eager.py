@@ -97,7 +97,8 @@ def main() -> None:
         head = (
             "# Eager: single ops and training steps beside the peers\n\n"
             f"{os.cpu_count()} CPUs ({platform.machine()}), one thread, {options.rounds} "
-            "interleaved rounds, float32, medians.\nMade by `eager.py`; what is run stands in "
+            "interleaved rounds, float32, medians.\nAfter `framework cache --warm`: small calls "
+            "take kernels that are on the disk. Made by `eager.py`; what is run stands in "
             "`eager_tf.py` (one text for this framework and TensorFlow) and `eager_torch.py`.\n\n"
         )
         (HERE / "eager.md").write_text(head + text + "\n")
