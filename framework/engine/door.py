@@ -121,9 +121,10 @@ def refuse(op: Callable, name: str, value: Any) -> None:
 
 def static(value: Any) -> Any:
     """An attr given as a tensor, list or dtype (axis=[0, 1]) as the plain value that ops take."""
-    if type(value) in PLAIN:
+    kind = type(value)
+    if kind in PLAIN:
         return value
-    if type(value) is tuple:
+    if kind is tuple:
         for v in value:
             if type(v) is not int:
                 break

@@ -134,7 +134,7 @@ NUMBERS = {
     "bool": 10, "uint16": 17, "float16": 19, "uint32": 22, "uint64": 23,
 }  # fmt: skip
 ALIASES = {number: DTYPES[name] for name, number in NUMBERS.items()}
-ALIASES |= {float: DTYPES["float32"], "float": DTYPES["float32"], int: DTYPES["int32"]}
+ALIASES |= DTYPES | {float: DTYPES["float32"], "float": DTYPES["float32"], int: DTYPES["int32"]}
 
 
 def as_dtype(value: Any) -> DType:

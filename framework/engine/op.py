@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from framework.engine.tensor import SLOTS, Spec, Tensor
 
 OPS: dict[str, Op] = {}
 new = object.__new__
+REFUSED = (AttributeError, MemoryError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -254,29 +254,39 @@ class Op:
         active = ACTIVE
         if active.trace is not None:
             return self._trace(inputs, attrs)
+        if self.quick is not None:
+            try:
+                out = self.quick[(*attrs, *attrs.values()) if attrs else ()](*inputs)
+            except REFUSED:  # what has no hash, or is no Tensor, or what the forward refuses better
+                given, out = hashable(attrs), None
+                if given is not None:
+                    return self.apply(inputs, given)
+            if out is not None:
+                for tape in active.tapes:
+                    tape.record(self, inputs, attrs, out if self.outs > 1 else (out,))
+                return out
+        return self._run(inputs, attrs)
+
+    def _run(self, inputs: tuple, attrs: dict) -> Any:
+        """The NumPy forward, told to the tapes."""
         try:  # a comprehension costs as much as the call of a function
             arrays = [inputs[0].array] if len(inputs) == 1 else [x.array for x in inputs]
         except AttributeError:
             return self.apply(as_tensors(inputs), attrs)
         try:  # which costs nothing until something is raised
-            result = None
-            if self.quick is not None:
-                result = self.quick[(*attrs, *attrs.values()) if attrs else ()](*arrays)
-            if result is None:
-                if self.same_dtype and arrays[0].dtype is not arrays[-1].dtype:
-                    check_dtypes(self, arrays)
-                run = self.unchecked
-                if self.is_special:
-                    run, arrays = self._special(inputs, arrays)
-                result = run(*arrays, **attrs)
+            if self.same_dtype and arrays[0].dtype is not arrays[-1].dtype:
+                check_dtypes(self, arrays)
+            run = self.unchecked
+            if self.is_special:
+                run, arrays = self._special(inputs, arrays)
+            result = run(*arrays, **attrs)
         except (ValueError, TypeError, MemoryError) as error:
-            refused = functools.partial(refusal, self, arrays, attrs, error)
-            return self.apply(inputs, hashable(self, attrs, refused))
+            raise refusal(self, arrays, attrs, error) from None
         if self.outs == 1:
             out = new(Tensor)  # Tensor(result), without the call of its __init__
             out.array = result if type(result) is ndarray else np.asarray(result)
             out.id = next(SLOTS)
-            for tape in active.tapes:
+            for tape in ACTIVE.tapes:
                 tape.record(self, inputs, attrs, (out,))
             return out
         return self._outs(result, inputs, attrs)

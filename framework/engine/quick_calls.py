@@ -18,8 +18,8 @@ def kernels(module: str) -> ModuleType:
 
 
 class QuickCalls(dict[tuple, Callable]):
-    """Attrs, as a tuple of their names and then their values -> function(*arrays): the op's result
-    by its kernel, or None where the forward is to run."""
+    """Attrs, as a tuple of their names and then their values -> function(*inputs): the Tensors of
+    the result, or None where the forward is to run."""
 
     def __init__(self, op: Any):
         super().__init__()
@@ -39,14 +39,14 @@ class Waiting:
         self.calls, self.attrs, self.left = calls, attrs, PATIENCE
         self.size = calls.op.kernel_from
 
-    def run(self, *arrays: Any) -> Any:
+    def run(self, *inputs: Any) -> Any:
         """None, until the kernels' time has come."""
         self.left -= 1
         if self.left > 0 or not self.calls.op.is_exact:
             if self.size is None:
                 return None
-            for x in arrays:
-                if x.size >= self.size:
+            for x in inputs:
+                if x.array.size >= self.size:
                     break
             else:
                 return None
@@ -55,12 +55,11 @@ class Waiting:
         attrs = dict(zip(self.attrs[:count], self.attrs[count:], strict=True))
         function = kernels("quick").Quick(calls.op, attrs).function
         calls[self.attrs] = function
-        return function(*arrays)
+        return function(*inputs)
 
 
-def hashable(op: Any, attrs: dict, refusal: Callable[[], Exception]) -> dict:
-    """attrs with tuples in the place of lists, which have no hash; raises refusal() where it was
-    not them that QuickCalls refused."""
-    if op.quick is None or list not in map(type, attrs.values()):
-        raise refusal() from None
+def hashable(attrs: dict) -> dict | None:
+    """attrs with tuples in the place of lists, which have no hash; None if there are none."""
+    if list not in map(type, attrs.values()):
+        return None
     return {name: tuple(v) if type(v) is list else v for name, v in attrs.items()}

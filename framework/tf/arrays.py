@@ -16,8 +16,10 @@ from framework.engine.op import OPS
 from framework.engine.shapes import TensorShape
 from framework.engine.slices import IndexedSlices
 from framework.engine.tensor import Tensor
-from framework.tf.call import bools, call, convert_to_tensor, renamed, tensor
+from framework.tf.call import bools, call, convert_to_tensor, matching, renamed, tensor
 from framework.tf.call import tensor as as_tensor
+
+CONCATENATE = OPS["concatenate"]
 
 
 def call_of_values(op: Callable, inputs: tuple, attrs: dict) -> Any:
@@ -69,7 +71,12 @@ def concat(values: Any, axis: Any, name: str = "concat") -> Tensor:
         return ops.identity(tensor(values))
     if not values:
         raise InvalidArgumentError("concat: got an empty list of tensors")
-    return call(OPS["concatenate"], tuple(values), {"axis": single("concat: axis", axis)})
+    place = axis if type(axis) is int else single("concat: axis", axis)
+    for x in values:
+        if not isinstance(x, Tensor):
+            values = matching(CONCATENATE, tuple(values))
+            break
+    return CONCATENATE.apply(tuple(values), {"axis": place})
 
 
 def expand_dims(input: Any, axis: Any, name: str | None = None) -> Tensor:

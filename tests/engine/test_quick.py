@@ -15,6 +15,7 @@ from framework.engine.errors import InvalidArgumentError
 from framework.engine.op import OPS
 from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
+from framework.engine.variable import Variable
 
 EXACT = sorted([name for name, op in OPS.items() if op.is_exact])
 RNG = np.random.default_rng(0)
@@ -27,12 +28,30 @@ def at_once(monkeypatch):
     monkeypatch.setattr(cache, "is_at_hand", lambda entry: True)
 
 
+class OnArrays:
+    """A Quick, called with arrays and giving arrays."""
+
+    def __init__(self, op, attrs):
+        self.quick = quick.Quick(op, attrs)
+
+    def __call__(self, *arrays):
+        out = self.quick.function(*[Tensor(a) for a in arrays])
+        made = out if isinstance(out, tuple) else () if out is None else (out,)
+        assert all([type(x) is Tensor and type(x.id) is int for x in made])
+        found = tuple([x.array for x in made])
+        return found if isinstance(out, tuple) else found[0] if found else None
+
+    @property
+    def rows(self):
+        return self.quick.rows
+
+
 def learnt(op, attrs, *arrays):
     """A function that has a row for such operands."""
-    made = quick.Quick(op, attrs)
-    made.function(*arrays)
+    made = OnArrays(op, attrs)
+    made(*arrays)
     assert len(made.rows) == 1
-    return made.function
+    return made
 
 
 def same_bits(x, y):
@@ -76,38 +95,38 @@ def test_views_and_other_shapes_and_dtypes_are_left_to_the_forward():
     x = RNG.random((6, 4)).astype("f")
     add = learnt(ops.add, {}, x, x)
     assert add(x.T, x.T) is None and add(x[::2], x[::2]) is None
-    other = quick.Quick(ops.add, {})
+    other = OnArrays(ops.add, {})
     for dtype in (np.float16, np.int8):
-        assert other.function(x.astype(dtype), x.astype(dtype)) is None
-    assert [row[0][3] for row in other.rows] == [0, 0]  # rows without a kernel
-    assert other.function(x, x.astype(float)) is None
+        assert other(x.astype(dtype), x.astype(dtype)) is None
+    assert [(row[0][1], row[0][3]) for row in other.rows] == [(0, 0)] * 2  # the forward runs
+    assert other(x, x.astype(float)) is None
     assert len(other.rows) == 2  # what the op refuses has no row
 
 
 def test_a_dtype_that_does_not_last_has_no_row():
     """The next dtype may stand at its address, as here those of unpickled arrays do."""
-    erf = quick.Quick(ops.erf, {})
+    erf = OnArrays(ops.erf, {})
     for i in range(40):
         given = np.full(64, 0.5, ("f4", "f8")[i % 2])
         x = pickle.loads(pickle.dumps(given))
         assert x.dtype is not given.dtype
-        found = erf.function(x)
+        found = erf(x)
         wanted = ops.erf.forward(given)
         assert found.dtype == wanted.dtype and np.allclose(found, wanted, rtol=1e-5)
     assert not erf.rows
     given = np.full(64, 0.5, "f4")
-    assert [erf.function(given) is not None, len(erf.rows)] == [True, 1]
-    assert erf.function(given).dtype is given.dtype
+    assert [erf(given) is not None, len(erf.rows)] == [True, 1]
+    assert erf(given).dtype is given.dtype
 
 
 def test_rows_are_told_apart():
-    many = quick.Quick(ops.multiply, {})
+    many = OnArrays(ops.multiply, {})
     shapes = [((n, 3), tail) for n in range(1, 2 * quick.ROWS) for tail in ((3,), (n, 3))]
     for _ in range(2):
         for shape, tail in shapes:
             x, y = RNG.random(shape), RNG.random(tail)
             for _ in range(2):
-                found = many.function(x, y)
+                found = many(x, y)
             assert same_bits(found, x * y)
     assert len(many.rows) <= quick.ROWS
 
@@ -122,6 +141,66 @@ def test_an_error_is_the_forwards():
         ops.sparse_softmax_cross_entropy(labels, logits)
         with pytest.raises(InvalidArgumentError, match="label value of 8"):
             ops.sparse_softmax_cross_entropy(Tensor(labels.array + 1), logits)
+
+
+def test_a_view_shows_the_memory():
+    x = Tensor(RNG.random((4, 3)).astype("f"))
+    seen = [ops.reshape(x, shape=(2, -1)) for _ in range(3)]
+    assert all([np.shares_memory(y.array, x.array) and y.array.shape == (2, 6) for y in seen])
+    assert len({x.id, *[y.id for y in seen]}) == 4
+    v = Variable(x)
+    before = [ops.reshape(v, shape=(2, -1)) for _ in range(3)]
+    v.assign(v + 1.0)
+    assert all([same_bits(y.array, seen[0].array) and not y.array.flags.writeable for y in before])
+
+
+def test_what_is_no_tensor_is_left_to_the_op():
+    x = RNG.random((4, 3)).astype("f")
+    double = learnt(ops.multiply, {}, x, x).quick.function
+    for strange in (x, 2.0, None, [1.0]):
+        with pytest.raises(AttributeError):
+            double(Tensor(x), strange)
+    assert same_bits(ops.multiply(Tensor(x), x).array, x * x)
+    assert same_bits(ops.multiply(x, Tensor(x)).array, x * x)
+
+
+def test_subclasses_of_tensors_are_operands():
+    class Own(Tensor):
+        __slots__ = ()
+
+    class Other(Tensor):
+        array = property(lambda self: Tensor.array.__get__(self) + 1.0, Tensor.array.__set__)
+
+    x = RNG.random((4, 3)).astype("f")
+    negative = learnt(ops.negative, {}, x).quick.function
+    for kind, wanted in ((Own, -x), (Variable, -x), (Other, None)):
+        negative(kind(x))
+        for _ in range(3):
+            found = negative(kind(x))
+            assert found is None if wanted is None else same_bits(found.array, wanted)
+        assert same_bits(ops.negative(kind(x)).array, -(x + 1.0) if wanted is None else wanted)
+
+
+def test_a_collector_may_forget_the_rows():
+    """What Python runs between finding a row and using it."""
+    x = RNG.random((4, 3)).astype("f")
+    square = learnt(ops.square, {}, x)
+    threshold = gc.get_threshold()
+
+    def forget(phase, info):
+        for n in range(1, quick.ROWS + 2):
+            learn(Tensor(np.zeros((n, 2), "f")))
+
+    learn = square.quick.learn
+    gc.callbacks.append(forget)
+    try:
+        gc.set_threshold(1)
+        for _ in range(200):
+            found = square(x)
+            assert found is None or same_bits(found, x * x)
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(forget)
 
 
 def test_tapes_see_the_calls():
@@ -142,13 +221,15 @@ def test_nothing_is_leaked():
     logits, labels = RNG.random((40, 8)).astype("f"), np.arange(40) % 8
     entropy = learnt(ops.sparse_softmax_cross_entropy, {}, labels, logits)
 
+    shown = learnt(ops.reshape, {"shape": (2, -1)}, x)
+
     def counts():
         return [sys.getrefcount(o) for o in (None, x.dtype, x, ids, logits)]
 
     def work():
         for _ in range(1000):
             assert gather(x, ids) is not None and gather(x, ids + 9) is None
-            assert len(entropy(labels, logits)) == 2
+            assert len(entropy(labels, logits)) == 2 and shown(x).base is x
 
     work()
     before = counts()
@@ -203,7 +284,7 @@ def test_threads_that_start_at_once_keep_what_functions_name(monkeypatch):
 def test_without_the_layout_all_calls_are_learnt(monkeypatch):
     monkeypatch.setattr(quick, "method", lambda: None)
     x = RNG.random((40, 40)).astype("f")
-    function = quick.Quick(ops.softmax, {}).function
+    function = OnArrays(ops.softmax, {})
     for _ in range(2):
         np.testing.assert_allclose(function(x), ops.softmax.forward(x), rtol=1e-5)
     assert function(x[:2]) is None
@@ -221,4 +302,7 @@ def test_many_calls_get_kernels(monkeypatch):
 
 def test_the_words_of_the_tables():
     names = fastcall.__doc__.replace("\n", " ")
-    assert "10 the address of the first row" in names and len(quick.functions()) == 8
+    assert "13, 14 the words of a Tensor" in names and len(quick.functions()) == 13
+    assert f"{quick.CALLABLE} the callable" in names
+    assert f"{quick.FORGOTTEN} how often rows were forgotten" in names
+    assert f"{quick.FIRST} the address of the first row" in names

@@ -94,6 +94,7 @@ def infer_reshape(x, *, shape):
     Sample(((3, 4),), {"shape": (-1,)}),
     infer=infer_reshape,
     is_view=True,
+    is_exact=True,
 )
 def reshape(x, *, shape):
     """The same elements in another shape (one dimension may be -1): no work in a program."""
@@ -174,7 +175,7 @@ REDUCTIONS = (
 )
 
 
-@op(*REDUCTIONS, infer=infer_reduction, kernel_from=1024)
+@op(*REDUCTIONS, infer=infer_reduction, kernel_from=64)
 def sum_(x, *, axis=None, keepdims=False):
     """Sum over `axis` (None: all axes), in the dtype of x."""
     return np.add.reduce(x, axis=axis_of(axis, x), keepdims=keepdims, dtype=x.dtype)

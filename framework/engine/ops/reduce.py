@@ -51,7 +51,7 @@ def mean_forward(x, axis, keepdims):
     return total / x.dtype.type(x.size // total.size)
 
 
-@op(*REDUCTIONS, infer=infer_reduction, kernel_from=1024)
+@op(*REDUCTIONS, infer=infer_reduction, kernel_from=64)
 def mean(x, *, axis=None, keepdims=False):
     """Mean over `axis` (None: all axes), in the dtype of x."""
     return mean_forward(x, axis_of(axis, x), keepdims)
@@ -99,7 +99,7 @@ def highest(dtype):
     return np.inf if dtype.kind == "f" else np.iinfo(dtype).max
 
 
-@op(*REDUCTIONS, infer=infer_reduction, kernel_from=1024)
+@op(*REDUCTIONS, infer=infer_reduction, kernel_from=64)
 def max_(x, *, axis=None, keepdims=False):
     """The largest over `axis` (None: all), NaN if one is; -inf of nothing;
     ties share the gradient evenly.
@@ -126,7 +126,7 @@ def _(out, x):
                     best[c] = part[c] if (part[c] > best[c]) | (part[c] != part[c]) else best[c]
 
 
-@op(*REDUCTIONS, infer=infer_reduction, kernel_from=1024)
+@op(*REDUCTIONS, infer=infer_reduction, kernel_from=64)
 def min_(x, *, axis=None, keepdims=False):
     """The smallest over `axis` (None: all), NaN if one is; inf of nothing;
     ties share the gradient evenly.
