@@ -85,6 +85,9 @@ class Function:
         self.input_signature = None if input_signature is None else specs_of(input_signature)
         self._autograph, self._patience = autograph, 0 if jit_compile else PATIENCE
         self._binder = inspect.signature(function)
+        kinds = [parameter.kind for parameter in self._binder.parameters.values()]
+        plain = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+        self._positional = len(kinds) if {*kinds} <= {*plain} else -1
         event = f"calls of tf.function {self.__name__} triggered tf.function retracing"
         self._traces = Kept(TRACES, event, ADVICE)
         # By keys with open sizes: Templates; a Trace that is plain Python; () for numbers only
@@ -155,6 +158,8 @@ class Function:
 
     def _arguments(self, args: tuple, kwargs: dict) -> tuple:
         """The values of all parameters in order; those of *args and **kwargs as one each."""
+        if len(args) == self._positional and not kwargs and self.input_signature is None:
+            return args
         try:
             bound = self._binder.bind(*args, **kwargs)
         except TypeError as error:

@@ -82,6 +82,7 @@ class Executable:
         self.callouts: dict[int, Line] = {}  # those without a kernel, by the place of their block
         self._line_at: dict[int, Line] = {}
         self._lock = lock_of(self)
+        self._views: dict[int, np.ndarray] = {}  # of slots that are no Variable's memory
         self._moving: list[tuple[int, Address]] = []  # words that hold a Variable's address
         self._written = {program.variables[line.inputs[i]].id: program.variables[line.inputs[i]]
                          for line in program.lines for i in line.op.writes}  # fmt: skip
@@ -157,6 +158,7 @@ class Executable:
         self._calls_blas = bool(self.callouts) or not cache.CALL_BLAS.isdisjoint(functions)
         self._stops = Stops(self.lines, self._variable, self.constants)
         self.control[LAST_STOP] = self._stops.last
+        self._places = self.code.ctypes.data, self.control.ctypes.data
 
     def _variable(self, slot: int) -> Variable | None:
         """The Variable whose memory a slot is."""
@@ -201,6 +203,8 @@ class Executable:
 
     def _array(self, slot: int) -> np.ndarray:
         """The memory of a slot as an array."""
+        if slot in self._views:
+            return self._views[slot]
         owner, start = self.plan.resolve(slot)
         spec = self.program.specs[slot]
         if owner in self._memory:
@@ -209,7 +213,10 @@ class Executable:
             memory = self.constants[owner].reshape(-1).view(np.uint8)
         else:
             memory = self.arena[self.plan.offset[owner] :]
-        return memory[start : start + spec.nbytes].view(spec.dtype).reshape(spec.shape)
+        view = memory[start : start + spec.nbytes].view(spec.dtype).reshape(spec.shape)
+        if owner not in self._memory:  # it stays where it is
+            self._views[slot] = view
+        return view
 
     def _prepare(self) -> None:
         """Give held Variables new memory before they are overwritten, and look addresses up again
@@ -257,24 +264,28 @@ class Executable:
 
     def _repeat(self, steps: int) -> int:
         self._prepare()
-        self.control[:4], self.control[STOP] = (steps, 0, 0, 0), 0
-        code = self.code.ctypes.data
+        control = self.control  # one by one: a slice takes four times as long
+        control[0], control[1], control[2], control[3], control[STOP] = steps, 0, 0, 0, 0
+        seconds = self._seconds * steps
+        if seconds < sharing.WAKING:
+            return self._drive(seconds, 0, 1)
+        code = self._places[0]
 
         def help_with(words: int, part: int, parts: int) -> None:
             self._helper(code, words, part, parts)
 
-        is_short = self._seconds * steps < sharing.WAKING
-        threads = 1 if is_short else min(team.count(), self._most)
+        threads = min(team.count(), self._most)
         with team.helped(help_with, threads, self._calls_blas) as (threads, words):
-            return self._drive(code, words, threads)
+            return self._drive(seconds, words, threads)
 
-    def _drive(self, code: int, words: int, threads: int) -> int:
-        """Run the program, on this thread what has no kernel."""
+    def _drive(self, seconds: float, words: int, threads: int) -> int:
+        """Run the program, on this thread what has no kernel; seconds: what it may take."""
         control, pc = self.control, 0
-        is_long = self._seconds * int(control[0]) > LONG_SECONDS and is_main_thread()
+        code, state = self._places
+        is_long = seconds > LONG_SECONDS and is_main_thread()
 
         def enter() -> int:
-            place = self._vm(code, pc, len(self.code), control.ctypes.data, words, threads)
+            place = self._vm(code, pc, len(self.code), state, words, threads)
             if place == INTERRUPTED:
                 self._stops.take_back(int(control[PLACE]), self._memory)
             return place
