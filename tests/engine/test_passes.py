@@ -8,6 +8,7 @@ import pytest
 from framework.engine import ops
 from framework.engine.compile.passes import (
     PASSES,
+    before_windows,
     deduplicate,
     drop_dead,
     fold,
@@ -18,6 +19,7 @@ from framework.engine.compile.passes.memory import plan
 from framework.engine.compile.trace import trace
 from framework.engine.compile.vm import Executable
 from framework.engine.random import SeedGenerator
+from framework.engine.tape import GradientTape
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
 
@@ -164,6 +166,52 @@ def test_all_passes_together_leave_the_work_alone():
 
     before, after = passed(function, *PASSES)
     assert len(before) == 8 and len(after) == 1
+
+
+def pooled(x, sizes, strides, paddings=((0, 0), (0, 0))):
+    """The gradients of max pooling behind relu, in its input and in a bias, and of the pooling."""
+    place = {"sizes": sizes, "strides": strides, "dilations": (1, 1), "paddings": paddings}
+
+    def function(x, bias):
+        with GradientTape() as tape:
+            tape.watch([x, bias])
+            y = ops.relu(x + bias)
+            largest, _ = ops.window_max(y, **place)
+            loss = ops.sum(largest * largest)
+        return tape.gradient(loss, [x, bias])
+
+    return trace(function, x, Tensor(np.linspace(-1, 1, x.array.shape[-1], dtype=np.float32)))
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (3, 2), (1, 1)])
+@pytest.mark.parametrize("strides", [(2, 2), (3, 2), (1, 1)])
+@pytest.mark.parametrize("shape", [(2, 4, 6, 3), (2, 7, 5, 37), (1, 3, 3, 16)])
+def test_what_follows_the_gradient_of_windows_is_done_before(sizes, strides, shape):
+    rng = np.random.default_rng(1)
+    x = Tensor(rng.integers(-2, 3, shape).astype(np.float32))  # with ties
+    bias = np.linspace(-1, 1, shape[-1], dtype=np.float32)
+    for paddings in [((0, 0), (0, 0)), ((0, 1), (1, 0))][: 1 if min(sizes) == 1 else 2]:
+        program = pooled(x, sizes, strides, paddings)
+        wanted, made = program.run(x.array, bias), before_windows(program)
+        assert names(program).index("window_max_grad") < names(program).index("relu_grad")
+        assert names(made).index("relu_grad") < names(made).index("window_max_grad")
+        found = Executable(program)(x.array, bias)
+        np.testing.assert_array_equal(made.run(x.array, bias)[0], wanted[0])
+        np.testing.assert_array_equal(found[0], wanted[0])
+        np.testing.assert_allclose(found[1], wanted[1], rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_of_windows_that_others_read_stay_where_they_are():
+    place = {"sizes": (2, 2), "strides": (2, 2), "dilations": (1, 1), "paddings": ((0, 0), (0, 0))}
+
+    def function(x):
+        y = ops.relu(ops.reshape(x, shape=(1, 4, 5, 1)))
+        largest, number = ops.window_max(y, **place)
+        g = ops.window_max_grad(largest, number, largest, whole=(1, 4, 5, 1), **place)
+        return ops.relu_grad(g, y), ops.relu_grad(g, y * 2.0), g
+
+    before, after = passed(function, before_windows)
+    assert before == after
 
 
 def overwriting(program, name):

@@ -21,8 +21,9 @@ from framework.engine.kernels.choices import drop_some, keep_all, philox
 from framework.engine.kernels.convolution import convolutions_of
 from framework.engine.kernels.flags import FAST
 from framework.engine.kernels.gemm import gemm_float32
-from framework.engine.kernels.pointers import INT64, after, pointer_to
+from framework.engine.kernels.pointers import INT64, after, pointer_to, start_of
 from framework.engine.kernels.shares import share, shares
+from framework.engine.kernels.windows import put_windows_of
 
 WORDS = types.CPointer(INT64)
 DTYPES = "float32 float64 int64 int32 int16 int8 uint8 uint16 uint32 uint64".split()
@@ -189,8 +190,8 @@ MATH = (
 NUMPY = "sqrt log isnan isinf isfinite floor ceil rint".split()
 VECTORS = (
     "alike zero nan total dot dot3 dot_above copy_into add_into largest smallest largest_into "
-    "largest_of_four clear add_where divide_into is_within piece_of sum_runs square_runs "
-    "total_square"
+    "largest_of_four clear add_where divide_into is_within piece_of "
+    "sum_runs square_runs total_square"
 ).split()
 
 
@@ -211,13 +212,14 @@ def language(dtype: np.dtype) -> dict:
             for name in ("exp", "tanh", "erf", "expm1", "log", "log1p")
         }
     if dtype.name in ("float32", "float64"):
-        words |= vars(convolutions_of(real))
+        words |= vars(convolutions_of(real)) | {"put_windows": put_windows_of(real)}
         words |= {
             f"depthwise_{name}": word for name, word in vars(convolutions_of(real, True)).items()
         }
     exp = words["exp"]
     return words | {
-        "real": real, "carray": carray, "after": after, "call": call, "invoke": invoke,
+        "real": real, "carray": carray, "after": after, "start_of": start_of, "call": call,
+        "invoke": invoke,
         "max": max, "min": min, "range": range, "abs": abs, "int": int,
         "pointer_bool": pointer_to(types.boolean), "to_bool": bool,
         "double_of_bits": double_of_bits, "inf": real(np.inf), "pi": math.pi,

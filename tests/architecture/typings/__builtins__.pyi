@@ -79,6 +79,8 @@ pointer_uint16: Any
 pointer_uint32: Any
 pointer_uint64: Any
 pointer_uint8: Any
+put_among_four: Any
+put_windows: Any
 real: Any
 real_of_bits: Any
 rest: Any
@@ -90,6 +92,7 @@ sinh: Any
 smallest: Any
 sqrt: Any
 square_runs: Any
+start_of: Any
 store_release: Any
 sum_runs: Any
 take: Any

@@ -4,9 +4,11 @@ from framework.engine.compile.passes.fold import deduplicate, drop_dead, drop_ru
 from framework.engine.compile.passes.fuse import fuse
 from framework.engine.compile.passes.snapshot import snapshot
 from framework.engine.compile.passes.sums import sum_chains
+from framework.engine.compile.passes.windows import before_windows
 
-PASSES = drop_rules, fold, deduplicate, drop_dead, snapshot, fuse, sum_chains
+PASSES = drop_rules, fold, deduplicate, drop_dead, before_windows, snapshot, fuse, sum_chains
 
 __all__ = [
-    "PASSES", "deduplicate", "drop_dead", "drop_rules", "fold", "fuse", "snapshot", "sum_chains",
+    "PASSES", "before_windows", "deduplicate", "drop_dead", "drop_rules", "fold", "fuse",
+    "snapshot", "sum_chains",
 ]  # fmt: skip
