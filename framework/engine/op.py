@@ -262,8 +262,10 @@ class Op:
                 if given is not None:
                     return self.apply(inputs, given)
             if out is not None:
+                if self.outs != 1:
+                    return self._outs(out, inputs, attrs)
                 for tape in active.tapes:
-                    tape.record(self, inputs, attrs, out if self.outs > 1 else (out,))
+                    tape.record(self, inputs, attrs, (out,))
                 return out
         return self._run(inputs, attrs)
 

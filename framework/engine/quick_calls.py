@@ -18,8 +18,8 @@ def kernels(module: str) -> ModuleType:
 
 
 class QuickCalls(dict[tuple, Callable]):
-    """Attrs, as a tuple of their names and then their values -> function(*inputs): the Tensors of
-    the result, or None where the forward is to run."""
+    """Attrs, as a tuple of their names and then their values -> function(*inputs): the result,
+    a Tensor or several arrays, or None where the forward is to run."""
 
     def __init__(self, op: Any):
         super().__init__()

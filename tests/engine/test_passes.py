@@ -13,6 +13,7 @@ from framework.engine.compile.passes import (
     drop_dead,
     fold,
     fuse,
+    join_outputs,
     snapshot,
 )
 from framework.engine.compile.passes.memory import plan
@@ -166,6 +167,66 @@ def test_all_passes_together_leave_the_work_alone():
 
     before, after = passed(function, *PASSES)
     assert len(before) == 8 and len(after) == 1
+
+
+def test_lines_of_which_one_reads_what_the_other_makes_are_one_loop():
+    def function(x):
+        y = ops.tanh(x * 2.0)
+        z = y + x[:1]
+        return ops.matmul(ops.matmul(z, ops.transpose(z)), ops.matmul(y, ops.transpose(y)))
+
+    before, after = passed(function, fuse, join_outputs)
+    assert "add" in before and "multiply+tanh+add" in after and "add" not in after
+    made = join_outputs(fuse(trace(function, X)))
+    (line,) = [line for line in made.lines if len(line.outs) > 1]
+    assert len(line.outs) == 2 and line.op.outs == 2
+
+
+def test_both_outputs_may_be_written_over_what_nobody_reads_again():
+    def function(x):
+        a, b = ops.matmul(x, ops.transpose(x)), ops.matmul(x * 2.0, ops.transpose(x))
+        y = ops.tanh(a)
+        return ops.matmul(y * b, ops.matmul(y, y))
+
+    program = join_outputs(fuse(trace(function, X)))
+    (line,) = [line for line in program.lines if len(line.outs) > 1]
+    made = plan(program)
+    places = [made.resolve(slot) for slot in line.outs]
+    assert sorted(places) == sorted([made.resolve(slot) for slot in line.inputs])
+    run, wanted = Executable(program, ()), program.run(X.array)
+    for _ in range(2):
+        np.testing.assert_allclose(run(X.array)[0], wanted[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        # something in between reads it; another shape; another dtype
+        lambda x: (lambda y: ops.matmul(y, ops.transpose(y)) @ (y + x))(ops.tanh(x)),
+        lambda x: (lambda y: (y + ops.reshape(x, shape=(1, 4, 5)), y @ ops.transpose(y)))(
+            ops.tanh(x)
+        ),
+        lambda x: (lambda y: (ops.cast(y, dtype="float64") * 2.0, y @ ops.transpose(y)))(
+            ops.tanh(x)
+        ),
+    ],
+)
+def test_other_lines_stay_apart(function):
+    before, after = passed(function, fuse, join_outputs)
+    assert after == names(fuse(trace(function, X)))
+
+
+def test_a_line_does_not_move_behind_what_writes_its_variable():
+    v = Variable(np.ones((4, 5), np.float32))
+
+    def function(x):
+        y = ops.tanh(x * v)
+        ops.assign(v, x)
+        return (y + x) @ ops.transpose(y)
+
+    run = Executable(trace(function, X))
+    wanted = np.tanh(X.array)
+    np.testing.assert_allclose(run(X.array)[0], (wanted + X.array) @ wanted.T, rtol=1e-5)
 
 
 def pooled(x, sizes, strides, paddings=((0, 0), (0, 0))):

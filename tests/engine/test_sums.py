@@ -84,3 +84,54 @@ def test_a_variable_is_read_before_it_is_written():
     for expected in (16.0, 36.0):
         run.repeat(1)
         np.testing.assert_array_equal(run.outputs()[0], np.full(3, expected))
+
+
+TALL_CASES = {
+    "sum": (lambda x: ops.sum(x, axis=(0, 1)), [(41, 129, 3)]),
+    "mean, kept axes": (lambda x: ops.mean(x, axis=(0, 1, 2), keepdims=True), [(8, 32, 33, 32)]),
+    "mean and variance": (lambda x: ops.mean_variance(x, axis=0), [(5000, 17)]),
+    "of steps": (lambda x, y: ops.sum((x - y) * x, axis=(0, 1)), [(43, 128, 5), (5,)]),
+    "several axes of columns": (lambda x: ops.sum(x, axis=0), [(4097, 3, 2)]),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", TALL_CASES)
+def test_tall_sums_are_shared_by_rows(case, dtype, monkeypatch):
+    monkeypatch.setattr(sharing, "MANY_FLOPS", 0)
+    monkeypatch.setattr(sharing, "WAKING", 0)
+    function, shapes = TALL_CASES[case]
+    made, arrays = programs(function, shapes, dtype, PASSES)
+    parts = [line for line in made.program.lines if getattr(line.op, "is_parted", False)]
+    rows = np.size(arrays[0]) // parts[0].op.columns
+    assert parts and parts[0].op.parts == -(-rows // 1024)
+    near = {"rtol": 2e-5, "atol": 2e-4} if dtype is np.float32 else {"rtol": 1e-11, "atol": 1e-11}
+    monkeypatch.setattr(team, "count", lambda: 1)
+    wanted = made(*arrays)
+    plain = trace(function, *map(Tensor, arrays)).run(*arrays)
+    for got, want, run in zip(wanted, plain, made.program.run(*arrays), strict=True):
+        assert got.shape == want.shape == run.shape and got.dtype == want.dtype
+        np.testing.assert_allclose(got, want, **near)
+        np.testing.assert_allclose(got, run, **near)
+    for threads in (2, 3):
+        monkeypatch.setattr(team, "count", lambda count=threads: count)
+        for got, want in zip(made(*arrays), wanted, strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize(
+    ("function", "shape"),
+    [
+        (lambda x: ops.sum(x, axis=1), (5000, 4)),
+        (lambda x: ops.sum(x, axis=0), (4000, 4)),  # not so many rows
+        (lambda x: ops.sum(x, axis=0), (4096, 600)),  # many columns
+        (lambda x: ops.sum(x), (5000, 4)),
+        (lambda x: ops.sum(x, axis=(0, 2)), (64, 5, 80)),
+        (lambda x: ops.max(x, axis=0), (5000, 4)),
+    ],
+)
+def test_other_sums_are_one_line(function, shape):
+    made, arrays = programs(function, [shape], np.float32, PASSES)
+    assert not any([getattr(line.op, "is_parted", False) for line in made.program.lines])
+    wanted = trace(function, Tensor(arrays[0])).run(arrays[0])[0]
+    np.testing.assert_allclose(made(*arrays)[0], wanted, rtol=1e-4, atol=1e-3)

@@ -26,9 +26,9 @@ def made(program: Program, line: Line, plan: Plan | None) -> Entry | None:
     return kernel_entry(program, line) if line.op.body is not None else None
 
 
-def overwritten(line: Line, plan: Plan | None) -> int | None:
-    """Which input lies where the output of an elementwise line goes; see memory.take_over."""
+def overwritten(line: Line, plan: Plan | None) -> list[int | None]:
+    """Which input lies where each output of an elementwise line goes; see memory.take_over."""
     if plan is None:
-        return None
-    place = plan.resolve(line.outs[0])
-    return next((i for i, slot in enumerate(line.inputs) if plan.resolve(slot) == place), None)
+        return [None] * len(line.outs)
+    places = {plan.resolve(slot): i for i, slot in reversed(list(enumerate(line.inputs)))}
+    return [places.get(plan.resolve(slot)) for slot in line.outs]

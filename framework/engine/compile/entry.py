@@ -127,30 +127,38 @@ def steps_of(line: Line) -> tuple:
     return steps or ((line.op, line.attrs, line.values[-1].dtype, tuple(range(len(line.inputs)))),)
 
 
-def elementwise_entry(program: Program, line: Line, overwritten: int | None = None) -> Entry:
-    """One loop nest over the output; the text knows which inputs broadcast along which axes, not
-    the sizes. overwritten: the input in whose place the output is written: two pointers to the same
-    memory would keep the loop from being vectorised."""
-    out, inputs = program.specs[line.outs[0]], [program.specs[slot] for slot in line.inputs]
-    sizes, varies = collapse(out.shape, [s.shape for s in inputs])
+def results_of(line: Line) -> tuple:
+    """The numbers of the steps that give a line's outputs."""
+    return getattr(line.op, "results", None) or (len(steps_of(line)) - 1,)
+
+
+def elementwise_entry(program: Program, line: Line, overwritten: Sequence) -> Entry:
+    """One loop nest over the outputs; the text knows which inputs broadcast along which axes, not
+    the sizes. overwritten: of each output the input in whose place it is written, or None: two
+    pointers to the same memory would keep the loop from being vectorised."""
+    outs, inputs = [program.specs[o] for o in line.outs], [program.specs[i] for i in line.inputs]
+    sizes, varies = collapse(outs[0].shape, [s.shape for s in inputs])
     steps = steps_of(line)
     names = {op: f"f{i}" for i, op in enumerate(dict.fromkeys([op for op, *_ in steps]))}
-    words: list = [Address(line.outs[0]), *[Address(slot) for slot in line.inputs], *sizes]
-    first_size = HEADER + 1 + len(inputs)
+    words: list = [Address(slot) for slot in (*line.outs, *line.inputs)]
+    first_input, first_size = HEADER + len(outs), HEADER + len(words)
+    words += sizes
     text = ["def entry(a, part, parts):"]
     for i, s in enumerate(inputs):
-        text.append(f"    x{i} = pointer_{stored_as(s)}(a[{HEADER + 1 + i}])")
-    place = f"pointer_{stored_as(out)}(a[{HEADER}])" if overwritten is None else f"x{overwritten}"
-    text.append(f"    out = {place}")
+        text.append(f"    x{i} = pointer_{stored_as(s)}(a[{first_input + i}])")
+    for i, (s, under) in enumerate(zip(outs, overwritten, strict=True)):
+        place = f"pointer_{stored_as(s)}(a[{HEADER + i}])" if under is None else f"x{under}"
+        text.append(f"    out{i} = {place}")
     text += [f"    n{d} = a[{first_size + d}]" for d in range(len(sizes))]
     constants, calls = calls_of(steps, names, len(inputs), words)
-    result = f"to_{stored_as(out)}(v{len(inputs) + len(steps) - 1})"
-    store = f"out[{flat_index(range(len(sizes)))}] = {result}"
+    index = flat_index(range(len(sizes)))
+    for i, (s, step) in enumerate(zip(outs, results_of(line), strict=True)):
+        calls.append(f"out{i}[{index}] = to_{stored_as(s)}(v{len(inputs) + step})")
     if sizes:
         text.append(f"    first, last = share(n0, {UNIT if len(sizes) == 1 else 1}, part, parts)")
-    text += [*constants, *loop_nest(inputs, varies, [*calls, store])]
+    text += [*constants, *loop_nest(inputs, varies, calls)]
     functions = {name: op.scalar for op, name in names.items()}
-    dtype = loop_dtype(line, [out, *inputs])
+    dtype = loop_dtype(line, [*outs, *inputs])
     return Entry("\n".join(text), functions, dtype, words, is_shared=bool(sizes))
 
 

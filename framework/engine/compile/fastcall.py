@@ -1,22 +1,23 @@
 """dispatch: what runs a small eager call, compiled as a C function that Python calls directly.
 
-It finds the row of its operands' dtypes and shapes, makes the Tensors of the result, fills in the
-kernel's block and calls the kernel. What has no row goes to the callable of the table; quick.py
-makes tables and rows.
+It finds the row of its operands' dtypes and shapes, makes the arrays of the result, fills in the
+kernel's block and calls the kernel. One result is a Tensor, several are a tuple of arrays. What has
+no row goes to the callable of the table; quick.py makes tables and rows.
 
 Note [Objects]  Objects are read as CPython and NumPy lay them out for C, in words: an object begins
 with reference count and type (1), an array goes on with data (2), nd (3), dimensions (4), strides,
 base, descr (7), flags (8), a tuple with its length (2), items (3). quick.places tries that.
 
 Note [Python runs in between]  A new tuple or Tensor may start Python's collector, and that any
-call, this one too, or another thread. It may change the table; then the row is not used.
+call, this one too, or another thread. So the tuple for several results is made first, and a Tensor
+last, when nothing of the table or the row is read any more and its array is there to be put in.
 
 Table: 0 type of arrays, 1 None, 2 type of Tensors, 3 iterator of their ids; functions of C:
 4 Py_IncRef, 5 Py_DecRef, 6 PyArray_Empty, 7 PyArray_Newshape, 8 PyType_GenericAlloc, 9 PyTuple_New,
 10 PyTuple_SetItem, 11 PyIter_Next, 12 PyObject_Vectorcall; 13, 14 the words of a Tensor that are
 its array and its id; 15 the address of the types that have them there, 0 behind the last; 16 the
 callable, 17 whether it wants operands that are not in C order, too; 18 the address of room for
-operands, 19 for how many; 20 how often rows were forgotten; 21 the address of the first row.
+operands, 19 for how many; 20 the number of outputs; 21 the address of the first row.
 
 Row: 0 the next row; addresses: 1 of the sizes of a view and their number (0: none), 2 of the
 results' dtypes and shapes, 3 of the block (0: there is no kernel), 4 of the places of operands in
@@ -85,57 +86,34 @@ def row_for(table, count):
 
 
 def none(table):
-    """None, for Python."""
+    """None, for Python: the forward is to run."""
     invoke(table[4], (table[1],))
     return table[1]
 
 
-def nothing(table, result):
-    """None, where the forward is to run; the new result is given back."""
-    invoke(table[5], (result,))
-    return none(table)
+def tensor_of(table, array):
+    """A new Tensor of a new array; 0 if there is no memory."""
+    if array == 0:
+        return 0
+    number, made = invoke(table[11], (table[3],)), invoke(table[8], (table[2], 0))
+    if made == 0:
+        invoke(table[5], (array,))
+        invoke(table[5], (number,))
+        return 0
+    words = pointer_int64(made)
+    words[table[13]], words[table[14]] = array, number
+    return made
 
 
-def new_result(table, count):
-    """A new Tensor without array and id, or a tuple of so many; 0 if there is no memory."""
-    if count == 1:
-        return invoke(table[8], (table[2], 0))
-    pack = invoke(table[9], (count,))
-    for i in range(count if pack != 0 else 0):
-        made = invoke(table[8], (table[2], 0))
-        if made == 0:
-            invoke(table[5], (pack,))
-            return 0
-        invoke(table[10], (pack, i, made))
-    return pack
+def new_array(table, spec):
+    """An array of the dtype, number of axes and sizes at an address; 0 if there is no memory."""
+    words = pointer_int64(spec)
+    invoke(table[4], (words[0],))  # PyArray_Empty takes a reference to the dtype
+    return invoke(table[6], (words[1], spec + 16, words[0], 0))
 
 
-def part(result, i, count):
-    """One Tensor of a result."""
-    return pointer_int64(result if count == 1 else pointer_int64(result)[3 + i])
-
-
-def fill(table, row, result):
-    """Give the Tensors their ids, and new arrays; False if there is no memory."""
-    spec = row[2]
-    for i in range(row[6]):
-        made = part(result, i, row[6])
-        made[table[14]] = invoke(table[11], (table[3],))
-        if row[1] != 0:
-            array = pointer_int64(table[18])[0]
-            made[table[13]] = invoke(table[7], (array, row[1], 0))
-        else:
-            words = pointer_int64(spec)
-            invoke(table[4], (words[0],))  # PyArray_Empty takes a reference to the dtype
-            made[table[13]] = invoke(table[6], (words[1], spec + 16, words[0], 0))
-            spec += 16 + 8 * words[1]
-        if made[table[13]] == 0:
-            return False
-    return True
-
-
-def run(table, row, result, count):
-    """Run the kernel; False if it met an error."""
+def run(table, row, array, pack, count):
+    """Run the kernel for one new array, or for those in a tuple; False if it met an error."""
     arrays, block = pointer_int64(table[18]), pointer_int64(row[3])
     places, control = pointer_int64(row[4]), pointer_int64(row[5])
     for p in range(row[7]):
@@ -143,40 +121,59 @@ def run(table, row, result, count):
         if which < count:
             x = arrays[which]
         else:
-            x = part(result, which - count, row[6])[table[13]]
+            x = array if pack == 0 else pointer_int64(pack)[3 + which - count]
         block[places[3 * p]] = pointer_int64(x)[2] + places[3 * p + 2]
     control[1], control[4] = 0, 0
     call(block[0], block, 0, 1)
     return control[1] == 0 and control[4] == 0
 
 
+def one(table, row, count):
+    """The result of an op with one output."""
+    if row[1] != 0:
+        return tensor_of(table, invoke(table[7], (pointer_int64(table[18])[0], row[1], 0)))
+    array = new_array(table, row[2])
+    if array == 0 or run(table, row, array, 0, count):
+        return tensor_of(table, array)
+    invoke(table[5], (array,))
+    return none(table)
+
+
+def several(table, row, pack, count):
+    """The arrays of an op with several outputs, in a new tuple."""
+    spec = row[2]
+    for i in range(row[6]):
+        array = new_array(table, spec)
+        if array == 0:
+            invoke(table[5], (pack,))
+            return 0
+        invoke(table[10], (pack, i, array))
+        spec += 16 + 8 * pointer_int64(spec)[1]
+    if run(table, row, 0, pack, count):
+        return pack
+    invoke(table[5], (pack,))
+    return none(table)
+
+
 def dispatch(owner, address, count):
     """The result of a call with `count` operands; owner: the table, an array."""
     table, args = pointer_int64(pointer_int64(owner)[2]), pointer_int64(address)
+    pack = invoke(table[9], (table[20],)) if table[20] != 1 else 0
     state = read(table, args, count)
-    if state == 1 and table[17] == 0:
-        return none(table)
     at = row_for(table, count) if state == 2 else 0
-    if at == 0:
-        return invoke(table[12], (table[16], address, count, 0))
-    row, forgotten = pointer_int64(at), table[20]
-    if row[1] == 0 and row[3] == 0:
+    if at != 0:
+        row = pointer_int64(at)
+        if row[1] != 0 or row[3] != 0:
+            return one(table, row, count) if pack == 0 else several(table, row, pack, count)
+    if pack != 0:
+        invoke(table[5], (pack,))
+    if at != 0 or (state == 1 and table[17] == 0):
         return none(table)
-    result = new_result(table, row[6])
-    if result == 0:
-        return 0
-    if table[20] != forgotten or read(table, args, count) != 2:
-        return nothing(table, result)
-    if not fill(table, row, result):
-        invoke(table[5], (result,))
-        return 0
-    if row[1] != 0 or run(table, row, result, count):
-        return result
-    return nothing(table, result)
+    return invoke(table[12], (table[16], address, count, 0))
 
 
 PARTS = (
-    array_of, read, is_of, row_for, none, nothing, new_result, part, fill, run, dispatch,
+    array_of, read, is_of, row_for, none, tensor_of, new_array, run, one, several, dispatch,
 )  # fmt: skip
 DISPATCH = Entry(
     "def entry(owner, args, count):\n    return dispatch(owner, args, count)",

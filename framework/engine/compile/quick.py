@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from framework.engine.active import ProcessLock
 from framework.engine.compile import cache, eager
 from framework.engine.compile.fastcall import DISPATCH
 from framework.engine.tensor import SLOTS, Tensor
@@ -25,6 +26,7 @@ from framework.engine.variable import Variable, aligned
 
 MOST = 32768  # elements of the largest operand
 ROWS = 32  # rows of one op and its attrs; beyond, all are forgotten
+MANY = 1024  # shapes and dtypes of one op and its attrs that are counted
 # Calls before a kernel is loaded that gives what NumPy gives, only sooner. One that is not on the
 # disk is not made for that: a program may, or `framework cache --warm`.
 STORED = 100
@@ -32,8 +34,8 @@ COMPUTED = {np.dtype(t) for t in ("float32", "float64", "int32", "int64", "bool"
 FASTCALL = 0x80  # METH_FASTCALL
 EMPTY, NEWSHAPE = 184, 135  # PyArray_... in NumPy's table of functions for C
 MOST_OPERANDS = 16
-CALLABLE, FORGOTTEN, FIRST = 16, 20, 21  # words of a table
-ADDING = threading.RLock()  # else a row might name as its next one that another thread let go
+CALLABLE, OUTS, FIRST = 16, 20, 21  # words of a table
+ADDING = ProcessLock()  # else a row might name as its next one that another thread let go
 
 
 class Method(ctypes.Structure):
@@ -102,7 +104,8 @@ class Kinds:
     def add(self, kind: type) -> None:
         """Of a type that is not there, if it keeps its array where Tensor does."""
         count = len(self.kept)
-        if count + 1 < len(self.words) and kind not in self.kept and kind.array is Tensor.array:
+        is_plain = kind.array is Tensor.array and kind.__getattribute__ is object.__getattribute__
+        if is_plain and count + 1 < len(self.words) and kind not in self.kept:
             self.kept.append(kind)
             self.words[count] = id(kind)
 
@@ -148,8 +151,8 @@ class Table(np.ndarray):
 
 
 class Quick:
-    """One op with its attrs. `function(*inputs)` gives the result, a Tensor or a tuple of them, or
-    None where the forward is to run: dispatch with a table of its own, or `learn` itself."""
+    """One op with its attrs. `function(*inputs)` gives the result, a Tensor or arrays, or None
+    where the forward is to run: dispatch with a table of its own, or `learn` itself."""
 
     def __init__(self, op: Any, attrs: dict):
         self.op, self.attrs = op, attrs
@@ -161,8 +164,9 @@ class Quick:
         if start is not None and found is not None:
             self.room = np.zeros(MOST_OPERANDS, np.int64)
             wants_all = op.kernel_from is not None
-            callable_ = [id(self.learner), wants_all, self.room.ctypes.data, MOST_OPERANDS, 0, 0]
-            words = [*functions(), *found, KINDS.words.ctypes.data, *callable_]
+            room = self.room.ctypes.data, MOST_OPERANDS
+            rest = [KINDS.words.ctypes.data, id(self.learner), wants_all, *room, op.outs, 0]
+            words = [*functions(), *found, *rest]
             self.table = np.array(words, np.int64).view(Table)
             self.table.quick = self
             word, thing = ctypes.c_void_p, ctypes.py_object
@@ -179,12 +183,16 @@ class Quick:
         if self.refuses(arrays[0].dtype, len(dtypes)):
             return None
         is_wanted = op.kernel_from is not None and size >= op.kernel_from
-        result = as_tensors(eager.run(op, arrays, self.attrs)) if is_wanted else None
-        for kind in {type(x) for x in inputs}:
+        result = eager.run(op, arrays, self.attrs) if is_wanted else None
+        kinds = {type(x) for x in inputs}
+        for kind in kinds:
             KINDS.add(kind)
-        if self.finds_row(arrays) and (size <= MOST or op.is_view):
+        is_known = kinds <= {*KINDS.kept} and self.finds_row(arrays)
+        if is_known and (size <= MOST or op.is_view):
             self.note(arrays, is_wanted, dtypes <= COMPUTED)
-        return result
+        if result is None or op.outs > 1:
+            return result
+        return Tensor(np.asarray(result))
 
     def refuses(self, first: np.dtype, different: int) -> bool:
         """Whether the op is going to refuse these dtypes, with words."""
@@ -193,7 +201,9 @@ class Quick:
     def note(self, arrays: tuple, is_wanted: bool, is_computed: bool) -> None:
         """Give a row to operands like these, at once or when there were enough."""
         if is_wanted:
-            self.add_row(arrays, eager.call_of(self.op, arrays, self.attrs))
+            call = eager.call_of(self.op, arrays, self.attrs)
+            if call is None or is_small(call):
+                self.add_row(arrays, call)
         elif self.op.is_view or (self.op.is_exact and is_computed):
             self.count(arrays)
         else:
@@ -207,15 +217,25 @@ class Quick:
     def count(self, arrays: tuple) -> None:
         """Give a row to what was called often enough to be worth a kernel."""
         key = tuple([(a.shape, a.dtype) for a in arrays])
+        if len(self.counts) >= MANY:
+            self.counts.clear()
         self.counts[key] += 1
         if self.counts[key] != STORED:
             return
+        result = self.op.forward(*arrays, **self.attrs)  # raises what the kernel would not refuse
         if self.op.is_view:
-            self.add_row(arrays, None, self.op.forward(*arrays, **self.attrs).shape)
+            self.add_row(arrays, None, result.shape)
             return
+        call = self.call_at_hand(arrays)
+        is_same = call is not None and is_small(call) and call.outs[0].dtype == result.dtype
+        self.add_row(arrays, call if is_same else None)
+
+    def call_at_hand(self, arrays: tuple) -> eager.Call | None:
+        """The Call for operands like these, if its kernel need not be compiled."""
         planned = eager.planned(self.op, arrays, self.attrs)
-        is_there = planned is not None and cache.is_at_hand(planned[0])
-        self.add_row(arrays, eager.call_of(self.op, arrays, self.attrs) if is_there else None)
+        if planned is None or not cache.is_at_hand(planned[0]):
+            return None
+        return eager.call_of(self.op, arrays, self.attrs)
 
     def add_row(self, arrays: tuple, call: eager.Call | None, view: tuple | None = None) -> None:
         """Of operands like these; call None: the forward is to run, or they are seen in the shape
@@ -225,22 +245,21 @@ class Quick:
             if self.is_adding:  # the collector runs in between, and that this
                 return
             self.is_adding = True
-            if len(self.rows) >= ROWS:
-                self.table[FIRST] = 0
-                self.table[FORGOTTEN] += 1
-                self.rows.clear()
-                self.counts.clear()
-            parts[0][0] = self.table[FIRST]  # the next row
-            self.rows.append(parts)
-            self.table[FIRST] = parts[0].ctypes.data
-            self.is_adding = False
+            try:
+                if len(self.rows) >= ROWS:
+                    self.table[FIRST] = 0
+                    self.rows.clear()
+                    self.counts.clear()
+                parts[0][0] = self.table[FIRST]  # the next row
+                self.rows.append(parts)
+                self.table[FIRST] = parts[0].ctypes.data
+            finally:
+                self.is_adding = False
 
 
-def as_tensors(result: Any) -> Any:
-    """What a forward gives, as Tensors."""
-    if isinstance(result, tuple):
-        return tuple([Tensor(np.asarray(r)) for r in result])
-    return Tensor(np.asarray(result))
+def is_small(call: eager.Call) -> bool:
+    """Whether the results may be computed while the GIL is held."""
+    return all([math.prod(out.shape) <= MOST for out in call.outs])
 
 
 def is_findable(a: np.ndarray) -> bool:

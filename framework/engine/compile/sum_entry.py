@@ -2,7 +2,7 @@
 
 Where the result is one run of columns, a piece of them is summed at a time, in memory that only the
 kernel knows, and four rows are added to each other before the sums are touched: the additions to
-one sum wait for one another.
+one sum wait for one another. Of the sums of parts (passes/tall.py) threads share the rows.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ def sum_entry(program: Program, line: Line) -> Entry:
     text += [f"    n{d} = a[{at + d}]" for d in range(len(sizes))]
     text.append(f"    count = a[{at + len(sizes)}]")
     is_run = 0 < first == len(sizes) - 1
-    text.append(f"    first, last = share(n{first}, {UNIT // 4 if is_run else 1}, part, parts)")
+    loops = sum_parts if op.is_parted else sum_by_pieces if is_run else sum_in_place
+    text.append(f"    first, last = share({things_of(loops, first)}, part, parts)")
     constants, calls = calls_of(op.steps, names, len(inputs), words)
     value = f"v{len(inputs) + len(op.steps) - 1}"
     patterns = [pattern[:-1] for pattern in varies]
-    loops = sum_by_pieces if is_run else sum_in_place
     text += [*constants, *loops(inputs, patterns, first, calls, value, stored_as(out))]
     if op.is_mean:
         inner = " * ".join(["1", *[f"n{d}" for d in range(first + 1, len(sizes))]])
@@ -59,6 +59,13 @@ def sum_entry(program: Program, line: Line) -> Entry:
     functions = {name: step.scalar for step, name in names.items()}
     dtype = loop_dtype(line, [out, *inputs])
     return Entry("\n".join(text), functions, dtype, words, is_shared=True)
+
+
+def things_of(loops: Any, first: int) -> str:
+    """What threads share: how many, and in which units."""
+    if loops is sum_parts:
+        return f"(n0 + {TALL - 1}) // {TALL}, 1"
+    return f"n{first}, {UNIT // 4 if loops is sum_by_pieces else 1}"
 
 
 def sum_in_place(
@@ -77,6 +84,32 @@ def sum_by_pieces(
     inputs: list, patterns: list, first: int, calls: list[str], value: str, kind: str
 ) -> list[str]:
     """Loops over pieces of the columns, over the rows, and over the columns of a piece."""
+    outer, inner, last = [], "", f"n{first - 1}"
+    for d in range(first - 1):
+        outer.append(f"{inner}for i{d} in range(n{d}):")
+        inner += "    "
+    body = [
+        f"for top in range(0, {last}, {TALL}):",
+        f"    end = min(top + {TALL}, {last})",
+        *[f"    {t}" for t in sum_of_rows(inputs, patterns, first, calls, value, kind)],
+        "    for j in range(wide):",
+        "        out[start + j] = out[start + j] + sums[j]",
+    ]
+    text = [
+        "sums = piece_of(out)",
+        f"for start in range(first, last, {PIECE}):",
+        f"    wide = min({PIECE}, last - start)",
+        "    for j in range(wide):",
+        f"        out[start + j] = to_{kind}(0)",
+        *[f"    {t}" for t in [*outer, *[inner + t for t in body]]],
+    ]
+    return textwrap.indent("\n".join(text), "    ").split("\n")
+
+
+def sum_of_rows(
+    inputs: list, patterns: list, first: int, calls: list[str], value: str, kind: str
+) -> list[str]:
+    """sums[0 : wide] = the sums of columns start ... of rows top ... end."""
 
     def row(number: int, name: str) -> list[str]:
         """The lines that compute an element of row `number` of those that are added together."""
@@ -93,28 +126,28 @@ def sum_by_pieces(
         text += [f"    {line}" for k in range(rows) for line in row(k, f"r{k}")]
         return [*text, f"    sums[j] += {total}"]
 
-    outer, inner, last = [], "", f"n{first - 1}"
-    for d in range(first - 1):
-        outer.append(f"{inner}for i{d} in range(n{d}):")
-        inner += "    "
-    body = [
-        f"for top in range(0, {last}, {TALL}):",
-        "    for j in range(wide):",
-        f"        sums[j] = to_{kind}(0)",
-        f"    end = min(top + {TALL}, {last})",
-        f"    for i{first - 1} in range(top, end - {TOGETHER - 1}, {TOGETHER}):",
-        *[f"        {t}" for t in over_columns(TOGETHER, "(r0 + r1) + (r2 + r3)")],
-        f"    for i{first - 1} in range(end // {TOGETHER} * {TOGETHER}, end):",
-        *[f"        {t}" for t in over_columns(1, "r0")],
-        "    for j in range(wide):",
-        "        out[start + j] = out[start + j] + sums[j]",
+    return [
+        "for j in range(wide):",
+        f"    sums[j] = to_{kind}(0)",
+        f"for i{first - 1} in range(top, end - {TOGETHER - 1}, {TOGETHER}):",
+        *[f"    {t}" for t in over_columns(TOGETHER, "(r0 + r1) + (r2 + r3)")],
+        f"for i{first - 1} in range(end // {TOGETHER} * {TOGETHER}, end):",
+        *[f"    {t}" for t in over_columns(1, "r0")],
     ]
+
+
+def sum_parts(
+    inputs: list, patterns: list, first: int, calls: list[str], value: str, kind: str
+) -> list[str]:
+    """Loops over parts of the rows, of which each has a row of the result."""
     text = [
         "sums = piece_of(out)",
-        f"for start in range(first, last, {PIECE}):",
-        f"    wide = min({PIECE}, last - start)",
-        "    for j in range(wide):",
-        f"        out[start + j] = to_{kind}(0)",
-        *[f"    {t}" for t in [*outer, *[inner + t for t in body]]],
+        "for p in range(first, last):",
+        f"    top, end = p * {TALL}, min(p * {TALL} + {TALL}, n0)",
+        f"    for start in range(0, n1, {PIECE}):",
+        f"        wide = min({PIECE}, n1 - start)",
+        *[f"        {t}" for t in sum_of_rows(inputs, patterns, first, calls, value, kind)],
+        "        for j in range(wide):",
+        "            out[p * n1 + start + j] = sums[j]",
     ]
     return textwrap.indent("\n".join(text), "    ").split("\n")

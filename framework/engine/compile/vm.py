@@ -82,6 +82,7 @@ class Executable:
         self.callouts: dict[int, Line] = {}  # those without a kernel, by the place of their block
         self._line_at: dict[int, Line] = {}
         self._lock = lock_of(self)
+        self._is_busy = False
         self._views: dict[int, np.ndarray] = {}  # of slots that are no Variable's memory
         self._moving: list[tuple[int, Address]] = []  # words that hold a Variable's address
         self._written = {program.variables[line.inputs[i]].id: program.variables[line.inputs[i]]
@@ -241,11 +242,17 @@ class Executable:
 
     def _run_on(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         with self._lock:
-            for place, array in zip(self.inputs, arrays, strict=True):
-                place[...] = array
-            if not self.repeat(1):
-                raise Stopped("a program was stopped from another thread during a call")
-            return self.outputs()
+            if self._is_busy:  # called from a finalizer, in the middle of a call of this thread
+                return [np.array(x) for x in self.program.run(*arrays)]
+            self._is_busy = True
+            try:
+                for place, array in zip(self.inputs, arrays, strict=True):
+                    place[...] = array
+                if not self.repeat(1):
+                    raise Stopped("a program was stopped from another thread during a call")
+                return self.outputs()
+            finally:
+                self._is_busy = False
 
     def outputs(self) -> list[np.ndarray]:
         """Copies of the outputs of the last step."""
@@ -328,10 +335,10 @@ class Executable:
         """[(microseconds, line)]: medians over real steps, one block at a time, less the cost of
         entering the VM."""
         with self._lock:
+            self._prepare()
             return self._profile(steps)
 
     def _profile(self, steps: int) -> list[tuple[float, Line]]:
-        self._prepare()
         seconds, end = np.zeros((steps, len(self.lines))), len(self.code)
         control = self.control.ctypes.data
         for step in range(steps):
@@ -345,8 +352,7 @@ class Executable:
                 seconds[step, i] = time.perf_counter() - start
         entering = np.zeros(1000)
         for i in range(len(entering)):
-            self.control[0] = 1
-            start = time.perf_counter()
+            self.control[0], start = 1, time.perf_counter()
             self._vm(self.code.ctypes.data, end, end, control, 0, 1)
             entering[i] = time.perf_counter() - start
         least = np.median(entering)

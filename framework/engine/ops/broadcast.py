@@ -43,7 +43,10 @@ def axes_of(ndim: int, axis: int | tuple | None) -> tuple:
     for a in axes:
         if not -ndim <= a < ndim:
             raise InvalidArgumentError(f"axis {a} is out of bounds for a tensor with {ndim} axes")
-    return tuple(sorted({a % ndim for a in axes}))
+    found = sorted({a % ndim for a in axes})
+    if len(found) < len(axes):
+        raise InvalidArgumentError(f"duplicate value in 'axis': {axes} for {ndim} axes")
+    return tuple(found)
 
 
 def axis_of(axis, x):

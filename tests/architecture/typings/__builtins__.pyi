@@ -79,7 +79,6 @@ pointer_uint16: Any
 pointer_uint32: Any
 pointer_uint64: Any
 pointer_uint8: Any
-put_among_four: Any
 put_windows: Any
 real: Any
 real_of_bits: Any

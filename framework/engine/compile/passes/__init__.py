@@ -2,13 +2,18 @@
 
 from framework.engine.compile.passes.fold import deduplicate, drop_dead, drop_rules, fold
 from framework.engine.compile.passes.fuse import fuse
+from framework.engine.compile.passes.outputs import join_outputs
 from framework.engine.compile.passes.snapshot import snapshot
 from framework.engine.compile.passes.sums import sum_chains
+from framework.engine.compile.passes.tall import split_tall_sums
 from framework.engine.compile.passes.windows import before_windows
 
-PASSES = drop_rules, fold, deduplicate, drop_dead, before_windows, snapshot, fuse, sum_chains
+PASSES = (
+    drop_rules, fold, deduplicate, drop_dead, before_windows, snapshot, fuse, sum_chains,
+    split_tall_sums, join_outputs,
+)  # fmt: skip
 
 __all__ = [
     "PASSES", "before_windows", "deduplicate", "drop_dead", "drop_rules", "fold", "fuse",
-    "snapshot", "sum_chains",
+    "join_outputs", "snapshot", "split_tall_sums", "sum_chains",
 ]  # fmt: skip

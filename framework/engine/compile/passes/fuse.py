@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from framework.engine.compile.entry import has_kernel
 from framework.engine.compile.passes.snapshot import variable_of
 from framework.engine.op import Op
@@ -10,19 +12,22 @@ from framework.engine.program import Line, Program
 
 class Chain(Op):
     """Elementwise ops run in one loop. steps: (op, attrs, out dtype, places of its inputs); a
-    place counts inputs first."""
+    place counts inputs first. results: the numbers of the steps that are outputs, the last one if
+    not given."""
 
-    def __init__(self, steps: tuple):
-        self.steps = steps
+    def __init__(self, steps: tuple, results: tuple = ()):
+        self.steps, self.results = steps, results or (len(steps) - 1,)
 
-        def forward(*inputs, **_):
+        def forward(*inputs: Any, **_: Any) -> Any:
             values = list(inputs)
             for op, attrs, _dtype, places in steps:
                 values.append(op.forward(*[values[p] for p in places], **attrs))
-            return values[-1]
+            found = [values[len(inputs) + number] for number in self.results]
+            return tuple(found) if len(found) > 1 else found[0]
 
         forward.__name__ = "+".join([op.name for op, *_ in steps])
-        super().__init__(forward, forward, scalar=forward, register=False)
+        outs = len(self.results)
+        super().__init__(forward, forward, scalar=forward, outs=outs, register=False)
 
 
 def fuse(program: Program) -> Program:

@@ -74,23 +74,22 @@ def take_over(program: Program, made: Plan, first: dict, last: dict) -> None:
     """Let elementwise lines write over an input that nobody reads afterwards: half the traffic of
     writing, since that memory is in the cache."""
     for i, line in enumerate(program.lines):
-        if line.op.scalar is None or first.get(line.outs[0]) != i:
-            continue
-        slot = dying(program, made, line, i, last)
-        if slot is not None:
-            made.home[line.outs[0]] = slot, 0
-            owner = made.resolve(slot)[0]
-            last[owner] = max(last[owner], last[line.outs[0]])
+        for out in line.outs if line.op.scalar is not None else ():
+            slot = dying(program, made, line, out, i, last) if first.get(out) == i else None
+            if slot is not None:
+                made.home[out] = slot, 0
+                owner = made.resolve(slot)[0]
+                last[owner] = max(last[owner], last[out])
 
 
-def dying(program: Program, made: Plan, line: Line, i: int, last: dict) -> int | None:
+def dying(program: Program, made: Plan, line: Line, out: int, i: int, last: dict) -> int | None:
     """The input of line number i that its output may replace: as large, of the same dtype, read by
     nothing else."""
-    out = program.specs[line.outs[0]]
+    spec = program.specs[out]
     owners = [made.resolve(slot)[0] for slot in line.inputs]
     for slot, owner in zip(line.inputs, owners, strict=True):
         x = program.specs[slot]
-        fits = x.shape == out.shape and x.dtype == out.dtype and owners.count(owner) == 1
+        fits = x.shape == spec.shape and x.dtype == spec.dtype and owners.count(owner) == 1
         if fits and last.get(owner) == i:
             return slot
     return None

@@ -14,6 +14,8 @@ from framework.engine.op import Op
 from framework.engine.ops.broadcast import axes_of
 from framework.engine.program import Line, Program
 
+COPY = ops.stop_gradient  # of elementwise ops the one that computes nothing
+
 
 class ChainSum(Op):
     """The sum, or the mean, over the first axes of what elementwise steps give.
@@ -22,10 +24,12 @@ class ChainSum(Op):
     axes of 1; is_mean: divided by their number of elements.
     """
 
+    is_parted = False
+
     def __init__(self, steps: tuple, shape: tuple, out: tuple, axes: int, is_mean: bool):
         self.steps, self.shape, self.axes, self.is_mean = steps, shape, axes, is_mean
-        inner = Chain(steps)
-        self.count = math.prod(shape[:axes])
+        self.inner = inner = Chain(steps)
+        self.count, self.columns = math.prod(shape[:axes]), math.prod(shape[axes:])
 
         def forward(*inputs, **_):
             whole = np.broadcast_to(inner.forward(*inputs), shape)
@@ -33,7 +37,8 @@ class ChainSum(Op):
             total = total.reshape(out)
             return total / whole.dtype.type(self.count) if is_mean else total
 
-        forward.__name__ = f"{'mean' if is_mean else 'sum'}({inner.name})"
+        name, is_copy = "mean" if is_mean else "sum", [op for op, *_ in steps] == [COPY]
+        forward.__name__ = name if is_copy else f"{name}({inner.name})"
         super().__init__(forward, forward, register=False)
 
 

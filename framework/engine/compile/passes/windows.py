@@ -21,14 +21,13 @@ def before_windows(program: Program) -> Program:
         inner = maker.get(line.inputs[0]) if line.inputs else None
         if inner is None or inner.op is not ops.window_max_grad:
             lines.append(line)
-        elif is_sum_of_places(line, program):
-            lines.append(line.with_inputs((inner.inputs[0],)))
-        elif is_mask(line, inner, maker) and len(users[line.inputs[0]]) == 1:
+        elif len(users[line.inputs[0]]) == 1 and is_mask(line, inner, maker):
             lines.remove(inner)
             lines += masked_first(program, line, inner)
             maker[line.outs[0]] = lines[-1]
         else:
-            lines.append(line)
+            is_sum = is_sum_of_places(line, program)
+            lines.append(line.with_inputs(inner.inputs[:1]) if is_sum else line)
     return program.with_lines(lines)
 
 
