@@ -38,8 +38,9 @@ class Network:
         with GradientTape() as tape:
             loss = self.loss(self.x if x is None else x, self.y if y is None else y)
         gradients = tape.gradient(loss, self.parameters)
+        alpha = ops.adam_rate(self.rate, self.steps)
         for p, m, v, g in zip(self.parameters, self.m, self.v, gradients, strict=True):
-            ops.adam_update(p, m, v, g, self.rate, self.steps)
+            ops.adam_update(p, m, v, g, self.rate, alpha)
         ops.assign_add(self.steps, Tensor(np.asarray(1, np.int64)))
         return loss
 

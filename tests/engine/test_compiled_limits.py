@@ -76,7 +76,7 @@ def test_a_chain_of_two_float_dtypes_is_no_kernel():
     (op, attrs, _, places), *rest = line.op.steps
     line.op.steps = ((op, attrs, np.dtype(F), places), *rest)
     with pytest.raises(AssertionError, match="two float dtypes"):
-        elementwise_entry(run.program, line)
+        elementwise_entry(run.program, line, [None])
 
 
 UNARY = [ops.tanh, ops.sin, ops.sigmoid, ops.abs, ops.negative, lambda x: ops.exp(ops.tanh(x))]
@@ -149,11 +149,11 @@ def updates():
     def zeros(p):
         return Variable(np.zeros(p.shape, F))
 
-    rate, step = Tensor(np.array(0.1, F)), Tensor(np.array(0))
+    rate, alpha = Tensor(np.array(0.1, F)), Tensor(np.array(0.05))
     return {
         "sgd_update": lambda p, g: ops.sgd_update(p, g, rate),
         "momentum_update": lambda p, g: ops.momentum_update(p, zeros(p), g, rate),
-        "adam_update": lambda p, g: ops.adam_update(p, zeros(p), zeros(p), g, rate, step),
+        "adam_update": lambda p, g: ops.adam_update(p, zeros(p), zeros(p), g, rate, alpha),
     }
 
 

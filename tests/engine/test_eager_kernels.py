@@ -66,7 +66,7 @@ def test_is_the_forward(name):
 def test_an_update_writes_the_variable():
     rng = np.random.default_rng(0)
     p, m, v, g = [rng.random(20000).astype("f") for _ in range(4)]
-    numbers = np.asarray(np.float32(0.1)), np.asarray(3)
+    numbers = np.asarray(np.float32(0.1)), np.asarray(0.3)
     wanted = [p.copy(), m.copy(), v.copy()]
     ops.adam_update.forward(*wanted, g, *numbers)
     variables = [Variable(a) for a in (p, m, v)]

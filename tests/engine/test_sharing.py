@@ -98,8 +98,10 @@ def train(threads, with_threads, steps=20):
             loss, _ = ops.sparse_softmax_cross_entropy(Tensor(y), hidden @ weights[2] + weights[3])
             loss = ops.mean(loss)
         gradients = tape.gradient(loss, weights)
+        rate = Tensor(F(0.01))
+        alpha = ops.adam_rate(rate, count)
         for p, m, v, g in zip(weights, *moments, gradients, strict=True):
-            ops.adam_update(p, m, v, g, Tensor(F(0.01)), count)
+            ops.adam_update(p, m, v, g, rate, alpha)
         ops.assign_add(count, Tensor(np.int64(1)))
         return loss
 
@@ -154,8 +156,9 @@ def test_short_runs_wake_nobody(monkeypatch):
     run = executable(lambda x: ops.matmul(x, x, transpose_y=True), [x])
     run._most, run.is_shared = 2, True
     run(x)
+    assert asked == []
     run.repeat(10_000)
-    assert asked == [1, 2]
+    assert asked == [2]
 
 
 def test_errors_leave_a_team_that_works(with_threads):

@@ -12,8 +12,6 @@ from framework.engine.kernels.flags import FAST
 from framework.engine.kernels.gather import width_of
 from framework.engine.kernels.pointers import INT64, after
 
-NUMBERS = types.CPointer(types.uint8)
-
 
 def put_of(real):
     """put(out, x, number, k): of a vector of elements those whose number is k, 0 for the others.
@@ -23,15 +21,17 @@ def put_of(real):
     """
     reals, width = types.CPointer(real), width_of(real)
     element = ir.FloatType() if real.bitwidth == 32 else ir.DoubleType()
-    vector, bytes_ = ir.VectorType(element, width), ir.VectorType(ir.IntType(8), width)
+    vector = ir.VectorType(element, width)
 
     def codegen(ctx, b, sig, args):
         out, x, number, k = args
-        undefined = ir.Constant(bytes_, ir.Undefined)
-        one = b.insert_element(undefined, b.trunc(k, ir.IntType(8)), ir.IntType(32)(0))
+        integer = ir.IntType(sig.args[2].dtype.bitwidth)
+        numbers = ir.VectorType(integer, width)
+        undefined = ir.Constant(numbers, ir.Undefined)
+        one = b.insert_element(undefined, b.trunc(k, integer), ir.IntType(32)(0))
         first = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
         wanted = b.shuffle_vector(one, undefined, first)
-        found = b.load(b.bitcast(number, bytes_.as_pointer()), align=1)
+        found = b.load(b.bitcast(number, numbers.as_pointer()), align=integer.width // 8)
         values = b.load(b.bitcast(x, vector.as_pointer()), align=real.bitwidth // 8)
         kept = b.select(b.icmp_unsigned("==", found, wanted), values, ir.Constant(vector, None))
         b.store(kept, b.bitcast(out, vector.as_pointer()), align=real.bitwidth // 8)
@@ -39,7 +39,7 @@ def put_of(real):
 
     @intrinsic
     def put(context, out, x, number, k):
-        return types.void(reals, reals, NUMBERS, INT64), codegen
+        return types.void(reals, reals, number, INT64), codegen
 
     return put
 

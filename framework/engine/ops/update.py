@@ -81,25 +81,41 @@ def _(p, m, g, rate, momentum, nesterov):
 
 
 @op(
-    Sample(
-        (FLAT, FLAT, FLAT, FLAT, (), ()), low=0.0, dtypes=(None, None, None, None, None, np.int64)
-    ),
+    Sample(((), ()), low=0.1, dtypes=(np.float64, np.int64)),
+    infer=lambda rate, step, **betas: Spec(rate.shape, np.dtype(np.float64)),
+    is_differentiable=False,
+)
+def adam_rate(rate, step, *, beta_1=0.9, beta_2=0.999):
+    """rate sqrt(1 - b2^t) / (1 - b1^t) with t = step + 1: the rate of adam_update after `step`
+    updates, which corrects for means that began at 0 (Kingma and Ba 2015, end of section 2). A
+    float64, whatever the parameters are."""
+    check_shapes("adam_rate", (rate,), (rate, step))
+    t = float(step.item()) + 1.0
+    return np.asarray(rate.item() * math.sqrt(1 - beta_2**t) / (1 - beta_1**t), np.float64)
+
+
+@adam_rate.kernel()
+def _(out, rate, step, beta_1, beta_2):
+    t = float64(step[0]) + float64(1)
+    out[0] = float64(rate[0]) * sqrt(float64(1) - beta_2**t) / (float64(1) - beta_1**t)
+
+
+@op(
+    Sample((FLAT, FLAT, FLAT, FLAT, (), ()), low=0.0, dtypes=(*[None] * 5, np.float64)),
     writes=(0, 1, 2),
     **NOTHING,
     kernel_from=8192,
 )
-def adam_update(p, m, v, g, rate, step, *, beta_1=0.9, beta_2=0.999, epsilon=1e-7, decay=0.0):
-    """Adam (Kingma and Ba 2015, section 2, epsilon as in Keras): `step` counts the updates done
-    before. decay: decoupled weight decay (Loshchilov and Hutter 2019).
+def adam_update(p, m, v, g, rate, alpha, *, beta_1=0.9, beta_2=0.999, epsilon=1e-7, decay=0.0):
+    """Adam (Kingma and Ba 2015, section 2, epsilon as in Keras), alpha as adam_rate gives it.
+    decay: decoupled weight decay (Loshchilov and Hutter 2019).
 
     p -= decay rate p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
-    p -= rate sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon)
+    p -= alpha m / (sqrt(v) + epsilon)
     """
-    check_shapes("adam_update", (p, m, v, g), (rate, step))
+    check_shapes("adam_update", (p, m, v, g), (rate, alpha))
     if decay:
         p -= p * (rate * p.dtype.type(decay))
-    t = float(step) + 1.0
-    alpha = float(rate) * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
     x = np.empty_like(p)  # one buffer for all steps: this op is half of a small eager step
     np.subtract(g, m, out=x)
     x *= 1 - beta_1
@@ -111,14 +127,13 @@ def adam_update(p, m, v, g, rate, step, *, beta_1=0.9, beta_2=0.999, epsilon=1e-
     np.sqrt(v, out=x)
     x += epsilon
     np.divide(m, x, out=x)
-    x *= alpha
+    x *= alpha.item()
     p -= x
 
 
 @adam_update.kernel(views=flatten_parameters("adam_update", 4), rows="p m v g")
-def _(p, m, v, g, rate, step, beta_1, beta_2, epsilon, decay):
-    t, shrink = float64(step[0]) + float64(1), rate[0] * real(decay)
-    alpha = real(float64(rate[0]) * sqrt(float64(1) - beta_2**t) / (float64(1) - beta_1**t))
+def _(p, m, v, g, rate, alpha, beta_1, beta_2, epsilon, decay):
+    shrink, scale = rate[0] * real(decay), real(alpha[0])
     c1, c2, eps = real(float64(1) - beta_1), real(float64(1) - beta_2), real(epsilon)
     for i in range(p.size):
         g_i = g[i]
@@ -127,7 +142,7 @@ def _(p, m, v, g, rate, step, beta_1, beta_2, epsilon, decay):
         m[i] = m_i
         v[i] = v_i
         p_i = p[i] - p[i] * shrink if decay != 0.0 else p[i]
-        p[i] = p_i - alpha * m_i / (sqrt(v_i) + eps)
+        p[i] = p_i - scale * m_i / (sqrt(v_i) + eps)
 
 
 @op(Sample((FLAT, FLAT, FLAT, ()), low=0.1), writes=(0, 1), **NOTHING, kernel_from=8192)

@@ -6,7 +6,7 @@ from typing import Any
 
 from framework.engine import ops
 from framework.engine.tensor import Tensor
-from framework.keras.optimizers.optimizer import Optimizer
+from framework.keras.optimizers.optimizer import Optimizer, in_dtype
 from framework.keras.variable import Variable
 
 
@@ -38,17 +38,18 @@ class Adam(Optimizer):
         """The op decays what it updates; amsgrad has no such op."""
         return not self.amsgrad
 
+    def begin(self, rate: Tensor) -> None:
+        """The rate of all parameters' steps."""
+        betas = {"beta_1": self.beta_1, "beta_2": self.beta_2}
+        self._alpha = ops.adam_rate(rate, self.iterations, **betas)
+
     def update(self, p: Any, g: Tensor, rate: Tensor, *states: Variable) -> None:
         """One op per parameter; amsgrad takes several."""
         if not self.amsgrad:
             betas = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-            decay = self.decay_of(p)
-            ops.adam_update(p, *states, g, rate, self.iterations, **betas, decay=decay)
+            ops.adam_update(p, *states, g, rate, self._alpha, **betas, decay=self.decay_of(p))
             return
-        m, v, highest = states
-        t = ops.cast(self.iterations, dtype="float64") + 1.0
-        correction = ops.sqrt(1.0 - ops.power(self.beta_2, t)) / (1.0 - ops.power(self.beta_1, t))
-        alpha = rate * ops.cast(correction, dtype=rate.array.dtype.name)
+        (m, v, highest), alpha = states, in_dtype(self._alpha, p)
         m.assign_add((g - m) * (1 - self.beta_1))
         v.assign_add((ops.square(g) - v) * (1 - self.beta_2))
         highest.assign(ops.maximum(highest, v))

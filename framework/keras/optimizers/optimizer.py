@@ -215,10 +215,14 @@ class Optimizer(Configurable, kind="optimizer"):
         rate, updated = self.learning_rate, [v for _, v in pairs]
         grads = self._clip([g if self._keeps_rows() else dense(g) for g, _ in pairs])
         self._decay(updated, rate)
+        self.begin(rate)
         for g, v in zip(grads, updated):
             self.update(v, g, in_dtype(rate, v), *self._states[id(v)])
         constrain(updated)
         self.iterations.assign_add(1)
+
+    def begin(self, rate: Tensor) -> None:
+        """Called before the updates of a step: what they share can be computed here."""
 
     def _keeps_rows(self) -> bool:
         """Whether IndexedSlices reach `update` as they are."""
