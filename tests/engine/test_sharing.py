@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from framework.engine import ops
-from framework.engine.compile import blas, sharing, team
+from framework.engine.compile import blas, entries, sharing, team
+from framework.engine.compile.report import report_of
 from framework.engine.compile.trace import trace
 from framework.engine.compile.vm import Executable, NotFinite
 from framework.engine.op import OPS
@@ -324,3 +325,49 @@ def test_recurrent_layers_share_the_rows_of_a_batch(name, with_threads):
         with_threads(threads)
         for got, value in zip(run(*arrays), wanted, strict=True):
             np.testing.assert_array_equal(got, value)
+
+
+def test_long_lines_in_pieces_give_the_same_bits(with_threads, monkeypatch):
+    """The VM is asked to stop between them. Scratch memory stays that of the thread."""
+    place = {"strides": (1, 1), "dilations": (1, 1), "paddings": ((1, 1), (1, 1))}
+    x = RNG.standard_normal((12, 9, 9, 5)).astype(F)
+    filters = RNG.standard_normal((3, 3, 5, 6)).astype(F)
+
+    def function(x, filters):
+        y = ops.relu(ops.convolution(x, filters, **place))
+        flat = ops.reshape(y, shape=(12, 486))
+        product = ops.matmul(flat, flat, transpose_y=True)
+        back = ops.convolution_grad_filters(x, y, sizes=(3, 3), groups=1, **place)
+        return ops.softmax(product), ops.sum(y, axis=(0, 1, 2)), back, ops.sum(ops.exp(y))
+
+    with_threads(1)
+    wanted = executable(function, [x, filters])(x, filters)
+    monkeypatch.setattr(entries, "PIECE_SECONDS", 1e-9)
+    made = executable(function, [x, filters])
+    names = [line.op.name for line, _ in made.lines]
+    assert names.count("convolution") > 3 and names.count("matmul") > 3
+    for threads in (1, 2, 3):
+        with_threads(threads)
+        for got, want in zip(made(x, filters), wanted, strict=True):
+            np.testing.assert_array_equal(got, want)
+    assert "matmul" in str(report_of(made, 2))
+
+
+def test_a_long_line_is_left_between_its_pieces(monkeypatch):
+    monkeypatch.setattr(entries, "PIECE_SECONDS", 1e-5)
+    x = RNG.standard_normal((256, 256)).astype(F)
+    run = executable(lambda x: ops.matmul(x, x), [x])
+    places = [pc for line, pc in run.lines if line.op.name == "matmul"]
+    assert len(places) > 20
+    inner, seen = run._vm, []
+
+    def stopped(code, pc, end, state, words, threads):
+        """As if the user had asked for it while the first piece ran."""
+        assert inner(code, pc, places[1], state, words, threads) == -1
+        run.stop()
+        run.control[0], run.control[3] = 1, 0
+        seen.append(inner(code, places[1], end, state, words, threads))
+        return seen[-1]
+
+    run._vm = stopped
+    assert run.repeat(1) == 0 and seen == [-3] and run.control[2] == places[1]

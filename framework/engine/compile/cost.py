@@ -16,12 +16,12 @@ FLOPS_PER_SECOND, BYTES_PER_SECOND = 1e11, 1e10  # of one core, about
 
 def seconds_of(program: Program) -> float:
     """About how long a program runs: good enough to tell microseconds from tenths of a second."""
-    return sum(
-        [
-            max(flops(program, line) / FLOPS_PER_SECOND, traffic(program, line) / BYTES_PER_SECOND)
-            for line in program.lines
-        ]
-    )
+    return sum([seconds_of_line(program, line) for line in program.lines])
+
+
+def seconds_of_line(program: Program, line: Line) -> float:
+    """About how long one core needs for a line."""
+    return max(flops(program, line) / FLOPS_PER_SECOND, traffic(program, line) / BYTES_PER_SECOND)
 
 
 def flops(program: Program, line: Line) -> int:

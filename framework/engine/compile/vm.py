@@ -6,7 +6,6 @@ from __future__ import annotations
 import ctypes
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,8 @@ from framework.engine.compile import cache, sharing, team
 from framework.engine.compile.arena import allocate
 from framework.engine.compile.cost import seconds_of
 from framework.engine.compile.dispatch import HELPER, VM
-from framework.engine.compile.entries import entry_of
-from framework.engine.compile.entry import HEADER, Address, Entry, Scratch, ScratchStep
+from framework.engine.compile.entries import blocks_of
+from framework.engine.compile.entry import HEADER, Address, Scratch, ScratchStep
 from framework.engine.compile.forked import lock_of
 from framework.engine.compile.passes import PASSES
 from framework.engine.compile.passes.memory import plan
@@ -30,7 +29,6 @@ DONE, NOT_FINITE, INTERRUPTED = -1, -2, -3
 # Words of control: where the program stopped, by which a user asks for an end, the last place where
 # that is granted within a step.
 PLACE, STOP, LAST_STOP = 2, 5, 6
-BITS = {n: np.dtype(f"uint{8 * n}") for n in (1, 2, 4, 8)}  # by size: what moving needs of a dtype
 
 
 class NotFinite(FloatingPointError):
@@ -44,18 +42,6 @@ class NotFinite(FloatingPointError):
 
 class Stopped(RuntimeError):
     """Another thread's `stop()` ended a call before it wrote anything."""
-
-
-def fill_zero(out):
-    """out = 0 (kernel body)"""
-    for i in range(out.size):
-        out[i] = 0
-
-
-def copy(out, x):
-    """out = x (kernel body)"""
-    for i in range(out.size):
-        out[i] = x[i]
 
 
 class Executable:
@@ -89,49 +75,8 @@ class Executable:
                          for line in program.lines for i in line.op.writes}  # fmt: skip
         self._take_memory()
         self._seconds = seconds_of(program)
-        self._assemble([part for line in program.lines for part in self._entries(line)])
+        self._assemble([p for line in program.lines for p in blocks_of(program, line, self.plan)])
         self.inputs = [self._array(slot) for slot in program.inputs]
-
-    def _entries(self, line: Line) -> list[tuple[Line, Entry | None]]:
-        """(line, Entry or None) for everything the VM has to do for one line: mostly one."""
-        if line.op.is_view:
-            return []
-        if line.op.places is None:
-            return [(line, entry_of(self.program, line, self.plan))]
-        out, specs = line.outs[0], [self.program.specs[slot] for slot in line.inputs]
-        starts, parts = line.op.places(specs, **line.attrs), []
-        size, item = self.program.specs[out].size, specs[0].dtype.itemsize
-        ends = [*starts[1:], size]
-        for slot, spec, start, stop in zip(line.inputs, specs, starts, ends, strict=True):
-            if self.plan.resolve(slot) != self._shifted(
-                out, start * item
-            ):  # copy what is not computed in place
-                parts.append(
-                    (
-                        line,
-                        move(
-                            copy,
-                            item,
-                            [(Address(out, start * item), spec.size), (Address(slot), spec.size)],
-                        ),
-                    )
-                )
-            if start + spec.size < stop:  # and clear the gap behind it
-                parts.append(
-                    (
-                        line,
-                        move(
-                            fill_zero,
-                            item,
-                            [(Address(out, (start + spec.size) * item), stop - start - spec.size)],
-                        ),
-                    )
-                )
-        return parts
-
-    def _shifted(self, slot: int, offset: int) -> tuple[int, int]:
-        owner, start = self.plan.resolve(slot)
-        return owner, start + offset
 
     def _assemble(self, parts: list) -> None:
         vm, *found = cache.addresses([VM, *[entry for _, entry in parts if entry]])
@@ -372,17 +317,6 @@ def wrong_feeds(feeds: list[np.ndarray], places: list[np.ndarray]) -> str:
         if feed.shape != place.shape or feed.dtype != place.dtype
     ]
     return f"this program was traced for other arrays: {'; '.join(wrong)}"
-
-
-def move(body: Callable, item: int, operands: list[tuple[Address, int]]) -> Entry:
-    """An Entry for `body` on vectors of items of so many bytes, given by address and length."""
-    views = [
-        f"carray(pointer_{BITS[item].name}(a[{HEADER + 2 * i}]), (a[{HEADER + 2 * i + 1}],))"
-        for i in range(len(operands))
-    ]
-    words = [word for operand in operands for word in operand]
-    source = f"def entry(a, part, parts):\n    body({', '.join(views)})"
-    return Entry(source, {"body": body}, words=words, name=body.__name__)
 
 
 def aligned_copy(array: np.ndarray) -> np.ndarray:

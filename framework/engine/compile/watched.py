@@ -12,6 +12,7 @@ from typing import Any
 
 POLL_SECONDS = 0.05  # how often the main thread looks at what runs: for progress, for its end
 LONG_SECONDS = 0.02  # what takes less is not worth a thread: that costs 50 us
+PIECE_SECONDS = 0.1  # of a line's estimated time between two looks at whether to stop
 
 
 def is_main_thread() -> bool:
