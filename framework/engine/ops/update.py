@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from framework.engine.errors import InvalidArgumentError
-from framework.engine.op import Sample, op
+from framework.engine.op import Sample, elementwise, op
 from framework.engine.tensor import Spec
 
 NOTHING = {"infer": lambda *inputs, **attrs: (), "is_differentiable": False}
@@ -80,24 +80,24 @@ def _(p, m, g, rate, momentum, nesterov):
         p[i] += mu * m_i - step if nesterov else m_i
 
 
-@op(
+def adam_rate_forward(rate, step, *, beta_1=0.9, beta_2=0.999):
+    t = step + 1.0
+    return np.asarray(rate * np.sqrt(1 - beta_2**t) / (1 - beta_1**t), np.float64)
+
+
+@elementwise(
+    adam_rate_forward,
     Sample(((), ()), low=0.1, dtypes=(np.float64, np.int64)),
-    infer=lambda rate, step, **betas: Spec(rate.shape, np.dtype(np.float64)),
+    dtype=np.float64,
+    same_dtype=False,
     is_differentiable=False,
 )
-def adam_rate(rate, step, *, beta_1=0.9, beta_2=0.999):
+def adam_rate(rate: float, step: float, *, beta_1: float = 0.9, beta_2: float = 0.999) -> float:
     """rate sqrt(1 - b2^t) / (1 - b1^t) with t = step + 1: the rate of adam_update after `step`
     updates, which corrects for means that began at 0 (Kingma and Ba 2015, end of section 2). A
     float64, whatever the parameters are."""
-    check_shapes("adam_rate", (rate,), (rate, step))
-    t = float(step.item()) + 1.0
-    return np.asarray(rate.item() * math.sqrt(1 - beta_2**t) / (1 - beta_1**t), np.float64)
-
-
-@adam_rate.kernel()
-def _(out, rate, step, beta_1, beta_2):
-    t = float64(step[0]) + float64(1)
-    out[0] = float64(rate[0]) * sqrt(float64(1) - beta_2**t) / (float64(1) - beta_1**t)
+    t = step + 1.0
+    return rate * sqrt(1.0 - beta_2**t) / (1.0 - beta_1**t)
 
 
 @op(
