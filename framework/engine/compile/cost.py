@@ -11,6 +11,9 @@ MOVING = frozenset(  # ops that move elements and compute nothing
     "put_along_axis strided_slice strided_slice_grad take_along_axis take_batch transpose".split()
 )
 
+# Ops that touch a part of their first input only.
+PARTLY = frozenset("assign_rows gather strided_slice take_along_axis take_batch".split())
+
 FLOPS_PER_SECOND, BYTES_PER_SECOND = 1e11, 1e10  # of one core, about
 
 
@@ -38,7 +41,10 @@ def flops(program: Program, line: Line) -> int:
 
 
 def traffic(program: Program, line: Line) -> int:
-    """Bytes of all operands."""
+    """Bytes of all operands; of a table, or of all rows, as many as are taken or written."""
     if line.op.is_view:
         return 0
-    return sum([program.specs[slot].nbytes for slot in (*line.outs, *line.inputs)])
+    outs, inputs = [[program.specs[slot].nbytes for slot in s] for s in (line.outs, line.inputs)]
+    if line.op.name in PARTLY:
+        inputs[0] = min(inputs[0], sum(outs) or inputs[-1])
+    return sum(outs) + sum(inputs)
