@@ -125,3 +125,18 @@ def test_small_calls_load_no_compiler():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("count", [10, 100])
+def test_kernels_refuse_what_the_forward_refuses(count):
+    """Of few elements and of many."""
+    x = Tensor(np.ones(count, "f"))
+    for op in (ops.sum, ops.mean, ops.max):
+        with pytest.raises(InvalidArgumentError, match="duplicate"):
+            op(x, axis=(0, -1))
+
+
+def test_means_of_integers_do_not_overflow():
+    x = np.random.default_rng(0).integers(2**29, 2**30, (100, 3)).astype(np.int32)
+    wanted = np.trunc(x.astype(float).mean(0)).astype(np.int32)
+    np.testing.assert_array_equal(ops.mean(Tensor(x), axis=0).array, wanted)

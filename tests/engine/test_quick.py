@@ -1,7 +1,9 @@
 """Small eager calls by compiled functions: the forward's results and errors, nothing leaked."""
 
 import gc
+import os
 import pickle
+import signal
 import sys
 import threading
 import weakref
@@ -398,3 +400,26 @@ def test_the_words_of_the_tables():
     assert f"{quick.CALLABLE} the callable" in names
     assert f"{quick.OUTS} the number of outputs" in names
     assert f"{quick.FIRST} the address of the first row" in names
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_learns_while_another_thread_added():
+    x, entered, left = RNG.random(4).astype("f"), threading.Event(), threading.Event()
+
+    def hold():
+        with quick.ADDING:
+            entered.set()
+            left.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    entered.wait(60)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)  # ends it if it waits for the lock
+        add = OnArrays(ops.add, {})
+        add(x, x)
+        os._exit(0 if same_bits(add(x, x), x + x) else 1)
+    left.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 
@@ -228,3 +229,23 @@ def test_every_word_follows_a_variable_that_moves():
     ops.assign(v, Tensor(np.full(5000, 3.0, np.float32)))
     np.testing.assert_array_equal(run()[0], np.full(5000, 27.0))
     assert kept[0] == 2.0
+
+
+def test_a_call_in_the_middle_of_a_call_of_the_same_thread():
+    """A collector may run a finalizer that calls what is running."""
+    one, nine = np.ones(4, np.float32), np.full(4, 9.0, np.float32)
+    run = Executable(trace(lambda a, b: (a + b, a * b), Tensor(one), Tensor(one)))
+    threshold, seen = gc.get_threshold(), []
+
+    def call(phase, info):
+        seen.append([out[0] for out in run(nine, nine)])
+
+    gc.callbacks.append(call)
+    try:
+        gc.set_threshold(1)
+        found = [[out[0] for out in run(one, one)] for _ in range(100)]
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(call)
+    assert found == [[2.0, 1.0]] * 100
+    assert seen and all([values == [18.0, 81.0] for values in seen])
