@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from framework.engine.compile.entry import has_kernel
+from framework.engine.compile.entry import has_kernel, results_of, steps_of
 from framework.engine.compile.passes.snapshot import variable_of
 from framework.engine.op import Op
 from framework.engine.program import Line, Program
@@ -60,7 +60,7 @@ def fuse(program: Program) -> Program:
             lines.append(line)
         elif head_of[id(line)] is line:
             group = groups[id(line)]
-            lines.append(join(program, group) if len(group) > 1 else line)
+            lines.append(join(program, group, line.outs) if len(group) > 1 else line)
     return program.with_lines(lines)
 
 
@@ -85,25 +85,19 @@ def floats(program: Program, line: Line) -> set:
     return {s.dtype for s in specs if s.dtype.kind == "f"}
 
 
-def join(program: Program, group: list[Line]) -> Line:
-    """One Line for a group, in the order of its lines."""
-    made = {line.outs[0] for line in group}
-    inputs = list(
-        dict.fromkeys([slot for line in group for slot in line.inputs if slot not in made])
-    )
+def join(program: Program, group: list[Line], outs: tuple) -> Line:
+    """One Line for a group, in the order of its lines; outs: which results of theirs are kept."""
+    made = {slot for line in group for slot in line.outs}
+    read = [slot for line in group for slot in line.inputs if slot not in made]
+    inputs = tuple(dict.fromkeys(read))
     place = {slot: i for i, slot in enumerate(inputs)}
-    steps = []
+    steps: list[tuple] = []
     for line in group:
-        out = line.outs[0]
-        steps.append(
-            (
-                line.op,
-                line.attrs,
-                program.specs[out].dtype,
-                tuple([place[slot] for slot in line.inputs]),
-            )
-        )
-        place[out] = len(place)
-    last = group[-1]
-    values = tuple([program.specs[slot] for slot in (*inputs, *last.outs)])
-    return Line(Chain(tuple(steps)), tuple(inputs), {}, last.outs, values)
+        own, start = [place[slot] for slot in line.inputs], len(inputs) + len(steps)
+        for op, attrs, dtype, places in steps_of(line):  # which count the line's inputs first
+            moved = [own[p] if p < len(own) else start + p - len(own) for p in places]
+            steps.append((op, attrs, dtype, tuple(moved)))
+        place |= {s: start + p for s, p in zip(line.outs, results_of(line), strict=True)}
+    results = tuple([place[slot] - len(inputs) for slot in outs])
+    values = tuple([program.specs[slot] for slot in (*inputs, *outs)])
+    return Line(Chain(tuple(steps), results), inputs, {}, outs, values)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from framework.engine.compile.entry import results_of, steps_of
-from framework.engine.compile.passes.fuse import Chain, floats
+from framework.engine.compile.passes.fuse import floats, join
 from framework.engine.compile.passes.snapshot import variable_of
 from framework.engine.compile.passes.sums import is_elementwise
 from framework.engine.program import Line, Program
@@ -27,7 +26,8 @@ def join_outputs(program: Program) -> Program:
             continue
         for at in sorted({maker[slot] for slot in line.inputs if slot in maker}):
             if fits(program, lines, at, i, owner):
-                lines[at], lines[i] = None, joined(program, lines[at], lines[i])
+                pair = [lines[at], lines[i]]
+                lines[at], lines[i] = None, join(program, pair, (*pair[0].outs, *pair[1].outs))
         maker.update(dict.fromkeys(lines[i].outs, i))
     return program.with_lines([line for line in lines if line is not None])
 
@@ -49,23 +49,3 @@ def touches(line: Line, first: Line, owner: dict) -> bool:
     read = {owner[slot] for slot in first.inputs if slot in owner}
     written = {line.inputs[i] for i in line.op.writes}
     return not (read.isdisjoint(written) and set(first.outs).isdisjoint(line.inputs))
-
-
-def joined(program: Program, first: Line, second: Line) -> Line:
-    """One line with the outputs of both."""
-    made = [*first.outs, *second.outs]
-    inputs = tuple(
-        dict.fromkeys([s for s in (*first.inputs, *second.inputs) if s not in first.outs])
-    )
-    place = {slot: i for i, slot in enumerate(inputs)}
-    steps: list[tuple] = []
-    for line in (first, second):
-        own = [place[slot] for slot in line.inputs]
-        start, count = len(inputs) + len(steps), len(own)
-        for op, attrs, dtype, places in steps_of(line):
-            moved = [own[p] if p < count else start + p - count for p in places]
-            steps.append((op, attrs, dtype, tuple(moved)))
-        place |= {s: start + p for s, p in zip(line.outs, results_of(line), strict=True)}
-    results = tuple([place[slot] - len(inputs) for slot in made])
-    values = tuple([program.specs[slot] for slot in (*inputs, *made)])
-    return Line(Chain(tuple(steps), results), inputs, {}, tuple(made), values)

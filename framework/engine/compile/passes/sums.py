@@ -28,18 +28,26 @@ class ChainSum(Op):
 
     def __init__(self, steps: tuple, shape: tuple, out: tuple, axes: int, is_mean: bool):
         self.steps, self.shape, self.axes, self.is_mean = steps, shape, axes, is_mean
-        self.inner = inner = Chain(steps)
         self.count, self.columns = math.prod(shape[:axes]), math.prod(shape[axes:])
+        self.out, inner = out, Chain(steps)
 
         def forward(*inputs, **_):
-            whole = np.broadcast_to(inner.forward(*inputs), shape)
-            total = np.add.reduce(whole, axis=tuple(range(axes)), dtype=whole.dtype)
-            total = total.reshape(out)
-            return total / whole.dtype.type(self.count) if is_mean else total
+            return self.summed(np.broadcast_to(inner.forward(*inputs), shape))
 
         name, is_copy = "mean" if is_mean else "sum", [op for op, *_ in steps] == [COPY]
         forward.__name__ = name if is_copy else f"{name}({inner.name})"
         super().__init__(forward, forward, register=False)
+
+    def summed(self, whole: np.ndarray) -> np.ndarray:
+        """The result for what the steps give."""
+        axes = tuple(range(self.axes))
+        total = np.add.reduce(whole, axis=axes, dtype=whole.dtype).reshape(self.out)
+        return total / whole.dtype.type(self.count) if self.is_mean else total
+
+
+def copy_of(dtype: np.dtype) -> tuple:
+    """The steps of a sum of what is there already."""
+    return ((COPY, {}, dtype, (0,)),)
 
 
 def sum_chains(program: Program) -> Program:

@@ -13,7 +13,7 @@ import numpy as np
 
 from framework.engine import ops
 from framework.engine.compile.entry import collapse, has_kernel
-from framework.engine.compile.passes.sums import COPY, ChainSum
+from framework.engine.compile.passes.sums import ChainSum, copy_of
 from framework.engine.kernels.flags import TALL
 from framework.engine.ops.broadcast import axes_of
 from framework.engine.program import Line, Program
@@ -28,18 +28,15 @@ class PartSums(ChainSum):
     is_parted = True
 
     def __init__(self, steps: tuple, shape: tuple, axes: int):
-        rows, columns = math.prod(shape[:axes]), math.prod(shape[axes:])
-        self.parts = -(-rows // TALL)
-        super().__init__(steps, shape, (self.parts, columns), axes, False)
-        inner = self.inner
+        self.parts = -(-math.prod(shape[:axes]) // TALL)
+        super().__init__(steps, shape, (self.parts, math.prod(shape[axes:])), axes, False)
+        self.name = f"{self.name} of parts"
 
-        def forward(*inputs, **_):
-            whole = np.broadcast_to(inner.forward(*inputs), shape).reshape(rows, columns)
-            starts = range(0, rows, TALL)
-            return np.stack([np.add.reduce(whole[at : at + TALL], axis=0) for at in starts])
-
-        forward.__name__ = self.name = f"{self.name} of parts"
-        self.forward = self.unchecked = self.function = forward
+    def summed(self, whole: np.ndarray) -> np.ndarray:
+        """The result for what the steps give."""
+        rows = whole.reshape(self.count, self.columns)
+        starts = range(0, self.count, TALL)
+        return np.stack([np.add.reduce(rows[at : at + TALL], axis=0) for at in starts])
 
 
 def split_tall_sums(program: Program) -> Program:
@@ -77,7 +74,7 @@ def summed_by(program: Program, line: Line) -> tuple | None:
     x = program.specs[line.inputs[0]]
     axes = axes_of(x.ndim, line.attrs.get("axis"))
     is_first = axes == tuple(range(len(axes)))
-    return (((COPY, {}, x.dtype, (0,)),), x.shape, len(axes)) if is_first else None
+    return (copy_of(x.dtype), x.shape, len(axes)) if is_first else None
 
 
 def is_tall(program: Program, line: Line, shape: tuple, axes: int) -> bool:
@@ -97,8 +94,7 @@ def two_lines(
     spec = program.specs[out]
     sums = Tensor(Spec((first.parts, first.columns), spec.dtype))
     program.specs[sums.id] = sums.array
-    copy = ((COPY, {}, spec.dtype, (0,)),)
-    second = ChainSum(copy, sums.array.shape, spec.shape, 1, is_mean)
+    second = ChainSum(copy_of(spec.dtype), sums.array.shape, spec.shape, 1, is_mean)
     second.count = first.count
     values = tuple([program.specs[slot] for slot in inputs])
     return [
