@@ -1,9 +1,14 @@
 """Matrix products of float32 by register tiles, straight on the operands where that is fastest.
 
+OpenBLAS packs both operands first; here y is packed, a panel of columns at a time, only where its
+rows lie too far apart or it is transposed, and x is copied where it is used for many panels.
 Measured on Zen 4, one thread, beside numpy's OpenBLAS (GFLOP/s): 32x64x64 102 and 78, 128x512x784
-104 and 93, the same with y transposed 104 and 84, 12544x64x288 as fast. OpenBLAS packs both
-operands first; here y is packed, a panel of columns at a time, only where its rows lie too far
-apart or it is transposed, and x is copied where it is used for many panels.
+104 and 93, the same with y transposed 104 and 84. On Emerald Rapids, whose peak is 168:
+128x512x784 154 and 135, 256x4096x4096 146 and 139, 10000x512x784 144 and 150.
+
+Note [Ahead]  What comes from beyond the L2 cache (the tile of the result, the next panel of y, the
+next block of x) is asked for some tiles before: on Emerald Rapids 256x4096x4096 took 1.15 times as
+long without. Zen 5 does not care.
 
 Every element of the result is the sum over k in one order, in blocks of DEPTH: it does not depend
 on how many rows and columns there are (but for a single column), nor on how they are shared between
@@ -21,21 +26,23 @@ from framework.engine.kernels.tiles import (
     LANES,
     ROWS,
     floats_at,
+    prefetch_for,
     shift,
     stack_of,
     tile_of,
     turn_block,
 )
 
-DEPTH = 512  # of k: a panel of y (64 KB with 16 lanes) stays in the L2 cache
-BLOCK = 8192 * LANES  # floats of x used for one panel after the other: half of the L2 cache
-WIDE = 1024  # columns from which on the rows of y lie too far apart for the TLB
+DEPTH = 256  # of k: a panel of y (32 KB with 16 lanes) stays in the L1 cache
+BLOCK = 8192 * LANES  # floats of x used for one panel after the other: half of the L2 cache or less
+WIDE, MANY = 512, 192  # columns and rows from which on packing is worth it
 COPIED = 512  # columns that make a copy of x worth it
-MANY = 64  # rows that make packing worth it
+LINE = 16  # floats in a line of the cache
 
 # Numba optimises what a function calls once more with each caller: inlined before that, once.
 INLINED = {key: value for key, value in FAST.items() if key != "forceinline"} | {"inline": "always"}
 FULL, HALF, LONG = tile_of(ROWS, 2), tile_of(ROWS, 1), tile_of(1, 8)
+fetch_out, fetch_in = prefetch_for(writes=True), prefetch_for(writes=False)
 panel_stack = stack_of((DEPTH + ROWS) * COLUMNS)
 block_stack = stack_of(BLOCK + BLOCK // 4)
 
@@ -85,26 +92,62 @@ def pack_turned(y, column_stride, panel, k, wide):
 
 @njit(**INLINED)
 def copy_block(x, row_stride, k_stride, block, m, k):
-    """A copy of x (m, k) or, if that is how x lies, (k, m); returns its strides. A power of two
-    between its rows would let them all fall into the same few sets of the cache."""
-    rows, width, stride = (m, k, row_stride) if k_stride == 1 else (k, m, k_stride)
-    space = width + 16
-    for i in range(rows):
-        row, place = shift(x, i * stride), shift(block, i * space)
-        for j in range(width):
-            place[j] = row[j]
-    return (space, 1) if k_stride == 1 else (1, space)
+    """A copy of x (m, k); returns its strides and the distance of its tiles. Rows lie apart by no
+    power of two, which would let them all fall into the same few sets of the cache; where x is
+    transposed, each tile stands by itself."""
+    if k_stride == 1:
+        space = k + 16
+        for i in range(m):
+            copy_row(shift(x, i * row_stride), shift(block, i * space), k)
+        return space, 1, ROWS * space
+    full = m // ROWS * ROWS
+    for j in range(k):
+        row, place = shift(x, j * k_stride), shift(block, j * ROWS)
+        for i in range(0, full, ROWS):
+            copy_row(shift(row, i), shift(place, i * k), ROWS)
+        copy_row(shift(row, full), shift(place, full * k), m - full)
+    return 1, ROWS, ROWS * k
 
 
 @njit(**INLINED)
-def tiles(x, row_stride, k_stride, y, y_stride, aside, out, out_stride, m, k, adds, wide):
-    """out (m, wide) = x y for up to COLUMNS columns; a tile that is not full by way of `aside`."""
-    zero = types.float32(0)
-    for i in range(0, m, ROWS):
-        rows, left, place = min(ROWS, m - i), shift(x, i * row_stride), shift(out, i * out_stride)
+def copy_row(x, out, count):
+    """out = `count` floats of x"""
+    for i in range(count):
+        out[i] = x[i]
+
+
+@njit(**INLINED)
+def fetch(ahead, part, parts):
+    """Ask for share `part` of the rows of `ahead` = (pointer, row stride, rows, width); see Note
+    [Ahead]."""
+    x, stride, rows, width = ahead
+    if rows > 0:
+        for i in range(rows * part // parts, rows * (part + 1) // parts):
+            row = shift(x, i * stride)
+            for j in range(0, width, LINE):
+                fetch_in(shift(row, j))
+
+
+@njit(**INLINED)
+def tiles(
+    x, row_stride, k_stride, between, y, y_stride, aside, out, out_stride, m, k, adds, wide,
+    panel_ahead, block_ahead, panel, panels,
+):  # fmt: skip
+    """out (m, wide) = x y for up to COLUMNS columns, number `panel` of `panels`; tiles of x lie
+    `between` apart; a tile that is not full by way of `aside`."""
+    zero, count = types.float32(0), (m + ROWS - 1) // ROWS
+    for tile in range(count):
+        i = tile * ROWS
+        rows, left, place = min(ROWS, m - i), shift(x, tile * between), shift(out, i * out_stride)
         is_full = wide == COLUMNS and rows == ROWS
         to, to_stride = (place, out_stride) if is_full else (aside, COLUMNS)
         more = adds if is_full else 0
+        fetch(panel_ahead, tile, count)
+        fetch(block_ahead, panel * count + tile, panels * count)
+        if is_full:
+            for r in range(ROWS):
+                fetch_out(shift(place, r * out_stride))
+                fetch_out(shift(place, r * out_stride + COLUMNS - 1))
         if wide > LANES:
             FULL(left, row_stride, k_stride, y, y_stride, to, to_stride, k, more, rows)
         else:
@@ -130,38 +173,66 @@ def few_rows(x, row_stride, k_stride, y, y_stride, out, out_stride, m, k, n, add
 
 
 @njit(**INLINED)
+def panels_of(
+    x, row_stride, k_stride, y, column_stride, y_stride, panel, block, out, out_stride, m, n, k,
+    adds, is_packed, next_block, next_m, next_k,
+):  # fmt: skip
+    """out (m, n) = x y for a block of x and all columns of y; next_block: of x, (next_m, next_k),
+    what is used after it."""
+    down, along, between = row_stride, k_stride, ROWS * row_stride
+    block_ahead, left = (next_block, 0, 0, 0), x
+    if n >= COPIED and k >= 128 and m >= 32:
+        down, along, between = copy_block(x, row_stride, k_stride, block, m, k)
+        left = block
+        if k_stride == 1:
+            block_ahead = (next_block, row_stride, next_m, next_k)
+        else:
+            block_ahead = (next_block, k_stride, next_k, next_m)
+    first = 0
+    if m < 4 and column_stride == 1:
+        first = few_rows(left, down, along, y, y_stride, out, out_stride, m, k, n, adds)
+    aside, panels = shift(panel, DEPTH * COLUMNS), (n + COLUMNS - 1) // COLUMNS
+    for j in range(first, n, COLUMNS):
+        wide = min(COLUMNS, n - j)
+        right, stride = shift(y, j * column_stride), y_stride
+        is_ahead = is_packed and column_stride == 1 and j + 2 * COLUMNS <= n
+        panel_ahead = (shift(right, COLUMNS), y_stride, k if is_ahead else 0, COLUMNS)
+        if is_packed or wide < COLUMNS:
+            pack(right, column_stride, y_stride, panel, k, wide)
+            right, stride = panel, COLUMNS
+        tiles(
+            left, down, along, between, right, stride, aside, shift(out, j), out_stride, m, k,
+            adds, wide, panel_ahead, block_ahead, j // COLUMNS, panels,
+        )  # fmt: skip
+
+
+@njit(**INLINED)
 def product(x, row_stride, k_stride, y, column_stride, y_stride, out, out_stride, m, n, k):
     """out (m, n) = x y, for x[i row_stride + l k_stride] and y[l y_stride + j column_stride]."""
     panel, block = panel_stack(), block_stack()
-    aside = shift(panel, DEPTH * COLUMNS)
-    is_turned = column_stride != 1
-    is_packed = is_turned or (n >= WIDE and m >= MANY)
-    for start in range(0, k, DEPTH):
-        depth, adds = min(DEPTH, k - start), start
-        height = max(4 * ROWS, BLOCK // depth // ROWS * ROWS)
-        for i in range(0, m, height):
-            rows = min(height, m - i)
-            left = shift(x, i * row_stride + start * k_stride)
-            right, place = shift(y, start * y_stride), shift(out, i * out_stride)
-            down, along = row_stride, k_stride
-            if n >= COPIED and depth >= 128 and rows >= 32:
-                down, along = copy_block(left, row_stride, k_stride, block, rows, depth)
-                left = block
-            column = 0
-            if rows < 4 and not is_turned:
-                column = few_rows(
-                    left, down, along, right, y_stride, place, out_stride, rows, depth, n, adds
-                )
-            for j in range(column, n, COLUMNS):
-                wide = min(COLUMNS, n - j)
-                part, stride = shift(right, j * column_stride), y_stride
-                if is_packed or wide < COLUMNS:
-                    pack(part, column_stride, y_stride, panel, depth, wide)
-                    part, stride = panel, COLUMNS
-                tiles(
-                    left, down, along, part, stride, aside, shift(place, j), out_stride, rows,
-                    depth, adds, wide,
-                )  # fmt: skip
+    is_packed = column_stride != 1 or (n >= WIDE and m >= MANY)
+    most = even_depth(k)
+    height = max(4 * ROWS, BLOCK // most // ROWS * ROWS)
+    for i in range(0, m, height):
+        rows = min(height, m - i)
+        for start in range(0, k, most):
+            end = min(start + most, k)
+            is_last = end == k
+            i_next, k_next = (i + rows, 0) if is_last else (i, end)
+            panels_of(
+                shift(x, i * row_stride + start * k_stride), row_stride, k_stride,
+                shift(y, start * y_stride), column_stride, y_stride, panel, block,
+                shift(out, i * out_stride), out_stride, rows, n, end - start, start, is_packed,
+                shift(x, i_next * row_stride + k_next * k_stride), min(height, m - i_next),
+                min(most, k - k_next),
+            )  # fmt: skip
+
+
+@njit(**INLINED)
+def even_depth(k):
+    """The length of the blocks of k, no more than DEPTH, as even as possible."""
+    blocks = max(1, (k + DEPTH - 1) // DEPTH)
+    return max(1, (k + blocks - 1) // blocks)
 
 
 @njit(**REORDERED)

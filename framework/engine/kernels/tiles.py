@@ -34,6 +34,24 @@ def shift(context, pointer, count):
     return FLOATS(FLOATS, INT64), lambda ctx, b, sig, args: b.gep(args[0], [args[1]])
 
 
+def prefetch_for(writes: bool):
+    """prefetch(pointer): ask for the cache line at a pointer, which is needed soon."""
+
+    @intrinsic
+    def prefetch(context, pointer):
+        def codegen(ctx, b, sig, args):
+            byte = ir.IntType(8).as_pointer()
+            kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
+            call = b.module.declare_intrinsic("llvm.prefetch", (byte,), kind)
+            # To the second level what is read later, to the first what this tile writes.
+            b.call(call, [b.bitcast(args[0], byte), I32(int(writes)), I32(3 if writes else 2), I32(1)])
+            return ctx.get_dummy_value()
+
+        return types.void(FLOATS), codegen
+
+    return prefetch
+
+
 def stack_of(count: int):
     """stack(): pointer to `count` floats that live as long as the calling function."""
 
