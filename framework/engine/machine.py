@@ -1,4 +1,4 @@
-"""The memory of this machine, and what is said of a value that is larger."""
+"""The memory and the cores of this machine, and what is said of a value that is too large."""
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ def limit() -> int:
             continue
         known += [int(text)] if text.isdigit() else []
     return min(known)
+
+
+def free_cores() -> int:
+    """Cores of this process, shared with the other ranks of this machine."""
+    ranks = os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE") or os.environ.get("MPI_LOCALNRANKS") or "1"
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    return max(1, cores // max(1, int(ranks)))
 
 
 def excess(what: str, shape: tuple, dtype: Any) -> ResourceExhaustedError | None:

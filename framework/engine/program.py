@@ -49,6 +49,7 @@ class Program:
     # of a trace: where() names the layer under way, phase what else is done ("gradient of dense")
     where: Callable[[], str] | None = None
     phase = ""
+    strips: Any = ()  # lines that go through the batch together (compile/passes/strips.py)
 
     def __init__(self, inputs=(), lines=(), outputs=(), specs=None, constants=None, variables=None):
         self.inputs, self.lines, self.outputs = tuple(inputs), list(lines), tuple(outputs)

@@ -14,6 +14,7 @@ from framework.engine.compile import cache, eager, target
 from framework.engine.compile.dispatch import HELPER, VM
 from framework.engine.compile.entry import Entry
 from framework.engine.compile.vm import Executable
+from framework.engine.machine import free_cores
 from framework.engine.op import OPS
 from framework.experiment import build
 from framework.experiment.check import check, read_experiment
@@ -68,7 +69,7 @@ def warm(networks: Iterable[Network] | None = None) -> int:
     for network in common() if networks is None else networks:
         wanted += of_network(network)
     missing = {e.key(target.stamp()): e for e in wanted if not cache.is_at_hand(e)}
-    seconds = 1 + 0.45 * len(missing) / cache.free_cores()
+    seconds = 1 + 0.45 * len(missing) / free_cores()
     if missing:
         print(
             f"compiling {len(missing)} kernels, once for this machine (about {seconds:.0f} s)",

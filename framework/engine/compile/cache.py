@@ -21,6 +21,7 @@ from typing import IO
 from framework.engine.compile import blas, target
 from framework.engine.compile.entry import Entry, Task
 from framework.engine.compile.progress import Progress
+from framework.engine.machine import free_cores
 
 LOG = logging.getLogger("framework")
 LOADED: dict[str, int] = {}  # key -> address
@@ -197,15 +198,6 @@ def answers_of(process: subprocess.Popen, answers: IO[bytes]) -> list[tuple[dict
         answers.seek(0)
         replies = [json.loads(line) for line in answers]
     return [(reply["head"], base64.b64decode(reply["body"])) for reply in replies]
-
-
-def free_cores() -> int:
-    """Cores of this process, shared with the other ranks of this machine."""
-    ranks = os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE") or os.environ.get("MPI_LOCALNRANKS") or "1"
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    return max(1, cores // max(1, int(ranks)))
 
 
 def store(where: Path | None, key: str, head: dict, body: bytes) -> None:

@@ -27,6 +27,14 @@ def run_blocks(code, pc, end, part, parts):
         pc += block[1]
 
 
+def run_strips(a, part, parts):
+    """A thread's share of strips: the block's words 3 and 4 are how many there are and the words of
+    one, then come their blocks. Part `part` of 1 is all of the work, on that thread's memory."""
+    count, length = a[3], a[4]
+    for i in range(count * part // parts, count * (part + 1) // parts):
+        run_blocks(a, 5 + i * length, 5 + (i + 1) * length, part, 1)
+
+
 def together(code, pc, end, team, parts):
     """Blocks pc .. end by the driver, as part 0, and its helpers."""
     team[1], team[2] = pc, end

@@ -76,6 +76,15 @@ class Entry:
     name: str = ""  # of its op, for readers
 
     @property
+    def inner(self) -> list[Entry]:
+        """Entries that this one calls."""
+        return []
+
+    def link(self, addresses: list[int]) -> bool:
+        """Learn where those were compiled to; False if one could not be."""
+        return all(addresses)
+
+    @property
     def scratch(self) -> int:
         """The bytes of scratch memory that a thread needs."""
         return sum([rounded(w.nbytes) for w in self.words if isinstance(w, Scratch)])

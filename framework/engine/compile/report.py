@@ -47,13 +47,13 @@ class Report:
         times calls per step, microseconds, share, GFLOP/s and GB/s."""
         names = Names(self.program)
         total = sum(self.times.values()) if self.times else 0.0
-        shared, rows = self._shared(), []
+        shared, strips, rows = self._shared(), self._strips(), []
         for line in self.lines:
             flops, size = cost.flops(self.program, line), cost.traffic(self.program, line)
             outs = ", ".join([names.of_output(slot) for slot in line.outs])
             operands = ", ".join([names.of(slot) for slot in line.inputs])
             attrs = "".join([f", {k}={v}" for k, v in line.attrs.items() if v not in (None, False)])
-            run = how(self.executable, line, id(line) in shared)
+            run = how(self.executable, line, id(line) in shared, strips.get(id(line), 0))
             row = [outs or "write", line.op.name, operands + attrs, amount(size), run]
             row += [f"{flops / 1e6:.3g}", self.program.place_of(line)]
             if self.times is not None:
@@ -62,14 +62,24 @@ class Report:
             rows.append(row)
         return rows
 
+    def _strips(self) -> dict[int, int]:
+        """How many strips the work of a line is divided into."""
+        return {
+            id(line): strip.count
+            for strip in self.program.strips
+            for line in strip.work(self.program)
+            if self.calls[id(line)] > 1
+        }
+
     def _shared(self) -> set[int]:
         """Lines that threads share."""
-        code, shared, until = self.executable.code, set(), 0
-        for line, pc in self.executable.lines:
+        code = self.executable.code
+        pc, until, together = 0, 0, np.zeros(len(code), bool)
+        while pc < len(code):
             until = max(until, pc + int(code[pc + 2]))
-            if pc < until:
-                shared.add(id(line))
-        return shared
+            together[pc : pc + int(code[pc + 1])] = pc < until
+            pc += int(code[pc + 1])
+        return {id(line) for line, pc in self.executable.lines if together[pc]}
 
     def __str__(self) -> str:
         plan = self.executable.plan
@@ -151,13 +161,14 @@ def is_read(line: Line) -> bool:
     return line.op is ops.read and line.op.is_view
 
 
-def how(executable: Executable, line: Line, is_shared: bool) -> str:
-    """view: no work; NumPy: the op's forward; else a kernel, of one thread or shared by all."""
+def how(executable: Executable, line: Line, is_shared: bool, strips: int) -> str:
+    """view: no work; NumPy: the op's forward; else a kernel, of one thread or shared by all, and
+    in how many strips."""
     if line.op.is_view:
         return "view"
     if any([line is other for other in executable.callouts.values()]):
         return "NumPy"
-    return "threads" if is_shared else "kernel"
+    return ("threads" if is_shared else "kernel") + (f", {strips} strips" if strips else "")
 
 
 def timing(microseconds: float, total: float, flops: int, size: int) -> list[str]:

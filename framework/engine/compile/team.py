@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from framework.engine.compile import blas, cache
+from framework.engine.compile import blas
 from framework.engine.compile.dispatch import LEAVE, LINE
+from framework.engine.machine import free_cores
 
 _BUSY = threading.Lock()  # one program at a time has the team; another one runs on its own thread
 _TEAM: list[Team] = []
@@ -32,7 +33,7 @@ os.register_at_fork(after_in_child=_forked)
 def count() -> int:
     """The number of threads that a program may use: that of BLAS, which launchers, users and
     tf.config set, but not more than there are cores for this process."""
-    cores = cache.free_cores()
+    cores = free_cores()
     return min(cores, blas.threads()) if blas.library() is not None else cores
 
 

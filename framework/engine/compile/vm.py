@@ -13,14 +13,15 @@ import numpy as np
 from framework.engine.compile import cache, sharing, team
 from framework.engine.compile.arena import allocate
 from framework.engine.compile.cost import seconds_of
-from framework.engine.compile.dispatch import HELPER, VM
-from framework.engine.compile.entries import blocks_of
+from framework.engine.compile.dispatch import HELPER
 from framework.engine.compile.entry import HEADER, Address, Scratch, ScratchStep
 from framework.engine.compile.forked import lock_of
 from framework.engine.compile.passes import PASSES
 from framework.engine.compile.passes.memory import plan
 from framework.engine.compile.stops import Stops
+from framework.engine.compile.strip_entry import blocks, lines_of, linked, plain_blocks
 from framework.engine.compile.watched import LONG_SECONDS, is_main_thread, watched
+from framework.engine.machine import free_cores
 from framework.engine.operands import refusal
 from framework.engine.program import Line, Program
 from framework.engine.variable import Variable, aligned
@@ -75,25 +76,27 @@ class Executable:
                          for line in program.lines for i in line.op.writes}  # fmt: skip
         self._take_memory()
         self._seconds = seconds_of(program)
-        self._assemble([p for line in program.lines for p in blocks_of(program, line, self.plan)])
+        self._assemble(blocks(program, self.plan))
         self.inputs = [self._array(slot) for slot in program.inputs]
 
     def _assemble(self, parts: list) -> None:
-        vm, *found = cache.addresses([VM, *[entry for _, entry in parts if entry]])
+        vm, *functions = linked(parts)
+        if vm is None:  # some line of strips has no kernel
+            parts = plain_blocks(self.program, self.plan)
+            vm, *functions = linked(parts)
         if not vm:
             raise RuntimeError("the compiler cannot make the VM itself: fit with run_eagerly=True")
         self._vm = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 6)(vm)
-        rest, code = iter(found), []
-        functions = [next(rest) if entry else 0 for _, entry in parts]
+        code: list[int] = []
         parts = [
             (part[0], part[1] if f else None) for part, f in zip(parts, functions, strict=True)
         ]
         shared = self._share(parts)
         self._step = max([entry.scratch if entry else 0 for _, entry in parts], default=0)
-        self._most = cache.free_cores() if self.is_shared else 1  # threads
+        self._most = free_cores() if self.is_shared else 1  # threads
         self.scratch = aligned((self._step * self._most,), np.uint8)
         for (line, entry), address, together in zip(parts, functions, shared, strict=True):
-            self.lines.append((line, len(code)))
+            self.lines += lines_of(line, entry, len(code))
             self._line_at[len(code)] = line
             if entry is None:
                 self.callouts[len(code)] = line

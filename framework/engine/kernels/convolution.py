@@ -24,6 +24,7 @@ from framework.engine.kernels.pointers import (
     is_compact,
     start_of,
 )
+from framework.engine.kernels.shares import share
 
 HEAD, ROOM, ALL = 64, 512, 1 << 48
 LANES = 16  # columns of panels are a multiple of it
@@ -152,7 +153,8 @@ def forward_of(product, width: int, is_depthwise: bool):
             pack(after(panels, g * size), width, zero, length, length, weights, o, one, each)
         blocks = (oh + block - 1) // block
         units = (n + images - 1) // images * blocks
-        for u in range(units * part // parts, units * (part + 1) // parts):
+        first, last = share(units, one, part, parts)
+        for u in range(first, last):
             image, i = u // blocks * images, u % blocks * block
             many, rows = min(images, n - image), min(block, oh - i)
             begin = i * s0 - top
@@ -221,7 +223,8 @@ def grad_x_of(product, vector: int, is_depthwise: bool):
                 step += k
         blocks = (h + block - 1) // block
         units = (n + images - 1) // images * blocks
-        for u in range(units * part // parts, units * (part + 1) // parts):
+        first, last = share(units, one, part, parts)
+        for u in range(first, last):
             image, y = u // blocks * images, u % blocks * block
             many, rows = min(images, n - image), min(block, h - y)
             begin, end = y // s0 + above, (y + rows - 1 + top) // s0 + 1
@@ -274,9 +277,9 @@ def grad_filters_of(product, width: int, is_depthwise: bool):
         panels = after(room, ROOM)
         copied = after(panels, images * block * ow * ((each + LANES - 1) // LANES * LANES))
         blocks, tiles = (oh + block - 1) // block, (length + ROWS - 1) // ROWS
-        first, last = groups * tiles * part // parts, groups * tiles * (part + 1) // parts
+        first, last = share(groups * tiles, one, part, parts)
         units = (n + images - 1) // images * blocks
-        if units == 0 and part == 0:
+        if units == 0 and (part == 0 or parts == 1):
             clear_elements(start_of(out), out.size)
         for u in range(units):
             image, i = u // blocks * images, u % blocks * block

@@ -129,13 +129,40 @@ def fetch(ahead, part, parts):
 
 
 @njit(**INLINED)
-def tiles(
+def fetch_tile(out, out_stride):
+    """Ask for the place of a tile."""
+    for r in range(ROWS):
+        fetch_out(shift(out, r * out_stride))
+        fetch_out(shift(out, r * out_stride + COLUMNS - 1))
+
+
+@njit(**INLINED)
+def hand_over(aside, out, out_stride, rows, wide, adds):
+    """Part of a tile to its place, or added to what is there."""
+    zero = types.float32(0)
+    for r in range(rows):
+        row, found = shift(out, r * out_stride), shift(aside, r * COLUMNS)
+        for c in range(wide):
+            row[c] = found[c] + (row[c] if adds else zero)
+
+
+@njit(**INLINED)
+def tiles(x, row_stride, k_stride, y, y_stride, aside, out, out_stride, m, k, adds, wide):
+    """out (m, wide) = x y for up to COLUMNS columns; a tile that is not full by way of `aside`."""
+    nothing = (x, 0, 0, 0)
+    tiles_ahead(
+        x, row_stride, k_stride, ROWS * row_stride, y, y_stride, aside, out, out_stride, m, k,
+        adds, wide, nothing, nothing, 0, 1,
+    )  # fmt: skip
+
+
+@njit(**INLINED)
+def tiles_ahead(
     x, row_stride, k_stride, between, y, y_stride, aside, out, out_stride, m, k, adds, wide,
     panel_ahead, block_ahead, panel, panels,
 ):  # fmt: skip
-    """out (m, wide) = x y for up to COLUMNS columns, number `panel` of `panels`; tiles of x lie
-    `between` apart; a tile that is not full by way of `aside`."""
-    zero, count = types.float32(0), (m + ROWS - 1) // ROWS
+    """tiles for panel number `panel` of `panels`, with tiles of x that lie `between` apart."""
+    count = (m + ROWS - 1) // ROWS
     for tile in range(count):
         i = tile * ROWS
         rows, left, place = min(ROWS, m - i), shift(x, tile * between), shift(out, i * out_stride)
@@ -145,18 +172,13 @@ def tiles(
         fetch(panel_ahead, tile, count)
         fetch(block_ahead, panel * count + tile, panels * count)
         if is_full:
-            for r in range(ROWS):
-                fetch_out(shift(place, r * out_stride))
-                fetch_out(shift(place, r * out_stride + COLUMNS - 1))
+            fetch_tile(place, out_stride)
         if wide > LANES:
             FULL(left, row_stride, k_stride, y, y_stride, to, to_stride, k, more, rows)
         else:
             HALF(left, row_stride, k_stride, y, y_stride, to, to_stride, k, more, rows)
         if not is_full:
-            for r in range(rows):
-                row, found = shift(place, r * out_stride), shift(aside, r * COLUMNS)
-                for c in range(wide):
-                    row[c] = found[c] + (row[c] if adds else zero)
+            hand_over(aside, place, out_stride, rows, wide, adds)
 
 
 @njit(**INLINED)
@@ -200,7 +222,7 @@ def panels_of(
         if is_packed or wide < COLUMNS:
             pack(right, column_stride, y_stride, panel, k, wide)
             right, stride = panel, COLUMNS
-        tiles(
+        tiles_ahead(
             left, down, along, between, right, stride, aside, shift(out, j), out_stride, m, k,
             adds, wide, panel_ahead, block_ahead, j // COLUMNS, panels,
         )  # fmt: skip
@@ -289,6 +311,6 @@ def gemm_float32(transpose_x, transpose_y, out, x, y, part, parts):
                 left, row_stride, k_stride, right, column_stride, y_stride, place, n,
                 rows[1] - rows[0], columns[1] - columns[0], k,
             )  # fmt: skip
-    if k == 0 and part == 0:
+    if k == 0 and (part == 0 or parts == 1):
         for i in range(m * n):
             place[i] = types.float32(0)

@@ -44,7 +44,8 @@ def prefetch_for(writes: bool):
             kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
             call = b.module.declare_intrinsic("llvm.prefetch", (byte,), kind)
             # To the second level what is read later, to the first what this tile writes.
-            b.call(call, [b.bitcast(args[0], byte), I32(int(writes)), I32(3 if writes else 2), I32(1)])
+            hints = [I32(1), I32(3)] if writes else [I32(0), I32(2)]
+            b.call(call, [b.bitcast(args[0], byte), *hints, I32(1)])
             return ctx.get_dummy_value()
 
         return types.void(FLOATS), codegen

@@ -48,6 +48,7 @@ def plan(program: Program) -> Plan:
     place_packed(program, made)
     first, last = lifetimes(program, made)
     take_over(program, made, first, last)
+    live_through_strips(program, first, last)
     first_fit(program, made, first, last)
     return made
 
@@ -70,16 +71,35 @@ def first_fit(program: Program, made: Plan, first: dict, last: dict) -> None:
         made.offset[slot], made.size = at, max(made.size, at + size)
 
 
+def live_through_strips(program: Program, first: dict, last: dict) -> None:
+    """What a line of strips touches must be there while any other of these lines runs."""
+    for strip in program.strips:
+        for slot in first:
+            if strip.start <= first[slot] < strip.stop:
+                first[slot] = strip.start
+            if strip.start <= last[slot] < strip.stop:
+                last[slot] = strip.stop - 1
+
+
 def take_over(program: Program, made: Plan, first: dict, last: dict) -> None:
     """Let elementwise lines write over an input that nobody reads afterwards: half the traffic of
     writing, since that memory is in the cache."""
+    needed = whole_in_strips(program, made)
     for i, line in enumerate(program.lines):
         for out in line.outs if line.op.scalar is not None else ():
             slot = dying(program, made, line, out, i, last) if first.get(out) == i else None
-            if slot is not None:
+            if slot is not None and made.resolve(slot)[0] not in needed.get(i, ()):
                 made.home[out] = slot, 0
                 owner = made.resolve(slot)[0]
                 last[owner] = max(last[owner], last[out])
+
+
+def whole_in_strips(program: Program, made: Plan) -> dict[int, set]:
+    """Line number -> whose memory other strips read all of, while the line may have done its."""
+    return {
+        i: {made.resolve(slot)[0] for slot in strip.whole}
+        for strip in program.strips for i in range(strip.start, strip.stop)
+    }  # fmt: skip
 
 
 def dying(program: Program, made: Plan, line: Line, out: int, i: int, last: dict) -> int | None:
