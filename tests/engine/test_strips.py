@@ -155,6 +155,31 @@ def test_long_strips_are_cut_so_that_a_run_can_be_stopped(monkeypatch):
     assert sum([entry.words[0] for _, entry in pieces]) == strip.count
 
 
+def test_what_is_used_within_strips_has_no_memory_for_the_whole_batch():
+    """The products of 12800 x 256 take 13 MB each."""
+
+    def fun(x, y):
+        for _ in range(8):
+            x = ops.tanh(ops.matmul(x, y)) * 1.5
+        return x
+
+    x, y = random(12800, 256), random(256, 256)
+    run = both_ways(fun, x, y)
+    assert run.plan.size < 2.7 * x.nbytes < Executable(trace(fun, x, y), WITHOUT).plan.size
+
+
+def test_what_else_reads_it_finds_all_of_it():
+    """A sum behind the strips, a reshape that is an output, the next strips."""
+
+    def fun(x, y):
+        z = ops.relu(ops.matmul(x, y))
+        u = ops.reshape(z * 2.0, shape=(-1,))
+        v = ops.reshape(ops.matmul(z, y), shape=(128, 32, 128))
+        return ops.sum(ops.tanh(v), axis=(0,)), u, ops.matmul(ops.relu(v + 1.0), y)
+
+    both_ways(fun, random(4096, 128), random(128, 128))
+
+
 def test_a_kernel_that_cannot_be_compiled_leaves_the_lines_to_themselves(monkeypatch):
     program, arrays = trace(two_blocks, *images()), images()
     want = Executable(program)(*arrays)[0]

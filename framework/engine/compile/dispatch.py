@@ -28,11 +28,13 @@ def run_blocks(code, pc, end, part, parts):
 
 
 def run_strips(a, part, parts):
-    """A thread's share of strips: the block's words 3 and 4 are how many there are and the words of
-    one, then come their blocks. Part `part` of 1 is all of the work, on that thread's memory."""
-    count, length = a[3], a[4]
-    for i in range(count * part // parts, count * (part + 1) // parts):
-        run_blocks(a, 5 + i * length, 5 + (i + 1) * length, part, 1)
+    """A thread's share of strips: the block's words 3 to 5 are how many there are, in how many
+    areas (one thread does all of an area), and the words of one strip, then come their blocks.
+    Part `part` of 1 is all of the work, on that thread's memory."""
+    count, areas, length = a[3], a[4], a[5]
+    first, last = areas * part // parts, areas * (part + 1) // parts
+    for i in range(count * first // areas, count * last // areas):
+        run_blocks(a, 6 + i * length, 6 + (i + 1) * length, part, 1)
 
 
 def together(code, pc, end, team, parts):

@@ -11,16 +11,20 @@ from framework.engine.compile.cost import flops, seconds_of_line
 from framework.engine.compile.dispatch import VM, run_blocks, run_strips
 from framework.engine.compile.entries import blocks_of, entry_of
 from framework.engine.compile.entry import HEADER, Address, Entry
-from framework.engine.compile.passes.memory import Plan
+from framework.engine.compile.passes.memory import Plan, plan
 from framework.engine.compile.passes.strips import Strip
 from framework.engine.compile.watched import PIECE_SECONDS
 from framework.engine.program import Line, Program
 
 
+class NoStrips(Exception):
+    """A line of strips cannot be compiled, so the program must do without them."""
+
+
 @dataclass
 class StripEntry(Entry):
     """Runs `blocks`, those of one strip after those of the other. Its words: the number of strips,
-    the words of one, and the blocks as they would stand in a program."""
+    that of areas, the words of one strip, and the blocks as they would stand in a program."""
 
     blocks: list[tuple[Line, Entry]] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)  # where each block begins among the words
@@ -57,43 +61,49 @@ class StripOp:
         return self._flops
 
 
+def assembled(program: Program) -> tuple[Program, Plan, list, list[int]]:
+    """(program, plan, what the VM has to do, the addresses of the VM and of that): without strips
+    where one of their lines cannot be compiled."""
+    try:
+        made = plan(program)
+        parts = blocks(program, made)
+        return program, made, parts, linked(parts)
+    except NoStrips:
+        return assembled(program.with_lines(program.lines))
+
+
 def blocks(program: Program, plan: Plan) -> list[tuple[Line, Entry | None]]:
-    """(line, Entry or None) for everything that the VM has to do."""
+    """(line, Entry or None) for everything that the VM has to do. Raises NoStrips."""
     found, at = [], 0
     for strip in [*program.strips, None]:
         stop = strip.start if strip else len(program.lines)
-        found += plain_blocks(program, plan, program.lines[at:stop])
+        for line in program.lines[at:stop]:
+            found += blocks_of(program, line, plan)
         if strip:
-            lines = program.lines[strip.start : strip.stop]
-            found += strips(program, strip, plan) or plain_blocks(program, plan, lines)
+            found += strips(program, strip, plan)
             at = strip.stop
     return found
 
 
-def plain_blocks(
-    program: Program, plan: Plan, lines: list[Line] | None = None
-) -> list[tuple[Line, Entry | None]]:
-    """The same without strips, of some lines or all."""
-    wanted = program.lines if lines is None else lines
-    return [block for line in wanted for block in blocks_of(program, line, plan)]
-
-
-def strips(program: Program, strip: Strip, plan: Plan) -> list[tuple[Line, Entry | None]] | None:
-    """The blocks that run a Strip: mostly one; None where a line has no kernel for rows."""
+def strips(program: Program, strip: Strip, plan: Plan) -> list[tuple[Line, Entry | None]]:
+    """The blocks that run a Strip: mostly one. Raises NoStrips where a line has no kernel."""
     lines, part = strip.work(program), strip.part_of(program)
     entries = [entry_of(part, strip.part_of_line(line), plan) for line in lines]
     known = [entry for entry in entries if entry is not None and entry.is_shared]
     if len(known) < len(lines):
-        return None
+        raise NoStrips
     whole = one_line(program, lines)
     seconds = sum([seconds_of_line(program, line) for line in lines])
     pieces = min(strip.count, 1 + int(seconds / PIECE_SECONDS))
     made = []
     for piece in range(pieces):
         first, last = (strip.count * i // pieces for i in (piece, piece + 1))
-        numbers, pairs = range(first, last), list(zip(lines, known, strict=True))
-        rows = [(line, moved(program, strip, entry, i)) for i in numbers for line, entry in pairs]
-        made.append((whole, joined(rows, last - first)))
+        rows = []
+        for i in range(first, last):
+            area = ((i - first + 1) * strip.areas - 1) // (last - first)
+            where = Where(program, strip, plan, i, area)
+            rows += [(line, where.moved(e)) for line, e in zip(lines, known, strict=True)]
+        made.append((whole, joined(rows, last - first, strip.areas)))
     return made
 
 
@@ -105,28 +115,38 @@ def one_line(program: Program, lines: list[Line]) -> Line:
     return Line(StripOp(program, lines), inputs, {}, tuple(outs), ())
 
 
-def moved(program: Program, strip: Strip, entry: Entry, number: int) -> Entry:
-    """The Entry for strip `number`, of the one for the first."""
+@dataclass(frozen=True)
+class Where:
+    """Where strip `number`, in an area, has its operands."""
 
-    def word_for(word: Any) -> Any:
-        if not isinstance(word, Address) or word.slot not in strip.cut:
+    program: Program
+    strip: Strip
+    plan: Plan
+    number: int
+    area: int
+
+    def moved(self, entry: Entry) -> Entry:
+        """The Entry for this strip, of the one for the first."""
+        return replace(entry, words=[self._word(word) for word in entry.words])
+
+    def _word(self, word: Any) -> Any:
+        if not isinstance(word, Address) or word.slot not in self.strip.cut:
             return word
-        size = program.specs[word.slot].nbytes // strip.count
-        return Address(word.slot, word.offset + number * size)
+        size = self.program.specs[word.slot].nbytes // self.strip.count
+        is_parted = self.plan.resolve(word.slot)[0] in self.plan.parted
+        return Address(word.slot, word.offset + size * (self.area if is_parted else self.number))
 
-    return replace(entry, words=[word_for(word) for word in entry.words])
 
-
-def joined(rows: list[tuple[Line, Entry]], count: int) -> StripEntry:
+def joined(rows: list[tuple[Line, Entry]], count: int, areas: int) -> StripEntry:
     """One Entry for blocks of `count` strips."""
     words, starts = [], []
     for _, entry in rows:
-        starts.append(2 + len(words))
+        starts.append(3 + len(words))
         words += [0, HEADER + len(entry.words), 0, *entry.words]
     return StripEntry(
         "def entry(a, part, parts):\n    run_strips(a, part, parts)",
         {"run_blocks": run_blocks, "run_strips": run_strips},
-        words=[count, len(words) // count, *words],
+        words=[count, areas, len(words) // count, *words],
         is_shared=True,
         name="strips",
         blocks=rows,
@@ -134,17 +154,16 @@ def joined(rows: list[tuple[Line, Entry]], count: int) -> StripEntry:
     )
 
 
-def linked(parts: list[tuple[Line, Entry | None]]) -> list[int | None]:
-    """The addresses of the VM, and of the entries (0 where there is none); [None] if an entry that
-    others call cannot be compiled."""
+def linked(parts: list[tuple[Line, Entry | None]]) -> list[int]:
+    """The addresses of the VM, and of the entries (0 where there is none). Raises NoStrips."""
     called = [each for _, entry in parts if entry for each in (entry, *entry.inner)]
     vm, *found = cache.addresses([VM, *called])
     rest = iter(found)
-    functions: list[int | None] = [vm]
+    functions = [vm]
     for _, entry in parts:
         functions.append(next(rest) if entry else 0)
         if entry and not entry.link([next(rest) for _ in entry.inner]):
-            return [None]
+            raise NoStrips
     return functions
 
 

@@ -17,9 +17,8 @@ from framework.engine.compile.dispatch import HELPER
 from framework.engine.compile.entry import HEADER, Address, Scratch, ScratchStep
 from framework.engine.compile.forked import lock_of
 from framework.engine.compile.passes import PASSES
-from framework.engine.compile.passes.memory import plan
 from framework.engine.compile.stops import Stops
-from framework.engine.compile.strip_entry import blocks, lines_of, linked, plain_blocks
+from framework.engine.compile.strip_entry import assembled, lines_of
 from framework.engine.compile.watched import LONG_SECONDS, is_main_thread, watched
 from framework.engine.machine import free_cores
 from framework.engine.operands import refusal
@@ -60,8 +59,8 @@ class Executable:
         self.source = program
         for pass_ in passes:
             program = pass_(program)
+        program, self.plan, parts, functions = assembled(program)
         self.program = program
-        self.plan = plan(program)
         self.arena = allocate(self.program, self.plan)
         self.constants = {s: aligned_copy(c) for s, c in program.constants.items()}
         self.control = np.zeros(16, np.int64)  # steps to do, what went wrong, where, steps done
@@ -76,14 +75,11 @@ class Executable:
                          for line in program.lines for i in line.op.writes}  # fmt: skip
         self._take_memory()
         self._seconds = seconds_of(program)
-        self._assemble(blocks(program, self.plan))
+        self._assemble(parts, functions)
         self.inputs = [self._array(slot) for slot in program.inputs]
 
-    def _assemble(self, parts: list) -> None:
-        vm, *functions = linked(parts)
-        if vm is None:  # some line of strips has no kernel
-            parts = plain_blocks(self.program, self.plan)
-            vm, *functions = linked(parts)
+    def _assemble(self, parts: list, functions: list[int]) -> None:
+        vm, *functions = functions
         if not vm:
             raise RuntimeError("the compiler cannot make the VM itself: fit with run_eagerly=True")
         self._vm = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 6)(vm)

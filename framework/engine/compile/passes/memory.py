@@ -13,12 +13,14 @@ ALIGN = 64
 @dataclass
 class Plan:
     """home: slot -> (slot that owns its memory, byte offset); offset: owner -> bytes into the
-    arena; size of the arena."""
+    arena; size of the arena. parted: owners that have memory for some areas only -> the parts in
+    which their values come, and the areas (Note [Strips] in strips.py)."""
 
     home: dict[int, tuple[int, int]] = field(default_factory=dict)
     offset: dict[int, int] = field(default_factory=dict)
     size: int = 0
     naive: int = 0  # bytes if no memory were used twice
+    parted: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def resolve(self, slot: int) -> tuple[int, int]:
         """The slot that owns the memory of `slot`, and the byte offset in it."""
@@ -49,6 +51,7 @@ def plan(program: Program) -> Plan:
     first, last = lifetimes(program, made)
     take_over(program, made, first, last)
     live_through_strips(program, first, last)
+    find_parted(program, made)
     first_fit(program, made, first, last)
     return made
 
@@ -57,8 +60,11 @@ def first_fit(program: Program, made: Plan, first: dict, last: dict) -> None:
     """Give every owner of memory the first gap of the arena that is free while it lives."""
     live: list[tuple[int, int, int]] = []
     for slot in sorted(first, key=lambda slot: first[slot]):
-        size = -(-max(1, program.specs[slot].nbytes) // ALIGN) * ALIGN
+        size = rounded(program.specs[slot].nbytes)
         made.naive += size
+        if slot in made.parted:
+            count, areas = made.parted[slot]
+            size = rounded(program.specs[slot].nbytes // count * areas)
         if slot in made.home:  # computed where an input was
             continue
         live = sorted([block for block in live if block[2] >= first[slot]])
@@ -69,6 +75,24 @@ def first_fit(program: Program, made: Plan, first: dict, last: dict) -> None:
             at = max(at, stop)
         live.append((at, at + size, last[slot]))
         made.offset[slot], made.size = at, max(made.size, at + size)
+
+
+def rounded(nbytes: int) -> int:
+    """The bytes that a value takes in the arena."""
+    return -(-max(1, nbytes) // ALIGN) * ALIGN
+
+
+def find_parted(program: Program, made: Plan) -> None:
+    """Owners whose memory holds nothing but what is used within the strips of one group."""
+    group_of = {slot: strip for strip in program.strips for slot in strip.inside}
+    slots = {slot for line in program.lines for slot in (*line.inputs, *line.outs)}
+    users: dict[int, set] = {}
+    for slot in slots | set(program.outputs):
+        users.setdefault(made.resolve(slot)[0], set()).add(group_of.get(slot))
+    for owner, groups in users.items():
+        strip = groups.pop()
+        if strip is not None and not groups:
+            made.parted[owner] = strip.count, strip.areas
 
 
 def live_through_strips(program: Program, first: dict, last: dict) -> None:

@@ -5,6 +5,9 @@ that the next one reads: from memory, if each does the whole batch at once. Done
 the batch after the other, what one line hands to the next is still in the cache. Threads share the
 strips, and need not wait for each other between the lines. No element depends on it: a line's strip
 is the same line with fewer rows (Note [Shares] in compile/entry.py).
+
+What is only used within strips has memory for one strip in each of some areas, one per core: an
+area's strips come after each other, on one thread.
 """
 
 from __future__ import annotations
@@ -33,13 +36,16 @@ BY_ROWS = {
 @dataclass(frozen=True)
 class Strip:
     """Lines start .. stop of a program, which run `count` times, each time on their part of the
-    first axis of the slots `cut`; `whole`: slots of which every strip reads all."""
+    first axis of the slots `cut`; `whole`: slots of which every strip reads all; `inside`: those
+    that nothing else reads."""
 
     start: int
     stop: int
     count: int
     cut: frozenset[int]
     whole: frozenset[int]
+    inside: frozenset[int]
+    areas: int
 
     def work(self, program: Program) -> list[Line]:
         """The lines that do something."""
@@ -64,15 +70,18 @@ class Strip:
 
 def into_strips(program: Program) -> Program:
     """The lines of a strip stand behind each other, those that stood between them behind all."""
-    rest, lines, strips = list(program.lines), [], []
+    rest, lines, strips, users = list(program.lines), [], [], program.users()
     while rest:
         found = strip_from(program, rest)
         if found is None:
             lines.append(rest.pop(0))
             continue
         taken, count, cut, whole = found
-        strips.append(Strip(len(lines), len(lines) + len(taken), count, cut, whole))
         ids = {id(line) for line in taken}
+        inside = [slot for line in taken for slot in line.outs
+                  if all([id(user) in ids for user in users.get(slot, ())])]  # fmt: skip
+        stop, areas = len(lines) + len(taken), min(count, free_cores())
+        strips.append(Strip(len(lines), stop, count, cut, whole, frozenset(inside) & cut, areas))
         lines += taken
         rest = [line for line in rest if id(line) not in ids]
     made = program.with_lines(lines)
