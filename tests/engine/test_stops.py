@@ -16,6 +16,7 @@ from framework.engine import ops
 from framework.engine.compile import blas, vm
 from framework.engine.compile.trace import trace
 from framework.engine.compile.vm import Executable, Stopped
+from framework.engine.compile.watched import watched
 from framework.engine.random import SeedGenerator
 from framework.engine.tensor import Tensor
 from framework.engine.variable import Variable
@@ -179,3 +180,45 @@ def test_threads_of_blas_stay_as_they_are_unless_a_line_calls_it(dtype, monkeypa
     run(x)
     assert run.is_shared
     assert bool(calls) == (dtype is np.float64)
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_an_interrupted_start_leaves_nothing_running(is_late, monkeypatch):
+    start, begun, ended = threading.Thread.start, [], []
+
+    def work():
+        begun.append(1)
+        time.sleep(0.2)
+        ended.append(1)
+
+    def interrupted_start(thread):
+        if is_late:
+            start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted_start)
+    with pytest.raises(KeyboardInterrupt):
+        watched(work, lambda: None)
+    time.sleep(0.05)
+    assert begun == ended
+
+
+def test_a_second_ctrl_c_does_not_leave_a_running_program_behind():
+    """It uses memory that the caller is about to free."""
+    ended = []
+
+    def work():
+        time.sleep(0.5)
+        ended.append(1)
+
+    def press():
+        for _ in range(3):
+            time.sleep(0.1)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    with pytest.raises(KeyboardInterrupt):
+        thread.start()
+        watched(work, lambda: None)
+    assert ended
+    thread.join()

@@ -16,7 +16,9 @@ from framework.engine.compile.cost import seconds_of
 from framework.engine.compile.dispatch import HELPER
 from framework.engine.compile.entry import HEADER, Address, Scratch, ScratchStep
 from framework.engine.compile.forked import lock_of
+from framework.engine.compile.outside import Outside
 from framework.engine.compile.passes import PASSES
+from framework.engine.compile.passes.memory import LARGE
 from framework.engine.compile.stops import Stops
 from framework.engine.compile.strip_entry import assembled, lines_of
 from framework.engine.compile.watched import LONG_SECONDS, is_main_thread, watched
@@ -33,11 +35,12 @@ PLACE, STOP, LAST_STOP = 2, 5, 6
 
 class NotFinite(FloatingPointError):
     """A checked value was NaN or infinite: `steps` steps were finished before; nothing of the
-    failing one was written. executable: the one that stopped."""
+    failing one was written. executable: the one that stopped; feeds: what it was called with."""
 
     def __init__(self, steps: int, executable: Executable):
         super().__init__(f"a value is NaN or infinite in step {steps + 1}")
         self.steps, self.executable = steps, executable
+        self.feeds: list[np.ndarray] = []
 
 
 class Stopped(RuntimeError):
@@ -47,6 +50,9 @@ class Stopped(RuntimeError):
 class Executable:
     """Runs a Program: executable(*arrays) -> list of arrays; `repeat(n)` for programs that fetch
     their own batches.
+
+    inputs: the Specs of the arrays. Large ones are read where they are, see Note [Inputs] in
+    outside.py.
 
     Threads may share one: their calls wait for each other; `stop` does not wait. A Variable may be
     assigned while a program runs: what the program sees of that before its next call is undefined.
@@ -74,9 +80,12 @@ class Executable:
         self._written = {program.variables[line.inputs[i]].id: program.variables[line.inputs[i]]
                          for line in program.lines for i in line.op.writes}  # fmt: skip
         self._take_memory()
+        self._outside = Outside(program, self.plan)
         self._seconds = seconds_of(program)
         self._assemble(parts, functions)
-        self.inputs = [self._array(slot) for slot in program.inputs]
+        self.inputs = [program.specs[slot] for slot in program.inputs]
+        self._copied = [(number, self._array(slot)) for number, slot in enumerate(program.inputs)
+                        if slot not in self.plan.outside]  # fmt: skip
 
     def _assemble(self, parts: list, functions: list[int]) -> None:
         vm, *functions = functions
@@ -126,7 +135,10 @@ class Executable:
     def _word(self, word: Any, at: int) -> int:
         """A word as compiled code sees it, at this place."""
         if isinstance(word, Address):
-            if self._variable(word.slot) is not None:
+            owner, start = self.plan.resolve(word.slot)
+            if owner in self.plan.outside:
+                return self._outside.word(owner, start + word.offset, at)
+            if owner in self.program.variables:
                 self._moving.append((at, word))
             return self._address(word)
         if isinstance(word, Scratch):
@@ -156,22 +168,26 @@ class Executable:
             memory = self._memory[owner].reshape(-1).view(np.uint8)
         elif owner in self.constants:
             memory = self.constants[owner].reshape(-1).view(np.uint8)
+        elif owner in self.plan.outside:
+            memory = self._outside.memory(owner)
         else:
             memory = self.arena[self.plan.offset[owner] :]
         view = memory[start : start + spec.nbytes].view(spec.dtype).reshape(spec.shape)
-        if owner not in self._memory:  # it stays where it is
+        if owner not in self._memory and owner not in self.plan.outside:  # it stays where it is
             self._views[slot] = view
         return view
 
     def _prepare(self) -> None:
-        """Give held Variables new memory before they are overwritten, and look addresses up again
-        if any moved."""
+        """Give held Variables new memory before they are overwritten, also those that an input is a
+        view of; look addresses up again if any moved."""
         for variable in self._written.values():
             variable.writable()
         if self._moves != Variable.moves:
             self._take_memory()
             for at, word in self._moving:
                 self.code[at] = self._address(word)
+        if self._outside.is_missing:
+            self._outside.fill(self.code)
 
     def __call__(self, *feeds: Any) -> list[np.ndarray]:
         """Run once on arrays of the shapes and dtypes that were traced."""
@@ -190,13 +206,20 @@ class Executable:
                 return [np.array(x) for x in self.program.run(*arrays)]
             self._is_busy = True
             try:
-                for place, array in zip(self.inputs, arrays, strict=True):
-                    place[...] = array
+                for number, place in self._copied:
+                    place[...] = arrays[number]
+                if self._outside.is_used:
+                    self._outside.take(arrays, self.code)
                 if not self.repeat(1):
                     raise Stopped("a program was stopped from another thread during a call")
                 return self.outputs()
+            except NotFinite as error:
+                error.feeds = arrays
+                raise
             finally:
                 self._is_busy = False
+                if self._outside.is_used:
+                    self._outside.let_go()
 
     def outputs(self) -> list[np.ndarray]:
         """Copies of the outputs of the last step."""
@@ -205,7 +228,7 @@ class Executable:
 
     def repeat(self, steps: int) -> int:
         """Run the whole program `steps` times without coming back to Python, except for ops that
-        have no kernel.
+        have no kernel. It is for programs without inputs: those of the last call are not kept.
 
         Returns the number of steps that were finished: less than `steps` after `stop()`. Raises
         NotFinite.
@@ -235,7 +258,7 @@ class Executable:
         code, state = self._places
         is_long = seconds > LONG_SECONDS and is_main_thread()
 
-        def enter() -> int:
+        def enter(_read: dict = self._outside.arrays) -> int:  # kept on the thread that reads it
             place = self._vm(code, pc, len(self.code), state, words, threads)
             if place == INTERRUPTED:
                 self._stops.take_back(int(control[PLACE]), self._memory)
@@ -260,7 +283,7 @@ class Executable:
         self.control[STOP] = 1
 
     def _call_out(self, line: Line) -> None:
-        """Run a line's NumPy forward on views of the arena."""
+        """Run a line's NumPy forward on views of the memory."""
         arrays = [self._array(slot) for slot in line.inputs]
         try:
             result = line.op.forward(*arrays, **line.attrs)
@@ -326,7 +349,7 @@ def aligned_copy(array: np.ndarray) -> np.ndarray:
     because a data set may be most of the machine's memory; below, a copy. What changes between
     calls is an input of the traced function, or a Variable that is assigned.
     """
-    if array.flags.c_contiguous and (array.nbytes > 65536 or math.prod(array.shape) == 0):
+    if array.flags.c_contiguous and (array.nbytes > LARGE or math.prod(array.shape) == 0):
         return array
     made = aligned(array.shape, array.dtype)
     made[...] = array

@@ -6,6 +6,7 @@ while compiled code runs there.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -21,15 +22,32 @@ def is_main_thread() -> bool:
 
 
 class Background:
-    """`work()` on a thread that does not keep the process alive: it may hang in a collective."""
+    """`work()` on a thread that does not keep the process alive: it may hang in a collective.
+
+    An interrupt in start() leaves open whether the thread runs: cancel() decides it.
+    """
 
     def __init__(self, work: Callable):
         self._work, self._error, self._result = work, None, None
         # Not Thread.join: interrupted in it, Python 3.11 takes the thread for one that has ended.
         self._is_ended, self._end = False, threading.Event()
+        self._has_begun, self._beginning = False, threading.Lock()
+
+    def start(self) -> None:
+        """Begin."""
         threading.Thread(target=self._run, name="framework-vm", daemon=True).start()
 
+    def cancel(self) -> None:
+        """Count work that has not begun as ended: it never begins."""
+        with self._beginning:
+            if not self._has_begun:
+                self._is_ended = True
+
     def _run(self) -> None:
+        with self._beginning:
+            if self._is_ended:
+                return
+            self._has_begun = True
         try:
             self._result = self._work()
         except BaseException as error:
@@ -56,10 +74,20 @@ def watched(work: Callable, stop: Callable) -> Any:
     the wait for it."""
     running = Background(work)
     try:
+        running.start()
         running.ended()
     except BaseException:
-        stop()
-        while not running.ended(POLL_SECONDS):
-            stop()  # the work may have begun only now
+        outwait(running, stop)
         raise
     return running.result()
+
+
+def outwait(running: Background, stop: Callable) -> None:
+    """Call stop() until the work has ended, through further signals: it uses memory that whoever
+    started it is about to free, or to start the next work on."""
+    is_ended = False
+    while not is_ended:
+        with contextlib.suppress(BaseException):
+            running.cancel()
+            stop()  # again and again: it counts from the work's first steps on
+            is_ended = running.ended(POLL_SECONDS)

@@ -3,10 +3,9 @@ the weights."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from framework.engine.compile.explain import kind_of, origin, written
 from framework.engine.compile.trace import trace
+from framework.engine.compile.vm import NotFinite
 from framework.keras.calls import CALLS
 from framework.keras.step.finite import FoundLate
 from framework.keras.training.runner import Runner
@@ -19,7 +18,7 @@ def failure(error: FloatingPointError, runner: Runner, where: str) -> FloatingPo
     executable = getattr(error, "executable", None)
     update = written_eagerly(error) if executable is None else written(executable)
     if update is None:
-        why, what = origin_of(runner, executable), "the loss is"
+        why, what = origin_of(runner, error), "the loss is"
         after = "the weights are those before that step"
     else:
         why, what = update, "the weights are" if update else "the loss is"
@@ -38,11 +37,11 @@ def written_eagerly(error: FloatingPointError) -> str | None:
     return f"{kind_of(error.variable.array)} came first from the update of {error.variable.path}"
 
 
-def origin_of(runner: Runner, executable: Any) -> str:
+def origin_of(runner: Runner, error: FloatingPointError) -> str:
     """Layer, op and samples of the first value that is not finite; "" if they cannot be found."""
     names, first = runner.rows.names, runner.first_row
-    if executable is not None:
-        return origin(executable.source, executable.inputs, names, first)
+    if isinstance(error, NotFinite):
+        return origin(error.executable.source, error.feeds, names, first)
     try:  # an eager step is traced: nothing was written, so its lines give the same values again
         call, leaves = runner.last_call()
         return origin(trace(call, *leaves, where=CALLS.place), leaves, names, first)

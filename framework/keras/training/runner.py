@@ -230,9 +230,11 @@ def run_watched(work: Callable, stop: Callable, tick: Callable) -> None:
     at once. stop(): asks the work to end."""
     running = Background(work)
     try:
+        running.start()
         while not running.ended(POLL_SECONDS):
             tick()
     finally:
+        running.cancel()
         while not running.ended(0) and not is_left_alone():  # after an interrupt
             stop()  # again and again: the work may have begun only now
             running.ended(POLL_SECONDS)

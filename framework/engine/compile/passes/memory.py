@@ -8,17 +8,22 @@ from dataclasses import dataclass, field
 from framework.engine.program import Line, Program
 
 ALIGN = 64
+# Bytes: a larger constant or input is read where it is, see Note [Constants] in vm.py and
+# Note [Inputs] in outside.py.
+LARGE = 65536
 
 
 @dataclass
 class Plan:
     """home: slot -> (slot that owns its memory, byte offset); offset: owner -> bytes into the
-    arena; size of the arena. parted: owners that have memory for some areas only -> the parts in
-    which their values come, and the areas (Note [Strips] in strips.py)."""
+    arena; size of the arena; outside: inputs that are no part of it. parted: owners that have
+    memory for some areas only -> the parts in which their values come, and the areas (Note [Strips]
+    in strips.py)."""
 
     home: dict[int, tuple[int, int]] = field(default_factory=dict)
     offset: dict[int, int] = field(default_factory=dict)
     size: int = 0
+    outside: frozenset[int] = frozenset()
     naive: int = 0  # bytes if no memory were used twice
     parted: dict[int, tuple[int, int]] = field(default_factory=dict)
 
@@ -48,12 +53,21 @@ def plan(program: Program) -> Plan:
                 start * program.specs[line.outs[0]].dtype.itemsize,
             )
     place_packed(program, made)
+    made.outside = read_in_place(program, made)
     first, last = lifetimes(program, made)
     take_over(program, made, first, last)
     live_through_strips(program, first, last)
     find_parted(program, made)
     first_fit(program, made, first, last)
     return made
+
+
+def read_in_place(program: Program, made: Plan) -> frozenset[int]:
+    """The inputs that are read where the caller has them: large ones. One that is an output, too,
+    is not: outputs are there until the next step, the caller's array is not."""
+    wanted = {made.resolve(slot)[0] for slot in program.outputs}
+    large = [slot for slot in program.inputs if program.specs[slot].nbytes > LARGE]
+    return frozenset(large) - wanted
 
 
 def first_fit(program: Program, made: Plan, first: dict, last: dict) -> None:
@@ -158,12 +172,14 @@ def lifetimes(program: Program, made: Plan) -> tuple[dict, dict]:
     """owner -> index of the line that first and last touches its memory (arena slots only)."""
     first, last = {}, {}
     end = len(program.lines)
+    elsewhere = {*program.variables, *program.constants, *made.outside}
     for slot in program.inputs:
-        first[slot], last[slot] = -1, end
+        if slot not in elsewhere:
+            first[slot], last[slot] = -1, end
     for i, line in enumerate(program.lines):
         for slot in (*line.outs, *line.inputs):
             owner, _ = made.resolve(slot)
-            if owner not in program.variables and owner not in program.constants:
+            if owner not in elsewhere:
                 first.setdefault(owner, i)
                 last[owner] = max(last.get(owner, 0), i)
     for slot in program.outputs:
