@@ -165,7 +165,7 @@ def test_what_is_used_within_strips_has_no_memory_for_the_whole_batch():
 
     x, y = random(12800, 256), random(256, 256)
     run = both_ways(fun, x, y)
-    assert run.plan.size < 2.7 * x.nbytes < Executable(trace(fun, x, y), WITHOUT).plan.size
+    assert run.plan.size < 1.8 * x.nbytes < Executable(trace(fun, x, y), WITHOUT).plan.size
 
 
 def test_what_else_reads_it_finds_all_of_it():

@@ -12,6 +12,7 @@ area's strips come after each other, on one thread.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -71,17 +72,15 @@ class Strip:
 def into_strips(program: Program) -> Program:
     """The lines of a strip stand behind each other, those that stood between them behind all."""
     rest, lines, strips, users = list(program.lines), [], [], program.users()
+    search = Search(program)
     while rest:
-        found = strip_from(program, rest)
+        found = search.strip_from(rest)
         if found is None:
             lines.append(rest.pop(0))
             continue
-        taken, count, cut, whole = found
+        strips.append(strip_of(*found, len(lines), search.cores, users))
+        taken = [step.line for step in found[0]]
         ids = {id(line) for line in taken}
-        inside = [slot for line in taken for slot in line.outs
-                  if all([id(user) in ids for user in users.get(slot, ())])]  # fmt: skip
-        stop, areas = len(lines) + len(taken), min(count, free_cores())
-        strips.append(Strip(len(lines), stop, count, cut, whole, frozenset(inside) & cut, areas))
         lines += taken
         rest = [line for line in rest if id(line) not in ids]
     made = program.with_lines(lines)
@@ -89,27 +88,39 @@ def into_strips(program: Program) -> Program:
     return made
 
 
-def strip_from(program: Program, rest: list[Line]) -> tuple | None:
-    """(lines, count, cut slots, whole slots) of the strip that begins with the first line."""
-    first, most = rest[0], AHEAD
-    if not may_begin(program, first):
-        return None
-    while most > 1:
-        group = Group(program)
-        all(group.goes_on(line, most) for line in rest[:AHEAD])
-        if not group.is_worth_it():
+def strip_of(steps: list[Step], count: int, start: int, cores: int, users: dict) -> Strip:
+    """The Strip of steps whose lines begin at number `start`."""
+    ids = {id(step.line) for step in steps}
+    cut = frozenset().union(*[step.cut for step in steps])
+    whole = frozenset().union(*[step.whole for step in steps])
+    inside = [slot for step in steps for slot in step.line.outs
+              if ids.issuperset(map(id, users.get(slot, ())))]  # fmt: skip
+    areas = min(count, cores)
+    return Strip(start, start + len(steps), count, cut, whole, cut & {*inside}, areas)
+
+
+class Search:
+    """Looks for strips in a program."""
+
+    def __init__(self, program: Program):
+        self.program, self.cores = program, free_cores()
+        self._cuts: dict[int, tuple | None] = {}
+
+    def cut_of(self, line: Line) -> tuple[int, ...] | None:
+        """cut_of, asked once for each line."""
+        if id(line) not in self._cuts:
+            self._cuts[id(line)] = cut_of(self.program, line)
+        return self._cuts[id(line)]
+
+    def strip_from(self, rest: list[Line]) -> tuple[list[Step], int] | None:
+        """(steps, count) of the strip that begins with the first line, the longest that is good."""
+        first = rest[0]
+        makes = sum([self.program.specs[slot].nbytes for slot in first.outs])
+        if makes * AHEAD < HANDED or first.op.is_view or self.cut_of(first) is None:
             return None
-        count = group.count()
-        if count:
-            return group.lines, count, frozenset(group.cut), frozenset(group.whole)
-        most = len(group.lines) - 1
-    return None
-
-
-def may_begin(program: Program, line: Line) -> bool:
-    """Whether a line can be the first one, and makes enough."""
-    makes = sum([program.specs[slot].nbytes for slot in line.outs])
-    return makes * AHEAD >= HANDED and not line.op.is_view and cut_of(program, line) is not None
+        group = Group(self)
+        all(group.goes_on(line) for line in rest[:AHEAD])
+        return group.longest()
 
 
 def is_alias(line: Line) -> bool:
@@ -149,84 +160,100 @@ def cut_of_product(left: int, right: int) -> tuple[int, ...] | None:
     return (0, 1) if left == right else None
 
 
+@dataclass(frozen=True)
+class Step:
+    """A line of strips. cut, whole: its slots of which a strip has a part, and all; handed: those
+    that earlier lines made; bytes: of the first two; sizes: the elements of those that are cut."""
+
+    line: Line
+    cut: frozenset[int] = frozenset()
+    whole: frozenset[int] = frozenset()
+    handed: frozenset[int] = frozenset()
+    bytes: tuple[int, int] = (0, 0)
+    sizes: tuple[int, ...] = ()
+    rows: int = 0  # common divisor of the lengths of the first axes
+
+    def fits(self, count: int) -> bool:
+        """Whether so many strips do not read a large table too often, and are cut where threads
+        may cut."""
+        cut, whole = self.bytes
+        return whole * count <= cut and not any([size // count % UNIT for size in self.sizes])
+
+
 class Group:
     """Lines that may run strip by strip, found one after the other."""
 
-    def __init__(self, program: Program):
-        self.program = program
-        self.lines: list[Line] = []
+    def __init__(self, search: Search):
+        self.search, self.specs = search, search.program.specs
+        self.steps: list[Step] = []
         self.made: set[int] = set()
         self.cut: set[int] = set()
         self.whole: set[int] = set()
         self.left: set[int] = set()  # what lines that stay behind make
-        self.handed: set[int] = set()
 
-    def goes_on(self, line: Line, most: int) -> bool:
+    def goes_on(self, line: Line) -> bool:
         """Take the line, or leave it behind; False where nothing may be taken any more."""
         reads = set(line.inputs)
         if is_bound(line):
             return False
-        is_free = len(self.lines) < most and reads.isdisjoint(self.left)
+        is_free = reads.isdisjoint(self.left)
         if is_free and line.op.is_view and reads.isdisjoint(self.made):
-            self.lines.append(line)  # of something else: it may stand here as well
+            self.steps.append(Step(line))  # of something else: it may stand here as well
         elif not (is_free and self._take(line, reads)):
             self.left.update(line.outs)
         return True
 
     def _take(self, line: Line, reads: set[int]) -> bool:
         """Add the line, if it goes on with what is there."""
-        cut = (0,) if is_alias(line) else cut_of(self.program, line)
-        if cut is None or (self.made and reads.isdisjoint(self.made)):
+        positions = (0,) if is_alias(line) else self.search.cut_of(line)
+        if positions is None or (self.made and reads.isdisjoint(self.made)):
             return False
-        rows = {line.inputs[i] for i in cut}
+        rows = {line.inputs[i] for i in positions}
         whole = reads - rows
         if whole & (self.made | self.cut) or rows & self.whole:
             return False
-        self.lines.append(line)
-        self.handed |= rows & self.made
+        self.steps.append(self._step(line, rows | set(line.outs), whole, rows & self.made))
         self.made.update(line.outs)
         self.cut |= rows | set(line.outs)
         self.whole |= whole
         return True
 
-    def is_worth_it(self) -> bool:
-        """Whether more passes between the lines than a cache holds."""
-        passed = {slot for slot in self.handed if slot not in self.program.constants}
-        return sum([self._bytes(slot) for slot in passed]) >= HANDED and self._works() > 1
+    def _step(self, line: Line, cut: set[int], whole: set[int], handed: set[int]) -> Step:
+        specs = [self.specs[slot] for slot in cut]
+        rows = math.gcd(*[(*spec.shape, 1)[0] for spec in specs])
+        sizes = tuple([spec.size for spec in specs])
+        if line.op.is_view:
+            return Step(line, frozenset(cut), sizes=sizes, rows=rows)
+        nbytes = sum([s.nbytes for s in specs]), sum([self.specs[slot].nbytes for slot in whole])
+        return Step(line, frozenset(cut), frozenset(whole), frozenset(handed), nbytes, sizes, rows)
 
-    def _works(self) -> int:
-        return len([line for line in self.lines if not line.op.is_view])
-
-    def _bytes(self, slot: int) -> int:
-        return self.program.specs[slot].nbytes
-
-    def count(self) -> int:
-        """How many strips; 0 if no number is good: too few rows for the lines that read large
-        tables, or fewer strips than cores."""
-        shapes = [self.program.specs[slot].shape for slot in self.cut]
-        common = math.gcd(*[(*shape, 1)[0] for shape in shapes])
-        sizes = [self._sizes(line) for line in self.lines if not line.op.is_view]
-        count = first_divisor(common, max([cut for cut, _ in sizes]) / ROOM)
-        is_light = all([whole * count <= cut for cut, whole in sizes])
-        return count if is_light and has_whole_units(shapes, max(count, 1)) else 0
-
-    def _sizes(self, line: Line) -> tuple[int, int]:
-        """Bytes of the operands that are cut, and of the others."""
-        slots = {*line.inputs, *line.outs}
-        cut = sum([self._bytes(slot) for slot in slots if slot in self.cut])
-        return cut, sum([self._bytes(slot) for slot in slots]) - cut
+    def longest(self) -> tuple[list[Step], int] | None:
+        """As many of the steps as can be, and in how many strips: None if less passes between them
+        than a cache holds."""
+        for n in range(len(self.steps), 1, -1):
+            steps = self.steps[:n]
+            handed = frozenset().union(*[step.handed for step in steps])
+            if sum([self.specs[slot].nbytes for slot in handed]) < HANDED:
+                return None
+            count = count_of(steps, self.search.cores)
+            if count:
+                return steps, count
+        return None
 
 
-def has_whole_units(shapes: list, count: int) -> bool:
-    """Whether strips are cut where threads may cut."""
-    return not any([math.prod(shape) // count % UNIT for shape in shapes])
+def count_of(steps: list[Step], cores: int) -> int:
+    """How many strips some steps should have; 0 if no number is good."""
+    rows = math.gcd(*[step.rows for step in steps])
+    least = max([step.bytes[0] for step in steps]) / ROOM
+    count = first_divisor(rows, max(2, math.ceil(least)), cores)
+    return count if all([step.fits(max(count, 1)) for step in steps]) else 0
 
 
-def first_divisor(rows: int, least: float) -> int:
+@functools.cache
+def first_divisor(rows: int, least: int, cores: int) -> int:
     """The smallest number of strips, `least` or more, that divides the rows and has work for all
     cores; 0 if there is none."""
-    cores = free_cores()
-    for count in range(max(2, math.ceil(least)), rows + 1):
+    for count in range(least, rows + 1):
         if rows % count == 0 and (count % cores == 0 or count >= 4 * cores):
             return count
     return 0
