@@ -6,6 +6,11 @@ the batch after the other, what one line hands to the next is still in the cache
 strips, and need not wait for each other between the lines. No element depends on it: a line's strip
 is the same line with fewer rows (Note [Shares] in compile/entry.py).
 
+Measured on Emerald Rapids, one thread: the forward of a convolutional net that hands on 20 MB takes
+1.6 instead of 1.95 ms beside its products, and 10,000 rows through a 784-512-512-10 network 99
+instead of 107 ms. Where less is handed on, it costs as much as it gains: 4 to 8 MB come from the
+third-level cache, and filters are packed once more for each strip.
+
 What is only used within strips has memory for one strip in each of some areas, one per core: an
 area's strips come after each other, on one thread.
 """
@@ -23,8 +28,8 @@ from framework.engine.compile.entry import UNIT, has_kernel
 from framework.engine.machine import free_cores
 from framework.engine.program import Line, Program
 
-ROOM = 1 << 20  # bytes of a line's operands in a strip: half of a core's cache, or all of it
-HANDED = 1 << 20  # bytes that lines must hand to each other to be worth it
+ROOM = 1 << 20  # bytes of a value that a strip makes: half of a core's cache, or all of it
+HANDED = 12 << 20  # bytes that lines must hand to each other to be worth it
 AHEAD = 24  # lines to look through for those that belong together
 
 BY_ROWS = {
@@ -163,7 +168,8 @@ def cut_of_product(left: int, right: int) -> tuple[int, ...] | None:
 @dataclass(frozen=True)
 class Step:
     """A line of strips. cut, whole: its slots of which a strip has a part, and all; handed: those
-    that earlier lines made; bytes: of the first two; sizes: the elements of those that are cut."""
+    that earlier lines made; bytes: of the first two; sizes: the elements of those that are cut;
+    largest: bytes of the largest value that it makes."""
 
     line: Line
     cut: frozenset[int] = frozenset()
@@ -172,6 +178,7 @@ class Step:
     bytes: tuple[int, int] = (0, 0)
     sizes: tuple[int, ...] = ()
     rows: int = 0  # common divisor of the lengths of the first axes
+    largest: int = 0
 
     def fits(self, count: int) -> bool:
         """Whether so many strips do not read a large table too often, and are cut where threads
@@ -192,16 +199,17 @@ class Group:
         self.left: set[int] = set()  # what lines that stay behind make
 
     def goes_on(self, line: Line) -> bool:
-        """Take the line, or leave it behind; False where nothing may be taken any more."""
+        """Take the line, or leave it behind; False where nothing may be taken any more: what is
+        left behind would find what it reads no longer in the cache."""
         reads = set(line.inputs)
-        if is_bound(line):
-            return False
-        is_free = reads.isdisjoint(self.left)
+        is_free = reads.isdisjoint(self.left) and not is_bound(line)
         if is_free and line.op.is_view and reads.isdisjoint(self.made):
             self.steps.append(Step(line))  # of something else: it may stand here as well
-        elif not (is_free and self._take(line, reads)):
-            self.left.update(line.outs)
-        return True
+            return True
+        if is_free and self._take(line, reads):
+            return True
+        self.left.update(line.outs)
+        return not is_bound(line) and reads.isdisjoint(self.made)
 
     def _take(self, line: Line, reads: set[int]) -> bool:
         """Add the line, if it goes on with what is there."""
@@ -225,7 +233,9 @@ class Group:
         if line.op.is_view:
             return Step(line, frozenset(cut), sizes=sizes, rows=rows)
         nbytes = sum([s.nbytes for s in specs]), sum([self.specs[slot].nbytes for slot in whole])
-        return Step(line, frozenset(cut), frozenset(whole), frozenset(handed), nbytes, sizes, rows)
+        largest = max([self.specs[slot].nbytes for slot in line.outs])
+        kinds = [frozenset(kind) for kind in (cut, whole, handed)]
+        return Step(line, *kinds, nbytes, sizes, rows, largest)
 
     def longest(self) -> tuple[list[Step], int] | None:
         """As many of the steps as can be, and in how many strips: None if less passes between them
@@ -244,7 +254,7 @@ class Group:
 def count_of(steps: list[Step], cores: int) -> int:
     """How many strips some steps should have; 0 if no number is good."""
     rows = math.gcd(*[step.rows for step in steps])
-    least = max([step.bytes[0] for step in steps]) / ROOM
+    least = max([step.largest for step in steps]) / ROOM
     count = first_divisor(rows, max(2, math.ceil(least)), cores)
     return count if all([step.fits(max(count, 1)) for step in steps]) else 0
 
