@@ -66,6 +66,7 @@ def both_ways(fun, *arrays) -> Executable:
     for threads in (1, 2):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(vm.team, "count", lambda threads=threads: threads)
+            patch.setattr(vm.sharing, "WAKING", 0.0)
             for _ in range(3):
                 for got, wanted in zip(run(*arrays), want, strict=True):
                     np.testing.assert_array_equal(got, wanted)
@@ -117,6 +118,27 @@ def test_a_table_that_the_lines_make_is_not_read_before_it_is_whole():
         return ops.matmul(ops.relu(x + 1.0), y)
 
     both_ways(fun, random(512, 512))
+
+
+def test_a_product_of_a_value_with_itself_reads_all_of_it():
+    def gram(x):
+        return ops.relu(ops.matmul(x, x, transpose_y=True)) * 2.0
+
+    both_ways(gram, random(1024, 64))
+    both_ways(lambda x: ops.relu(ops.matmul(x, x)) * 2.0, random(1024, 1024))
+    both_ways(lambda x: ops.relu(ops.matmul(x, ops.reshape(x, shape=(1024, 1024)))) * 2.0,
+              random(1024, 1024))  # fmt: skip
+
+
+def test_a_table_in_memory_that_was_taken_over_is_kept():
+    """tanh is written over the product, and what is computed last over tanh's other shape."""
+
+    def fun(a, q, w):
+        y = ops.tanh(ops.matmul(q, w, transpose_x=True))
+        z = ops.reshape(ops.matmul(a, y), shape=(2048, 7, 64))
+        return ops.tanh(ops.reshape(y, shape=(2048, 7, 64)) + z)
+
+    both_ways(fun, random(2048, 2048) / 40, random(16, 2048), random(16, 448))
 
 
 def test_nothing_is_written_over_what_other_strips_still_read():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from framework.engine.program import Line, Program
@@ -99,9 +100,9 @@ def rounded(nbytes: int) -> int:
 def find_parted(program: Program, made: Plan) -> None:
     """Owners whose memory holds nothing but what is used within the strips of one group."""
     group_of = {slot: strip for strip in program.strips for slot in strip.inside}
-    slots = {slot for line in program.lines for slot in (*line.inputs, *line.outs)}
+    slots = set(program.outputs).union(*[(*line.inputs, *line.outs) for line in program.lines])
     users: dict[int, set] = {}
-    for slot in slots | set(program.outputs):
+    for slot in slots:
         users.setdefault(made.resolve(slot)[0], set()).add(group_of.get(slot))
     for owner, groups in users.items():
         strip = groups.pop()
@@ -122,22 +123,21 @@ def live_through_strips(program: Program, first: dict, last: dict) -> None:
 def take_over(program: Program, made: Plan, first: dict, last: dict) -> None:
     """Let elementwise lines write over an input that nobody reads afterwards: half the traffic of
     writing, since that memory is in the cache."""
-    needed = whole_in_strips(program, made)
+    needed = {i: strip.whole for strip in program.strips for i in range(strip.start, strip.stop)}
     for i, line in enumerate(program.lines):
         for out in line.outs if line.op.scalar is not None else ():
             slot = dying(program, made, line, out, i, last) if first.get(out) == i else None
-            if slot is not None and made.resolve(slot)[0] not in needed.get(i, ()):
+            if slot is not None and not is_needed(made, slot, needed.get(i, ())):
                 made.home[out] = slot, 0
                 owner = made.resolve(slot)[0]
                 last[owner] = max(last[owner], last[out])
 
 
-def whole_in_strips(program: Program, made: Plan) -> dict[int, set]:
-    """Line number -> whose memory other strips read all of, while the line may have done its."""
-    return {
-        i: {made.resolve(slot)[0] for slot in strip.whole}
-        for strip in program.strips for i in range(strip.start, strip.stop)
-    }  # fmt: skip
+def is_needed(made: Plan, slot: int, whole: Iterable[int]) -> bool:
+    """Whether other strips read all of that memory (`whole`: the slots of which they do), while
+    the line may have done its part."""
+    owner = made.resolve(slot)[0]  # now: an output that took a place over has another one since
+    return any([made.resolve(other)[0] == owner for other in whole])
 
 
 def dying(program: Program, made: Plan, line: Line, out: int, i: int, last: dict) -> int | None:

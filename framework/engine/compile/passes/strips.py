@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,7 +110,18 @@ class Search:
 
     def __init__(self, program: Program):
         self.program, self.cores = program, free_cores()
+        self._memory: dict[int, int] = {}  # slot of a view -> whose memory it is
+        self.partial: set[int] = set()  # views of a part of something, which may overlap
+        for line in program.lines:
+            if line.op.is_view:
+                self._memory[line.outs[0]] = self.memory(line.inputs[0])
+                if not is_alias(line) or line.inputs[0] in self.partial:
+                    self.partial.add(line.outs[0])
         self._cuts: dict[int, tuple | None] = {}
+
+    def memory(self, slot: int) -> int:
+        """The slot whose memory this one is."""
+        return self._memory.get(slot, slot)
 
     def cut_of(self, line: Line) -> tuple[int, ...] | None:
         """cut_of, asked once for each line."""
@@ -194,7 +206,7 @@ class Group:
         self.search, self.specs = search, search.program.specs
         self.steps: list[Step] = []
         self.made: set[int] = set()
-        self.cut: set[int] = set()
+        self.cut: set[int] = set()  # by memory, as `whole`: one value may have several slots
         self.whole: set[int] = set()
         self.left: set[int] = set()  # what lines that stay behind make
 
@@ -216,14 +228,15 @@ class Group:
         positions = (0,) if is_alias(line) else self.search.cut_of(line)
         if positions is None or (self.made and reads.isdisjoint(self.made)):
             return False
-        rows = {line.inputs[i] for i in positions}
-        whole = reads - rows
-        if whole & (self.made | self.cut) or rows & self.whole:
+        rows, whole = divided(line.inputs, positions)
+        cut_here = set(map(self.search.memory, rows | set(line.outs)))
+        whole_here = set(map(self.search.memory, whole))
+        cuts, wholes = self.cut | cut_here, self.whole | whole_here
+        if cuts & wholes or rows & self.search.partial:
             return False
+        self.cut, self.whole = cuts, wholes
         self.steps.append(self._step(line, rows | set(line.outs), whole, rows & self.made))
         self.made.update(line.outs)
-        self.cut |= rows | set(line.outs)
-        self.whole |= whole
         return True
 
     def _step(self, line: Line, cut: set[int], whole: set[int], handed: set[int]) -> Step:
@@ -232,10 +245,13 @@ class Group:
         sizes = tuple([spec.size for spec in specs])
         if line.op.is_view:
             return Step(line, frozenset(cut), sizes=sizes, rows=rows)
-        nbytes = sum([s.nbytes for s in specs]), sum([self.specs[slot].nbytes for slot in whole])
-        largest = max([self.specs[slot].nbytes for slot in line.outs])
-        kinds = [frozenset(kind) for kind in (cut, whole, handed)]
-        return Step(line, *kinds, nbytes, sizes, rows, largest)
+        nbytes = self._bytes(cut), self._bytes(whole)
+        largest = max(map(self._bytes, [(out,) for out in line.outs]))
+        parts, tables, received = frozenset(cut), frozenset(whole), frozenset(handed)
+        return Step(line, parts, tables, received, nbytes, sizes, rows, largest)
+
+    def _bytes(self, slots: Iterable[int]) -> int:
+        return sum([self.specs[slot].nbytes for slot in slots])
 
     def longest(self) -> tuple[list[Step], int] | None:
         """As many of the steps as can be, and in how many strips: None if less passes between them
@@ -243,7 +259,7 @@ class Group:
         for n in range(len(self.steps), 1, -1):
             steps = self.steps[:n]
             handed = frozenset().union(*[step.handed for step in steps])
-            if sum([self.specs[slot].nbytes for slot in handed]) < HANDED:
+            if self._bytes(handed) < HANDED:
                 return None
             count = count_of(steps, self.search.cores)
             if count:
@@ -257,6 +273,12 @@ def count_of(steps: list[Step], cores: int) -> int:
     least = max([step.largest for step in steps]) / ROOM
     count = first_divisor(rows, max(2, math.ceil(least)), cores)
     return count if all([step.fits(max(count, 1)) for step in steps]) else 0
+
+
+def divided(inputs: tuple, positions: tuple) -> tuple[set, set]:
+    """The inputs at some positions, and at the others; one may be both."""
+    others = [slot for i, slot in enumerate(inputs) if i not in positions]
+    return {inputs[i] for i in positions}, set(others)
 
 
 @functools.cache
