@@ -13,6 +13,7 @@ import numpy as np
 from framework.engine.compile import cache, eager, target
 from framework.engine.compile.dispatch import HELPER, VM
 from framework.engine.compile.entry import Entry
+from framework.engine.compile.strip_entry import entries_of
 from framework.engine.compile.vm import Executable
 from framework.engine.machine import free_cores
 from framework.engine.op import OPS
@@ -84,8 +85,12 @@ def warm(networks: Iterable[Network] | None = None) -> int:
 class Wanted(Executable):
     """What a Program needs of the compiler (`entries`). It cannot be run."""
 
-    def _assemble(self, parts: list) -> None:
-        self.entries = [VM, HELPER, *[entry for _, entry in parts if entry]]
+    def _link(self, parts: list) -> list[int]:
+        self.entries = [VM, HELPER, *entries_of(parts)]
+        return []
+
+    def _assemble(self, parts: list, functions: list[int]) -> None:
+        """Nothing to run."""
 
 
 def of_network(network: Network) -> list[Entry]:

@@ -3,6 +3,7 @@ passes/strips.py)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -61,15 +62,15 @@ class StripOp:
         return self._flops
 
 
-def assembled(program: Program) -> tuple[Program, Plan, list, list[int]]:
-    """(program, plan, what the VM has to do, the addresses of the VM and of that): without strips
-    where one of their lines cannot be compiled."""
+def assembled(program: Program, link: Callable) -> tuple[Program, Plan, list, list[int]]:
+    """(program, plan, what the VM has to do, link(that)): without strips where one of their lines
+    cannot be compiled."""
     try:
         made = plan(program)
         parts = blocks(program, made)
-        return program, made, parts, linked(parts)
+        return program, made, parts, link(parts)
     except NoStrips:
-        return assembled(program.with_lines(program.lines))
+        return assembled(program.with_lines(program.lines), link)
 
 
 def blocks(program: Program, plan: Plan) -> list[tuple[Line, Entry | None]]:
@@ -154,10 +155,14 @@ def joined(rows: list[tuple[Line, Entry]], count: int, areas: int) -> StripEntry
     )
 
 
+def entries_of(parts: list[tuple[Line, Entry | None]]) -> list[Entry]:
+    """All entries, also those that others call."""
+    return [each for _, entry in parts if entry for each in (entry, *entry.inner)]
+
+
 def linked(parts: list[tuple[Line, Entry | None]]) -> list[int]:
     """The addresses of the VM, and of the entries (0 where there is none). Raises NoStrips."""
-    called = [each for _, entry in parts if entry for each in (entry, *entry.inner)]
-    vm, *found = cache.addresses([VM, *called])
+    vm, *found = cache.addresses([VM, *entries_of(parts)])
     rest = iter(found)
     functions = [vm]
     for _, entry in parts:

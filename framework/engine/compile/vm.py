@@ -20,7 +20,7 @@ from framework.engine.compile.outside import Outside
 from framework.engine.compile.passes import PASSES
 from framework.engine.compile.passes.memory import LARGE
 from framework.engine.compile.stops import Stops
-from framework.engine.compile.strip_entry import assembled, lines_of
+from framework.engine.compile.strip_entry import assembled, lines_of, linked
 from framework.engine.compile.watched import LONG_SECONDS, is_main_thread, watched
 from framework.engine.machine import free_cores
 from framework.engine.operands import refusal
@@ -65,7 +65,7 @@ class Executable:
         self.source = program
         for pass_ in passes:
             program = pass_(program)
-        program, self.plan, parts, functions = assembled(program)
+        program, self.plan, parts, functions = assembled(program, self._link)
         self.program = program
         self.arena = allocate(self.program, self.plan)
         self.constants = {s: aligned_copy(c) for s, c in program.constants.items()}
@@ -86,6 +86,10 @@ class Executable:
         self.inputs = [program.specs[slot] for slot in program.inputs]
         self._copied = [(number, self._array(slot)) for number, slot in enumerate(program.inputs)
                         if slot not in self.plan.outside]  # fmt: skip
+
+    def _link(self, parts: list) -> list[int]:
+        """The addresses of the VM and of what it calls."""
+        return linked(parts)
 
     def _assemble(self, parts: list, functions: list[int]) -> None:
         vm, *functions = functions
