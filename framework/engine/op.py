@@ -135,6 +135,7 @@ class Op:
         self.takes_wants = False
         self.body: Callable | None = None
         self.views: Callable | None = None
+        self.special: list[tuple[Callable, Callable]] = []  # (views, body), tried before the body
         self.rows: tuple = ()
         self.flops: Callable | None = None
         self.infer = infer or self._infer_by_running
@@ -203,6 +204,10 @@ class Op:
             return body
 
         return declare
+
+    def kernel_where(self, views: Callable) -> Callable:
+        """Decorator: another body. It runs where its views, as in `kernel`, do not give None."""
+        return lambda body: self.special.append((views, body))
 
     def _infer_by_running(self, *specs, **attrs):
         with np.errstate(all="ignore"):

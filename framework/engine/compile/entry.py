@@ -276,7 +276,7 @@ def kernel_entry(program: Program, line: Line) -> Entry | None:
     seen = views_of(line, outs, inputs)
     if seen is None:
         return None
-    specs, (shapes, attrs), body = [*outs, *inputs], seen, line.op.body
+    specs, (shapes, attrs, body) = [*outs, *inputs], seen
     names = argument_names(body)[0]
     words, places = operands(line, specs, shapes)
     is_cut = [name in line.op.rows for name in names[: len(shapes)]]
@@ -292,13 +292,20 @@ def kernel_entry(program: Program, line: Line) -> Entry | None:
     return Entry("\n".join(text), {"body": body}, dtype, words, is_shared=is_shared)
 
 
-def views_of(line: Line, outs: list[Spec], inputs: list[Spec]) -> tuple[list, dict] | None:
-    """In which shapes the body sees its operands, and its scalars; None if it cannot."""
-    attrs = attrs_of(line)
-    seen = [o.shape for o in outs], [x.shape for x in inputs], attrs
-    if line.op.views is not None:
-        seen = line.op.views(outs, inputs, attrs)
-    return seen and ([tuple(shape) or (1,) for shape in (*seen[0], *seen[1])], seen[2])
+def views_of(line: Line, outs: list[Spec], inputs: list[Spec]) -> tuple | None:
+    """In which shapes the line's body sees its operands, its scalars, and which body that is; None
+    if there is none for this case."""
+    op, attrs = line.op, attrs_of(line)
+    for views, body in [*op.special, (op.views or as_they_are, op.body)]:
+        seen = views(outs, inputs, attrs)
+        if seen is not None:
+            return [tuple(shape) or (1,) for shape in (*seen[0], *seen[1])], seen[2], body
+    return None
+
+
+def as_they_are(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
+    """The views of an op that declares none."""
+    return [o.shape for o in outs], [x.shape for x in inputs], attrs
 
 
 def scalars(names: Sequence[str], attrs: dict, words: list) -> list[str]:

@@ -24,6 +24,7 @@ from framework.engine.kernels.gemm import gemm_float32
 from framework.engine.kernels.pointers import INT64, after, pointer_to, start_of
 from framework.engine.kernels.shares import share, shares
 from framework.engine.kernels.windows import put_windows_of
+from framework.engine.kernels.winograd import winograd, winograd_grad_filters
 
 WORDS = types.CPointer(INT64)
 DTYPES = "float32 float64 int64 int32 int16 int8 uint8 uint16 uint32 uint64".split()
@@ -227,6 +228,6 @@ def language(dtype: np.dtype) -> dict:
         "gemm": gemm_float32 if single else gemm_float64(), "share": share, "shares": shares,
         "load_acquire": load_acquire, "store_release": store_release, "rest": rest, "take": take,
         "total_exp": vectors.summed(lambda i, x, top: exp(x[i] - top)),
-        "philox": philox,
+        "philox": philox, "winograd": winograd, "winograd_grad_filters": winograd_grad_filters,
         **attention_words("float32" if single else "float64"),
     }  # fmt: skip

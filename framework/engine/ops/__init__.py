@@ -47,6 +47,7 @@ from framework.engine.ops import (
     special,
     ufuncs,
     update,
+    winograd,
 )
 
 globals().update(

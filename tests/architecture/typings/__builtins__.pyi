@@ -118,4 +118,6 @@ uint16: Any
 uint32: Any
 uint64: Any
 uint8: Any
+winograd: Any
+winograd_grad_filters: Any
 zero: Any
