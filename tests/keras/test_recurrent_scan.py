@@ -9,11 +9,16 @@ import framework as tf
 from framework import keras
 from tests.keras.recurrent_cases import small
 
+
+def half_sine(x):
+    return tf.math.sin(x) * 0.5
+
+
 OPTIONS = [
     ("LSTM", {"recurrent_dropout": 0.3}),
     ("LSTM", {"activation": "relu", "return_sequences": True}),
     ("LSTM", {"dropout": 0.2, "implementation": 1, "go_backwards": True}),
-    ("LSTM", {"activation": lambda x: tf.math.sin(x) * 0.5, "use_bias": False}),
+    ("LSTM", {"activation": half_sine, "use_bias": False}),
     ("GRU", {"recurrent_dropout": 0.3, "return_sequences": True}),
     ("GRU", {"reset_after": False, "recurrent_dropout": 0.2}),
     ("GRU", {"reset_after": False, "return_sequences": True}),
@@ -46,10 +51,10 @@ def stack_of_cells():
 
 def layers_of():
     """(name, function that makes a layer)"""
-    each = [
-        (f"{name} {options}", lambda name=name, options=options: made(name, options))
-        for name, options in OPTIONS
-    ]
+    each = []
+    for name, options in OPTIONS:
+        told = {key: getattr(value, "__name__", value) for key, value in options.items()}
+        each.append((f"{name} {told}", lambda name=name, options=options: made(name, options)))
     return [*each, ("stack", stack_of_cells)]
 
 

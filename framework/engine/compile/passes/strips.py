@@ -180,8 +180,8 @@ def cut_of_product(left: int, right: int) -> tuple[int, ...] | None:
 @dataclass(frozen=True)
 class Step:
     """A line of strips. cut, whole: its slots of which a strip has a part, and all; handed: those
-    that earlier lines made; bytes: of the first two; sizes: the elements of those that are cut;
-    largest: bytes of the largest value that it makes."""
+    that earlier lines made; bytes: of the first two; sizes: the elements of those that are cut,
+    where they must be whole units; largest: bytes of the largest value that it makes."""
 
     line: Line
     cut: frozenset[int] = frozenset()
@@ -242,7 +242,7 @@ class Group:
     def _step(self, line: Line, cut: set[int], whole: set[int], handed: set[int]) -> Step:
         specs = [self.specs[slot] for slot in cut]
         rows = math.gcd(*[(*spec.shape, 1)[0] for spec in specs])
-        sizes = tuple([spec.size for spec in specs])
+        sizes = tuple([spec.size for spec in specs if line.op.scalar is not None])
         if line.op.is_view:
             return Step(line, frozenset(cut), sizes=sizes, rows=rows)
         nbytes = self._bytes(cut), self._bytes(whole)
