@@ -37,8 +37,7 @@ class Sample:
     benchmarks.
 
     shapes: one per input; low, high: range of the floats; dtypes: per input, None is the float of
-    the test;
-    top: integers lie in [0, top).
+    the test; top: integers lie in [0, top).
     prepare: function of the arrays, where inputs must be special (positive definite, triangular);
     through: ops applied to the inputs before the gradient check, where a rule holds among special
     inputs only (of a function of symmetric matrices).
@@ -70,14 +69,9 @@ class Sample:
         if dtype.kind == "b":
             return rng.integers(0, 2, shape).astype(bool)
         count = int(np.prod(shape))
-        steps = (np.arange(count) + 0.2 + 0.6 * rng.random(count)) / max(
-            count, 1
-        )  # spread, then shuffled
-        return (
-            (self.low + (self.high - self.low) * rng.permutation(steps))
-            .reshape(shape)
-            .astype(dtype)
-        )
+        spread = (np.arange(count) + 0.2 + 0.6 * rng.random(count)) / max(count, 1)
+        values = self.low + (self.high - self.low) * rng.permutation(spread)
+        return values.reshape(shape).astype(dtype)
 
 
 class Op:
@@ -86,16 +80,18 @@ class Op:
     forward   on NumPy arrays: the eager path, and the reference for every other way to run it
     infer     (*specs, **attrs) -> Spec or tuple of Specs; default: runs forward on zeros
     rule      the vjp, written with ops: (g, out, *inputs, **attrs) -> a cotangent or None per input
-    needs     which of out and inputs the rule reads the values of; of the others it may use shape
-    and dtype
+    needs     of out and inputs what the rule reads the values of, not just shape and dtype
     scalar    elementwise ops: the scalar function, compiled alone or fused into a chain
     kernel_from  eager calls with an operand of so many elements run the kernel, not the forward
     is_exact  the kernel gives the bits that the forward gives: it takes over where calls are many
     floats_only  the first input must be of floats, as TensorFlow's must
-    body      other ops: the kernel, a function on C-contiguous arrays; None: a host op, the VM
-    calls forward
-    writes    positions of the inputs (Variables) that are overwritten
+    body      other ops: the kernel, on C-contiguous arrays; None: a host op, the VM calls forward
+    writes    positions of the inputs (Variables) that are overwritten, the first ones
+    element   updates: the new elements of those, for one of each input; the last `singles` inputs
+    are numbers
     """
+
+    singles = 0
 
     def __init__(
         self,
@@ -138,6 +134,7 @@ class Op:
         self.special: list[tuple[Callable, Callable]] = []  # (views, body), tried before the body
         self.rows: tuple = ()
         self.flops: Callable | None = None
+        self.element: Callable | None = None
         self.infer = infer or self._infer_by_running
         self.floats_only, self.unchecked = floats_only, forward
         if floats_only:
@@ -193,9 +190,8 @@ class Op:
         flops(outs, inputs, attrs): their number, where it is not one per element.
 
         views(outs, inputs, attrs) -> (out shapes, input shapes, scalar attrs) says how the body
-        wants to see the
-        memory; None: this case is left to the NumPy forward. A scalar that is a Spec is scratch
-        memory of that shape, which only this call uses.
+        wants to see the memory; None: this case is left to the NumPy forward. A scalar that is a
+        Spec is scratch memory of that shape, which only this call uses.
         """
 
         def declare(body):
@@ -204,6 +200,11 @@ class Op:
             return body
 
         return declare
+
+    def by_element(self, views: Callable, singles: int = 0) -> Callable:
+        """Decorator of `element`; views as those of `kernel`."""
+        self.views, self.singles = views, singles
+        return lambda element: setattr(self, "element", element)
 
     def kernel_where(self, views: Callable) -> Callable:
         """Decorator: another body. It runs where its views, as in `kernel`, do not give None."""
@@ -372,8 +373,7 @@ def elementwise(
     """Declare an op by its scalar function (the kernel) and its NumPy function (the eager forward).
 
     A float literal in the scalar function takes the dtype of the kernel: write 1.0, not 1.  Attrs
-    are keyword-only
-    numbers.  dtype: of the output where it differs from the inputs' (bool for comparisons).
+    are keyword-only numbers.  dtype: of the output where it differs from the inputs' (comparisons).
     """
     out_dtype = None if dtype is None else np.dtype(dtype)
 

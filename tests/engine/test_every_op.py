@@ -62,7 +62,7 @@ def test_is_declared_in_full(name):
     assert (op.rule is not None) != (not op.is_differentiable), (
         "an op has a vjp or is_differentiable=False"
     )
-    has_kernel = op.scalar is not None or op.body is not None or op.is_view or op.places is not None
+    has_kernel = any([op.scalar, op.body, op.element, op.is_view, op.places])
     assert has_kernel != (name in HOST)
     kinds = {p.kind for p in inspect.signature(op).parameters.values()}
     assert kinds <= {

@@ -60,11 +60,15 @@ def test_dropout_leaves_out_scores_while_training_only():
     assert not np.allclose(layer(x, x, training=True), still)
 
 
-def attended(rows, keys, causal, dtype=np.float32, heads=2, depth=5, batch=1):
+CAUSAL, WINDOW = (1 << 40, 0), (40, 40)
+REACHES = [(1 << 40, 1 << 40), CAUSAL, WINDOW, (150, 0), (0, 0)]
+
+
+def attended(rows, keys, reach, dtype=np.float32, heads=2, depth=5, batch=1):
     """Random operands: long ones cross the borders of blocks."""
     q, g = draw(1, (batch, rows, heads, depth)), draw(4, (batch, rows, heads, depth + 1))
     k, v = draw(2, (batch, keys, heads, depth)), draw(3, (batch, keys, heads, depth + 1))
-    return [a.astype(dtype) for a in (g, q, k, v)], {"causal": causal, "scale": depth**-0.5}
+    return [a.astype(dtype) for a in (g, q, k, v)], {"reach": reach, "scale": depth**-0.5}
 
 
 def both_ways(operands, mask, attrs):
@@ -78,18 +82,18 @@ def both_ways(operands, mask, attrs):
     return found, wanted
 
 
-@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("reach", REACHES)
 @pytest.mark.parametrize(("rows", "keys"), [(1, 1), (33, 129), (200, 300), (300, 200), (600, 600)])
-def test_blocks_fit_together(rows, keys, causal):
-    operands, attrs = attended(rows, keys, causal)
+def test_blocks_fit_together(rows, keys, reach):
+    operands, attrs = attended(rows, keys, reach)
     found, wanted = both_ways(operands, OPEN, attrs)
     for ours, value in zip(found, wanted, strict=True):
         np.testing.assert_allclose(ours, value, rtol=1e-4, atol=2e-5)
 
 
-@pytest.mark.parametrize("causal", [False, True])
-def test_a_query_that_sees_nothing_weighs_all_keys_alike(causal):
-    operands, attrs = attended(70, 260, causal, np.float64)
+@pytest.mark.parametrize("reach", REACHES)
+def test_a_query_that_sees_nothing_weighs_all_keys_alike(reach):
+    operands, attrs = attended(70, 260, reach, np.float64)
     mask = np.random.default_rng(0).random((1, 1, 70, 260)) < 0.7
     mask[0, 0, [3, 40]] = False
     found, wanted = both_ways(operands, mask, attrs)
@@ -101,18 +105,58 @@ def test_a_query_that_sees_nothing_weighs_all_keys_alike(causal):
 
 @pytest.mark.parametrize("which", range(4))
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_what_is_not_finite_goes_where_numpy_has_it(which, value):
+@pytest.mark.parametrize("reach", [CAUSAL, WINDOW])
+def test_what_is_not_finite_goes_where_numpy_has_it(which, value, reach):
     """A key that is hidden is multiplied by 0, which does not stop a NaN."""
-    operands, attrs = attended(150, 150, True)
+    operands, attrs = attended(150, 150, reach)
     operands[which][0, 100, 0, 2] = value
     found, wanted = both_ways(operands, OPEN, attrs)
     for ours, reference in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(np.isfinite(ours), np.isfinite(reference))
 
 
-def test_no_matrix_of_all_scores_is_made():
+@pytest.mark.parametrize("reach", [CAUSAL, (1000, 1000)])
+def test_no_matrix_of_all_scores_is_made(reach):
     """16384 keys: the scores of two heads would take 2 GB."""
-    operands, attrs = attended(16384, 16384, True, depth=4)
+    operands, attrs = attended(16384, 16384, reach, depth=4)
     _, q, k, v = [a[:, :64] if i < 2 else a for i, a in enumerate(operands)]
     out, _ = DOT._run_kernel(q, k, v, OPEN, **attrs)
     np.testing.assert_allclose(out, DOT.unchecked(q, k, v, OPEN, **attrs)[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "shape", "axes"),
+    [
+        ({"sliding_window": 3}, (2, 40, 6), None),
+        ({"sliding_window": 3, "dropout": 0.4}, (2, 40, 6), None),
+        ({}, (2, 5, 8, 6), None),
+        ({"dropout": 0.4}, (2, 5, 8, 6), (2, 1)),
+        ({"attention_axes": 2}, (2, 3, 40, 6), None),
+        ({"attention_axes": (1, 3), "dropout": 0.4}, (2, 4, 3, 10, 6), None),
+    ],
+)
+def test_windows_and_several_axes_keep_no_matrix_of_all_pairs(options, shape, axes):
+    """The same results and gradients as by the scores, and no value of 40 x 40 in the program."""
+    options = options if axes is None else options | {"attention_axes": axes}
+    x, found = tf.constant(draw(0, shape).astype(np.float64)), []
+    for wants_scores in (False, True):
+        layer = keras.layers.MultiHeadAttention(**HEADS | options, seed=3, dtype="float64")
+        layer(x, x)
+        layer.set_weights([draw(9 + i, w.shape) * 0.5 for i, w in enumerate(layer.get_weights())])
+
+        def step(x, layer=layer, wants_scores=wants_scores):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = layer(x, x, return_attention_scores=wants_scores, training=True)
+                y = y[0] if wants_scores else y
+                loss = tf.reduce_sum(y * y)
+            return [y, *tape.gradient(loss, [x, *[w.value for w in layer.trainable_weights]])]
+
+        if not wants_scores:
+            program = tf.function(step).program(x).program
+            largest = max([spec.size for spec in program.specs.values()])
+            assert largest < 1600
+        keras.utils.set_random_seed(0)
+        found.append(step(x))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)

@@ -96,7 +96,15 @@ def operands(rows, keys, dtype, batch=2):
 @pytest.mark.parametrize(("rows", "keys"), [(1, 1), (33, 129), (300, 203), (601, 601)])
 def test_kernels_give_what_numpy_gives(rows, keys, is_masked, dtype):
     q, k, v, g = operands(rows, keys, dtype)
-    mask, attrs = OPEN, {"rate": 0.3, "causal": not is_masked, "scale": 0.4, "first_row": 5}
+    mask, attrs = (
+        OPEN,
+        {
+            "rate": 0.3,
+            "reach": (1 << 40, 1 << 40 if is_masked else 0),
+            "scale": 0.4,
+            "first_row": 5,
+        },
+    )
     if is_masked:
         mask = np.random.default_rng(0).random((2, 1, rows, keys)) < 0.7
         mask[0, 0, 0] = False  # sees nothing

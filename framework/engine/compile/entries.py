@@ -16,6 +16,7 @@ from framework.engine.compile.entry import (
 )
 from framework.engine.compile.passes.memory import Plan
 from framework.engine.compile.sum_entry import sum_entry
+from framework.engine.compile.update_entry import update_entry
 from framework.engine.compile.watched import PIECE_SECONDS
 from framework.engine.program import Line, Program
 
@@ -86,6 +87,8 @@ def made(program: Program, line: Line, plan: Plan | None) -> Entry | None:
         return elementwise_entry(program, line, overwritten(line, plan))
     if hasattr(line.op, "steps"):
         return sum_entry(program, line)
+    if line.op.element is not None:
+        return update_entry(program, line)
     return kernel_entry(program, line) if line.op.body is not None else None
 
 

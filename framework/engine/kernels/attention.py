@@ -81,10 +81,11 @@ def product_float32(x, row, inner, y, y_inner, column, out, out_stride, m, n, k,
 
 
 @njit(**FAST)
-def is_hidden(mask, at, step, query, key, is_causal):
-    """Whether the query may not see the key: it lies ahead, or mask[at + query step[0] + key
-    step[1]] is False."""
-    return (is_causal and key > query) or not mask[at + query * step[0] + key * step[1]]
+def is_hidden(mask, at, step, query, key, reach):
+    """Whether the query may not see the key: it lies more than reach = (behind, ahead) away, or
+    mask[at + query step[0] + key step[1]] is False."""
+    is_near = key - query <= reach[1] and query - key <= reach[0]
+    return not is_near or not mask[at + query * step[0] + key * step[1]]
 
 
 def vector_of(real: Any) -> Callable:
@@ -126,19 +127,27 @@ def rows_of(real: Any, exp: Callable) -> tuple:
             row[c] *= factor
 
     @njit(**CALLED)
-    def judge(row, scale, mask, at, step, query, first, is_causal):
+    def judge(row, scale, mask, at, step, query, first, reach):
         """row = scale row, MASKED where the query may not see keys first, first + 1 ..."""
         multiply(row, scale)
-        hide(row, mask, at, step, query, first, is_causal, masked)
+        hide(row, mask, at, step, query, first, reach, masked)
 
     return filled, exponents, judge, multiply
 
 
+@njit(**FAST)
+def blocks_of(i, height, keys, reach, is_cut):
+    """Which keys the rows i ... i + height need: [begin, end), begin a multiple of KEYS."""
+    if not is_cut:
+        return 0, keys
+    return max(0, i - reach[0]) // KEYS * KEYS, min(keys, i + height + reach[1])
+
+
 @njit(**CALLED)
-def hide(row, mask, at, step, query, first, is_causal, value):
+def hide(row, mask, at, step, query, first, reach, value):
     """Put `value` where the query may not see keys first, first + 1 ..."""
     for c in range(row.size):
-        if is_hidden(mask, at, step, query, first + c, is_causal):
+        if is_hidden(mask, at, step, query, first + c, reach):
             row[c] = value
 
 
@@ -153,20 +162,21 @@ def attend_of(real: Any, product: Callable, exp: Callable, log: Callable, drop: 
 
     @njit(**INLINED)
     def attend(
-        out, lse, q, k, v, mask, at, step, is_causal, is_whole, scale, rows, keys, shape, state,
+        out, lse, q, k, v, mask, at, step, reach, is_whole, is_cut, scale, rows, keys, shape, state,
         start,
     ):  # fmt: skip
         """All addresses are those of its first row; False: a row has no finite score.
 
-        is_whole: no block is passed over, and what is hidden has the score MASKED."""
+        is_whole: what is hidden has the score MASKED. is_cut: blocks that no row may see are passed
+        over."""
         q_stride, k_stride, v_stride, out_stride, depth, wide = shape
         scores, choices = scores_at(), choices_at()
         tops, sums = vector(column_at(), ROWS), vector(column_at(), ROWS)
         tall = SHORT if rows <= 512 else ROWS
         for i in range(0, rows, tall):
             height, place = min(tall, rows - i), out + i * out_stride * size
-            end = min(keys, i + height) if is_causal and not is_whole else keys
-            for j in range(0, end, KEYS):
+            begin, end = blocks_of(i, height, keys, reach, is_cut)
+            for j in range(begin, end, KEYS):
                 width = min(KEYS, end - j)
                 product(
                     q + i * q_stride * size, q_stride, 1, k + j * k_stride * size, 1, k_stride,
@@ -176,12 +186,12 @@ def attend_of(real: Any, product: Callable, exp: Callable, log: Callable, drop: 
                     row, seen, factor = vector(scores + r * KEYS * size, width), width, scale
                     if is_whole:
                         factor = one
-                        judge(row, scale, mask, at, step, i + r, j, is_causal)
-                    elif is_causal:
-                        seen = min(width, i + r + 1 - j)
+                        judge(row, scale, mask, at, step, i + r, j, reach)
+                    else:
+                        seen = min(width, i + r + 1 + reach[1] - j)
                     part, before = filled(row, seen), zero
                     top = factor * (largest(part) if factor >= zero else smallest(part))
-                    if j > 0:
+                    if j > begin:
                         top = max(top, tops[r])
                         kept = exp(tops[r] - top)
                         before = kept * sums[r]
@@ -194,7 +204,7 @@ def attend_of(real: Any, product: Callable, exp: Callable, log: Callable, drop: 
                     thin(row, choose(choices, state, place_of, seen))
                 product(
                     scores, KEYS, 1, v + j * v_stride * size, v_stride, 1, place, out_stride,
-                    height, wide, width, j,
+                    height, wide, width, j - begin,
                 )  # fmt: skip
             for r in range(height):
                 multiply(vector(place + r * out_stride * size, wide), one / sums[r])
@@ -215,8 +225,8 @@ def differ_of(real: Any, product: Callable, exp: Callable, drop: tuple) -> Calla
     share_of_hidden = share_of_hidden_of(real)
 
     @njit(**INLINED)
-    def differ(dq, dk, dv, g, q, k, v, out, lse, mask, at, step, is_causal, is_whole, scale, rows,
-               keys, shape, state, start):  # fmt: skip
+    def differ(dq, dk, dv, g, q, k, v, out, lse, mask, at, step, reach, is_whole, is_cut, scale,
+               rows, keys, shape, state, start):  # fmt: skip
         """All addresses are those of its first row."""
         q_stride, k_stride, v_stride, out_stride, depth, wide = shape
         scores, slopes, choices = scores_at(), slopes_at(), choices_at()
@@ -231,9 +241,9 @@ def differ_of(real: Any, product: Callable, exp: Callable, drop: tuple) -> Calla
             for r in range(height):
                 line = (i + r) * out_stride * size
                 deltas[r] = dot(vector(g + line, wide), vector(out + line, wide))
-                even[r] = share_of_hidden(lse[i + r], mask, at, step, i + r, keys, is_causal)
-            end = min(keys, i + height) if is_causal and not is_whole else keys
-            for j in range(0, end, KEYS):
+                even[r] = share_of_hidden(lse[i + r], mask, at, step, i + r, keys, reach)
+            begin, end = blocks_of(i, height, keys, reach, is_cut)
+            for j in range(begin, end, KEYS):
                 width = min(KEYS, end - j)
                 k_j, v_j = k + j * k_stride * size, v + j * v_stride * size
                 product(
@@ -245,16 +255,15 @@ def differ_of(real: Any, product: Callable, exp: Callable, drop: tuple) -> Calla
                 for r in range(height):
                     row = vector(scores + r * KEYS * size, width)
                     slope, delta = vector(slopes + r * KEYS * size, width), deltas[r]
-                    is_cut = is_causal and not is_whole
-                    seen = min(width, i + r + 1 - j) if is_cut else width
+                    seen = width if is_whole else min(width, i + r + 1 + reach[1] - j)
                     exponents(row, seen, lse[i + r], scale)
                     chosen = choose(choices, state, start + (i + r) * keys + j, seen)
                     thin(slope, chosen)
                     for c in range(width):  # 0 where the row is
                         slope[c] = row[c] * (slope[c] - delta) * scale
                     if is_whole:
-                        hide(row, mask, at, step, i + r, j, is_causal, even[r])
-                        hide(slope, mask, at, step, i + r, j, is_causal, zero)
+                        hide(row, mask, at, step, i + r, j, reach, even[r])
+                        hide(slope, mask, at, step, i + r, j, reach, zero)
                     thin(row, chosen)
                 product(
                     scores, 1, KEYS, g_i, out_stride, 1, dv + j * v_stride * size, v_stride, width,
@@ -266,7 +275,7 @@ def differ_of(real: Any, product: Callable, exp: Callable, drop: tuple) -> Calla
                 )  # fmt: skip
                 product(
                     slopes, KEYS, 1, k_j, k_stride, 1, dq + i * q_stride * size, q_stride, height,
-                    depth, width, j,
+                    depth, width, j - begin,
                 )  # fmt: skip
 
     return differ
@@ -277,12 +286,12 @@ def share_of_hidden_of(real: Any) -> Callable:
     masked, zero, one = real(MASKED), real(0), real(1)
 
     @njit(**CALLED)
-    def share_of_hidden(lse, mask, at, step, query, keys, is_causal):
+    def share_of_hidden(lse, mask, at, step, query, keys, reach):
         if lse != masked:
             return zero
         count = zero  # it sees none: all that are hidden weigh alike
         for c in range(keys):
-            if is_hidden(mask, at, step, query, c, is_causal):
+            if is_hidden(mask, at, step, query, c, reach):
                 count += one
         return one / count
 
@@ -314,7 +323,7 @@ def attention_of(real: Any, product: Callable, exp: Callable, log: Callable, dro
     attend, differ = attend_of(real, product, exp, log, drop), differ_of(real, product, exp, drop)
 
     @njit(**INLINED)
-    def attention(out, lse, q, k, v, mask, at, causal, scale, state, part, parts):
+    def attention(out, lse, q, k, v, mask, at, reach, scale, state, part, parts):
         """out (batch, rows, heads, wide), lse (batch, heads, rows): this thread's heads; state: of
         the choices, the global number of the first row behind it."""
         batch, rows, heads, depth = q.shape
@@ -330,16 +339,18 @@ def attention_of(real: Any, product: Callable, exp: Callable, log: Callable, dro
             v_h = v.ctypes.data + (b * keys * heads + h) * wide * size
             start = b * at[0] + h * at[1]
             # what a hidden key has is multiplied by 0, as in Keras: NaN must not be passed over
-            is_whole = is_masked or not is_finite(v_h, shape[2], keys, wide)
+            is_cut = not is_masked and is_finite(v_h, shape[2], keys, wide)
+            is_whole = not is_cut or reach[0] < rows - 1
+            is_cut = is_cut and (rows <= keys or not is_whole)  # each query sees a key
             while not attend(
-                place, lse[b, h], q_h, k_h, v_h, mask, start, step, causal, is_whole, factor, rows,
-                keys, shape, state, (state[-1] * heads + pair) * rows * keys,
+                place, lse[b, h], q_h, k_h, v_h, mask, start, step, reach, is_whole, is_cut, factor,
+                rows, keys, shape, state, (state[-1] * heads + pair) * rows * keys,
             ):  # fmt: skip
-                is_whole = True
+                is_whole, is_cut = True, False
 
     @njit(**INLINED)
     def attention_grad(
-        dq, dk, dv, g, q, k, v, mask, out, lse, at, causal, scale, state, part, parts
+        dq, dk, dv, g, q, k, v, mask, out, lse, at, reach, scale, state, part, parts
     ):  # fmt: skip
         """The gradients of `attention` in q, k, v; g is that of its result."""
         batch, rows, heads, depth = q.shape
@@ -359,11 +370,12 @@ def attention_of(real: Any, product: Callable, exp: Callable, log: Callable, dro
             is_open = is_open and is_finite(k_h, shape[1], keys, depth)
             is_open = is_open and is_finite(v_h, shape[2], keys, wide)
             is_open = is_open and is_finite(g_h, shape[3], rows, wide)
+            is_window = reach[0] < rows - 1
             differ(
                 dq.ctypes.data + of_q, dk.ctypes.data + of_k, dv.ctypes.data + of_v, g_h, q_h, k_h,
                 v_h, out.ctypes.data + of_out, lse[b, h], mask, b * at[0] + h * at[1], step,
-                causal, not is_open, factor, rows, keys, shape, state,
-                (state[-1] * heads + pair) * rows * keys,
+                reach, not is_open or is_window, is_open and (rows <= keys or not is_window),
+                factor, rows, keys, shape, state, (state[-1] * heads + pair) * rows * keys,
             )  # fmt: skip
 
     return attention, attention_grad

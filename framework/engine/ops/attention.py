@@ -22,6 +22,9 @@ from framework.engine.ops.shape import transpose
 from framework.engine.tensor import Spec, Tensor
 
 MASKED = -0.7 * 3.38953e38  # the score of a key that is masked, as in Keras
+# reach (behind, ahead): query t may see the keys t - behind ... t + ahead.
+FAR = 1 << 40
+ALL, CAUSAL = (FAR, FAR), (FAR, 0)
 DEEPEST = 256  # as in kernels/attention.py
 
 
@@ -37,13 +40,13 @@ NO_MASK = (1, 1, 1, 1)
 KINDS = None, None, None, np.bool_
 SAMPLES = (
     Sample((*QKV, NO_MASK), {"scale": 0.7}, dtypes=KINDS, prepare=one_key),
-    Sample((*QKV, NO_MASK), {"causal": True}, dtypes=KINDS, prepare=one_key),
+    Sample((*QKV, NO_MASK), {"reach": CAUSAL}, dtypes=KINDS, prepare=one_key),
     Sample((*QKV, (2, 1, 4, 5)), {"scale": -0.5}, dtypes=KINDS, prepare=one_key),
-    Sample((*QKV, (1, 2, 1, 5)), {"causal": True, "scale": 0.5}, dtypes=KINDS, prepare=one_key),
+    Sample((*QKV, (1, 2, 1, 5)), {"reach": CAUSAL, "scale": 0.5}, dtypes=KINDS, prepare=one_key),
 )
 
 
-def infer_attention(q, k, v, mask, *, causal=False, scale=1.0):
+def infer_attention(q, k, v, mask, *, reach=ALL, scale=1.0):
     check_floats("scaled_dot_product_attention", q)
     shapes = [tuple(x.shape) for x in (q, k, v, mask)]
     told = "q {}, k {}, v {}, mask {}".format(*shapes)
@@ -68,29 +71,32 @@ def infer_attention(q, k, v, mask, *, causal=False, scale=1.0):
     return Spec((b, rows, heads, wide), q.dtype), Spec((b, heads, rows), q.dtype)
 
 
-def seen_by(mask, rows, keys, causal):
+def seen_by(mask, rows, keys, reach):
     """Which keys each query may see, to be broadcast to (batch, heads, rows, keys)."""
-    return mask & np.tri(rows, keys, dtype=bool) if causal else mask
+    if reach == ALL:
+        return mask
+    ahead = np.arange(keys) - np.arange(rows)[:, None]
+    return mask & (-reach[0] <= ahead) & (ahead <= reach[1])
 
 
 @op(*SAMPLES, infer=infer_attention, outs=2, kernel_from=1024)
-def scaled_dot_product_attention(q, k, v, mask, *, causal=False, scale=1.0):
+def scaled_dot_product_attention(q, k, v, mask, *, reach=ALL, scale=1.0):
     """(out, lse): out[b, t, h] = sum_s p[s] v[b, s, h], p = softmax(scores),
     scores[s] = scale q[b, t, h] . k[b, s, h], lse[b, h, t] = log sum_s exp(scores[s])  (Vaswani et
     al. 2017, eq. 1).
 
     q (batch, T, heads, depth), k (batch, S, heads, depth), v (batch, S, heads, wide), out (batch,
     T, heads, wide). A score is -2.4e38 where mask, which broadcasts to (batch, heads, T, S), is
-    False and, if causal, where s > t: a query that sees no key weighs all alike. Axes and dtypes
-    that do not fit raise ValueError.
+    False and where s < t - reach[0] or s > t + reach[1]: a query that sees no key weighs all alike.
+    Axes and dtypes that do not fit raise ValueError.
     """
     infer_attention(q, k, v, mask)
-    return attended(q, k, v, mask, causal, scale)
+    return attended(q, k, v, mask, reach, scale)
 
 
-def attended(q, k, v, mask, causal, scale, kept: Any = None) -> tuple:
+def attended(q, k, v, mask, reach, scale, kept: Any = None) -> tuple:
     """(out, lse), with the probabilities of out multiplied by `kept` if it is given."""
-    seen = seen_by(mask, q.shape[1], k.shape[1], causal)
+    seen = seen_by(mask, q.shape[1], k.shape[1], reach)
     q, k, v = [x.swapaxes(1, 2) for x in (q, k, v)]
     scores = np.where(seen, (q @ k.swapaxes(2, 3)) * q.dtype.type(scale), q.dtype.type(MASKED))
     top = scores.max(axis=-1, keepdims=True, initial=-np.inf)
@@ -120,15 +126,20 @@ def see_attention(outs, inputs, attrs):
     is_deep = max(q.shape[3], v.shape[3]) > DEEPEST
     if q.dtype not in (np.float32, np.float64) or is_deep or 0 in (*q.shape, *v.shape):
         return None
-    scalars = {"causal": attrs["causal"], "scale": float(attrs["scale"]), **strides_of(mask)}
+    behind, ahead = attrs["reach"]
+    scalars = {"behind": behind, "ahead": ahead, "scale": float(attrs["scale"])}
+    scalars |= strides_of(mask)
     seen = [s.shape if s is not mask else (mask.size,) for s in inputs]
     return [s.shape for s in outs], seen, scalars
 
 
 def pairs_of(q, k, attrs):
-    """(query, key) pairs that are computed, with those of causal attention counted by half."""
-    pairs = q.shape[0] * q.shape[2] * q.shape[1] * k.shape[1]
-    return pairs // 2 if attrs.get("causal") else pairs
+    """(query, key) pairs that are computed, about."""
+    rows, keys, (behind, ahead) = q.shape[1], k.shape[1], attrs.get("reach", ALL)
+    pairs = rows * keys
+    if behind < rows or ahead < keys:
+        pairs = min(pairs // 2 if ahead == 0 else pairs, rows * (behind + ahead + 1))
+    return q.shape[0] * q.shape[2] * pairs
 
 
 def flops_of_attention(outs, inputs, attrs):
@@ -138,27 +149,27 @@ def flops_of_attention(outs, inputs, attrs):
 
 @scaled_dot_product_attention.kernel(views=see_attention, flops=flops_of_attention)
 def _(
-    out, lse, q, k, v, mask, causal, scale, of_batch, of_heads, of_rows, of_keys, part, parts
+    out, lse, q, k, v, mask, behind, ahead, scale, of_batch, of_heads, of_rows, of_keys, part, parts
 ):  # fmt: skip
     at = of_batch, of_heads, of_rows, of_keys
-    attention(out, lse, q, k, v, mask, at, causal != 0, scale, (0,), part, parts)
+    attention(out, lse, q, k, v, mask, at, (behind, ahead), scale, (0,), part, parts)
 
 
 @scaled_dot_product_attention.vjp("out q k v mask")
-def _(g, out, q, k, v, mask, *, causal=False, scale=1.0):
+def _(g, out, q, k, v, mask, *, reach=ALL, scale=1.0):
     (g_out, g_lse), (y, lse) = g, out
-    attrs = {"causal": causal, "scale": scale}
+    attrs = {"reach": reach, "scale": scale}
     found: list[Any] = [None, None, None]
     if g_out is not None:
         found = list(scaled_dot_product_attention_grad(g_out, q, k, v, mask, y, lse, **attrs))
-    return *through_lse(found, g_lse, q, k, mask, lse, causal, scale), None
+    return *through_lse(found, g_lse, q, k, mask, lse, reach, scale), None
 
 
-def through_lse(found: list, g_lse: Any, q, k, mask, lse, causal, scale) -> list:
+def through_lse(found: list, g_lse: Any, q, k, mask, lse, reach, scale) -> list:
     """The gradients of q, k, v with that which comes through lse: second order only."""
     if g_lse is None:
         return found
-    p, _, seen = probabilities(q, k, mask, lse, causal, scale)  # the gradient of lse in a score
+    p, _, seen = probabilities(q, k, mask, lse, reach, scale)  # the gradient of lse in a score
     slopes = only(seen, multiply(p, expand_dims(g_lse, axis=3)))
     for i, part in ((0, by_keys(slopes, k, scale)), (1, by_rows(slopes, q, scale))):
         found[i] = part if found[i] is None else add(found[i], part)
@@ -178,24 +189,24 @@ GRADS = tuple(
 
 @op(
     *GRADS,
-    infer=lambda g, q, k, v, mask, out, lse, *, causal=False, scale=1.0: (
+    infer=lambda g, q, k, v, mask, out, lse, *, reach=ALL, scale=1.0: (
         Spec(q.shape, q.dtype), Spec(k.shape, k.dtype), Spec(v.shape, v.dtype),
     ),
     outs=3,
     kernel_from=1024,
 )  # fmt: skip
-def scaled_dot_product_attention_grad(g, q, k, v, mask, out, lse, *, causal=False, scale=1.0):
+def scaled_dot_product_attention_grad(g, q, k, v, mask, out, lse, *, reach=ALL, scale=1.0):
     """(dq, dk, dv) of scaled_dot_product_attention, whose results are out and lse:
 
     p = exp(scores - lse), d = p (g . v - g . out), dq = scale sum_s d k, dk = scale sum_t d q,
     dv = sum_t p g.
     """
-    return differentiated(g, q, k, v, mask, out, lse, causal, scale)
+    return differentiated(g, q, k, v, mask, out, lse, reach, scale)
 
 
-def differentiated(g, q, k, v, mask, out, lse, causal, scale, kept: Any = None) -> tuple:
+def differentiated(g, q, k, v, mask, out, lse, reach, scale, kept: Any = None) -> tuple:
     """(dq, dk, dv), with the probabilities of out multiplied by `kept` if it is given."""
-    seen = seen_by(mask, q.shape[1], k.shape[1], causal)
+    seen = seen_by(mask, q.shape[1], k.shape[1], reach)
     q, k, v, g, out = [x.swapaxes(1, 2) for x in (q, k, v, g, out)]
     scale = q.dtype.type(scale)
     p = np.exp((q @ k.swapaxes(2, 3)) * scale - lse[..., None])
@@ -221,12 +232,12 @@ def flops_of_gradient(outs, inputs, attrs):
 
 @scaled_dot_product_attention_grad.kernel(views=see_attention, flops=flops_of_gradient)
 def _(
-    dq, dk, dv, g, q, k, v, mask, out, lse, causal, scale, of_batch, of_heads, of_rows, of_keys,
-    part, parts,
+    dq, dk, dv, g, q, k, v, mask, out, lse, behind, ahead, scale, of_batch, of_heads, of_rows,
+    of_keys, part, parts,
 ):  # fmt: skip
     at = of_batch, of_heads, of_rows, of_keys
     attention_grad(
-        dq, dk, dv, g, q, k, v, mask, out, lse, at, causal != 0, scale, (0,), part, parts
+        dq, dk, dv, g, q, k, v, mask, out, lse, at, (behind, ahead), scale, (0,), part, parts
     )
 
 
@@ -261,11 +272,11 @@ def only(seen: Tensor, x: Tensor) -> Tensor:
 
 
 def probabilities(
-    q: Tensor, k: Tensor, mask: Tensor, lse: Tensor, causal: bool, scale: float
+    q: Tensor, k: Tensor, mask: Tensor, lse: Tensor, reach: tuple, scale: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """(p, p where seen, what is seen) as the gradient computes them."""
     rows, keys = q.array.shape[1], k.array.shape[1]
-    seen = logical_and(mask, Tensor(seen_by(np.ones((1, 1, 1, 1), bool), rows, keys, causal)))
+    seen = logical_and(mask, Tensor(seen_by(np.ones((1, 1, 1, 1), bool), rows, keys, reach)))
     scores = inner(q, k)
     column = expand_dims(lse, axis=3)
     p = only(seen, exp(subtract(multiply(scores, number(scale, scores)), column)))
@@ -277,16 +288,16 @@ def probabilities(
 
 
 @scaled_dot_product_attention_grad.vjp("g q k v mask out lse")
-def _(u, made, g, q, k, v, mask, out, lse, *, causal=False, scale=1.0):
-    return second_order(u, g, q, k, v, mask, out, lse, causal, scale)
+def _(u, made, g, q, k, v, mask, out, lse, *, reach=ALL, scale=1.0):
+    return second_order(u, g, q, k, v, mask, out, lse, reach, scale)
 
 
-def second_order(u, g, q, k, v, mask, out, lse, causal, scale, kept: Any = None) -> tuple:
+def second_order(u, g, q, k, v, mask, out, lse, reach, scale, kept: Any = None) -> tuple:
     """The vjp of the gradient, whose probabilities are multiplied by `kept` (None: by 1).
 
     With a = kept g . v - g . out, so that d = p a: the gradients of dq, dk in d are u . k and
     q . u, that of dv in kept p is g . u."""
-    p, own, seen = probabilities(q, k, mask, lse, causal, scale)
+    p, own, seen = probabilities(q, k, mask, lse, reach, scale)
 
     def thinned(x):
         return x if kept is None else multiply(x, kept)

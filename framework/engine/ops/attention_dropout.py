@@ -14,6 +14,7 @@ import numpy as np
 from framework.engine.op import Sample, op
 from framework.engine.ops.activation import dropout
 from framework.engine.ops.attention import (
+    ALL,
     GRADS,
     KINDS,
     SAMPLES,
@@ -47,7 +48,7 @@ THINNED_GRADS = tuple(
 )  # fmt: skip
 
 
-def infer_thinned(q, k, v, mask, state, *, rate, causal=False, scale=1.0, first_row=0):
+def infer_thinned(q, k, v, mask, state, *, rate, reach=ALL, scale=1.0, first_row=0):
     if not 0 <= rate < 1:
         raise ValueError(f"attention_dropout: rate is {rate!r}, wanted a number in [0, 1)")
     return infer_attention(q, k, v, mask)
@@ -61,7 +62,7 @@ def choices_of(q: np.ndarray, k: np.ndarray, state: np.ndarray, rate: float, fir
 
 
 @op(*THINNED, infer=infer_thinned, outs=2, kernel_from=1024)
-def attention_dropout(q, k, v, mask, state, *, rate, causal=False, scale=1.0, first_row=0):
+def attention_dropout(q, k, v, mask, state, *, rate, reach=ALL, scale=1.0, first_row=0):
     """(out, lse) of scaled_dot_product_attention, with dropout of the probabilities p (Srivastava
     et al. 2014): out[b, t, h] = sum_s m[s] p[s] v[b, s, h].
 
@@ -70,7 +71,7 @@ def attention_dropout(q, k, v, mask, state, *, rate, causal=False, scale=1.0, fi
     state, the global row, head, query and key alone. lse is that without dropout.
     """
     infer_thinned(q, k, v, mask, state, rate=rate)
-    return attended(q, k, v, mask, causal, scale, choices_of(q, k, state, rate, first_row))
+    return attended(q, k, v, mask, reach, scale, choices_of(q, k, state, rate, first_row))
 
 
 def see_thinned(outs, inputs, attrs):
@@ -87,62 +88,62 @@ def see_thinned(outs, inputs, attrs):
 
 @attention_dropout.kernel(views=see_thinned, flops=flops_of_attention)
 def _(
-    out, lse, q, k, v, mask, state, causal, scale, of_batch, of_heads, of_rows, of_keys, limit,
-    factor, first_row, part, parts,
+    out, lse, q, k, v, mask, state, behind, ahead, scale, of_batch, of_heads, of_rows, of_keys,
+    limit, factor, first_row, part, parts,
 ):  # fmt: skip
     at = of_batch, of_heads, of_rows, of_keys
     choice = state[0], state[1], limit, factor, first_row
-    thin_attention(out, lse, q, k, v, mask, at, causal != 0, scale, choice, part, parts)
+    thin_attention(out, lse, q, k, v, mask, at, (behind, ahead), scale, choice, part, parts)
 
 
 @attention_dropout.vjp("out q k v mask state")
-def _(g, out, q, k, v, mask, state, *, rate, causal=False, scale=1.0, first_row=0):
+def _(g, out, q, k, v, mask, state, *, rate, reach=ALL, scale=1.0, first_row=0):
     (g_out, g_lse), (y, lse) = g, out
     found: list[Any] = [None, None, None]
     if g_out is not None:
-        attrs = {"rate": rate, "causal": causal, "scale": scale, "first_row": first_row}
+        attrs = {"rate": rate, "reach": reach, "scale": scale, "first_row": first_row}
         found = list(attention_dropout_grad(g_out, q, k, v, mask, y, lse, state, **attrs))
-    return *through_lse(found, g_lse, q, k, mask, lse, causal, scale), None, None
+    return *through_lse(found, g_lse, q, k, mask, lse, reach, scale), None, None
 
 
 @op(
     *THINNED_GRADS,
-    infer=lambda g, q, k, v, mask, out, lse, state, *, rate, causal=False, scale=1.0, first_row=0: (
+    infer=lambda g, q, k, v, mask, out, lse, state, *, rate, reach=ALL, scale=1.0, first_row=0: (
         Spec(q.shape, q.dtype), Spec(k.shape, k.dtype), Spec(v.shape, v.dtype),
     ),
     outs=3,
     kernel_from=1024,
 )  # fmt: skip
 def attention_dropout_grad(
-    g, q, k, v, mask, out, lse, state, *, rate, causal=False, scale=1.0, first_row=0
+    g, q, k, v, mask, out, lse, state, *, rate, reach=ALL, scale=1.0, first_row=0
 ):
     """(dq, dk, dv) of attention_dropout, whose results are out and lse: with its p and m,
 
     d = p (m g . v - g . out), dq = scale sum_s d k, dk = scale sum_t d q, dv = sum_t m p g.
     """
     kept = choices_of(q, k, state, rate, first_row)
-    return differentiated(g, q, k, v, mask, out, lse, causal, scale, kept)
+    return differentiated(g, q, k, v, mask, out, lse, reach, scale, kept)
 
 
 @attention_dropout_grad.kernel(views=see_thinned, flops=flops_of_gradient)
 def _(
-    dq, dk, dv, g, q, k, v, mask, out, lse, state, causal, scale, of_batch, of_heads, of_rows,
-    of_keys, limit, factor, first_row, part, parts,
+    dq, dk, dv, g, q, k, v, mask, out, lse, state, behind, ahead, scale, of_batch, of_heads,
+    of_rows, of_keys, limit, factor, first_row, part, parts,
 ):  # fmt: skip
     at = of_batch, of_heads, of_rows, of_keys
     choice = state[0], state[1], limit, factor, first_row
     thin_attention_grad(
-        dq, dk, dv, g, q, k, v, mask, out, lse, at, causal != 0, scale, choice, part, parts
+        dq, dk, dv, g, q, k, v, mask, out, lse, at, (behind, ahead), scale, choice, part, parts
     )
 
 
 @attention_dropout_grad.vjp("g q k v mask out lse state")
 def _(
-    u, made, g, q, k, v, mask, out, lse, state, *, rate, causal=False, scale=1.0, first_row=0
+    u, made, g, q, k, v, mask, out, lse, state, *, rate, reach=ALL, scale=1.0, first_row=0
 ):  # fmt: skip
     (batch, rows, heads, _), keys, dtype = q.array.shape, k.array.shape[1], q.array.dtype
     shape = batch, heads, rows, keys
     drawn = random_uniform(state, shape=shape, dtype=dtype.name, first_row=first_row)
     one = broadcast_to(Tensor(np.ones((), dtype)), shape=shape)
     kept = dropout(one, drawn, rate=rate)
-    return *second_order(u, g, q, k, v, mask, out, lse, causal, scale, kept), None
+    return *second_order(u, g, q, k, v, mask, out, lse, reach, scale, kept), None

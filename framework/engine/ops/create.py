@@ -85,19 +85,16 @@ def as_vectors(outs, inputs, attrs):
     return [(o.size,) for o in outs], [(s.size,) for s in inputs], attrs
 
 
-@assign.kernel(views=as_vectors, rows="v value")
+@assign.by_element(as_vectors)
 def _(v, value):
-    for i in range(v.size):
-        v[i] = value[i]
+    return value
 
 
-@assign_add.kernel(views=as_vectors, rows="v value")
+@assign_add.by_element(as_vectors)
 def _(v, value):
-    for i in range(v.size):
-        v[i] += value[i]
+    return v + value
 
 
-@assign_sub.kernel(views=as_vectors, rows="v value")
+@assign_sub.by_element(as_vectors)
 def _(v, value):
-    for i in range(v.size):
-        v[i] -= value[i]
+    return v - value

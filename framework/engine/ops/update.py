@@ -33,14 +33,13 @@ def check_shapes(name, arrays, numbers):
             )
 
 
-def flatten_parameters(name, count):
-    """views of an update whose first `count` inputs are like the parameter: each is a vector;
-    scalars (rate, step) stay arrays of one element.
-    """
+def like_parameters(name, count):
+    """views of an update whose first `count` inputs are like the parameter, the others single
+    numbers."""
 
     def views(outs, inputs, attrs):
         check_shapes(name, inputs[:count], inputs[count:])
-        return [], [(s.size,) for s in inputs], attrs
+        return [], [s.shape for s in inputs], attrs
 
     return views
 
@@ -52,11 +51,9 @@ def sgd_update(p, g, rate):
     p -= rate * g
 
 
-@sgd_update.kernel(views=flatten_parameters("sgd_update", 2), rows="p g")
+@sgd_update.by_element(like_parameters("sgd_update", 2), singles=1)
 def _(p, g, rate):
-    r = rate[0]
-    for i in range(p.size):
-        p[i] -= r * g[i]
+    return p - rate * g
 
 
 @op(Sample((FLAT, FLAT, FLAT, ())), writes=(0, 1), **NOTHING)
@@ -70,14 +67,11 @@ def momentum_update(p, m, g, rate, *, momentum=0.9, nesterov=False):
     p += p.dtype.type(momentum) * m - rate * g if nesterov else m
 
 
-@momentum_update.kernel(views=flatten_parameters("momentum_update", 3), rows="p m g")
-def _(p, m, g, rate, momentum, nesterov):
-    r, mu = rate[0], real(momentum)
-    for i in range(p.size):
-        step = r * g[i]
-        m_i = mu * m[i] - step
-        m[i] = m_i
-        p[i] += mu * m_i - step if nesterov else m_i
+@momentum_update.by_element(like_parameters("momentum_update", 3), singles=1)
+def _(p, m, g, rate, *, momentum, nesterov):
+    step, mu = rate * g, real(momentum)
+    moved = mu * m - step
+    return p + (mu * moved - step if nesterov else moved), moved
 
 
 def adam_rate_forward(rate, step, *, beta_1=0.9, beta_2=0.999):
@@ -131,18 +125,12 @@ def adam_update(p, m, v, g, rate, alpha, *, beta_1=0.9, beta_2=0.999, epsilon=1e
     p -= x
 
 
-@adam_update.kernel(views=flatten_parameters("adam_update", 4), rows="p m v g")
-def _(p, m, v, g, rate, alpha, beta_1, beta_2, epsilon, decay):
-    shrink, scale = rate[0] * real(decay), real(alpha[0])
-    c1, c2, eps = real(float64(1) - beta_1), real(float64(1) - beta_2), real(epsilon)
-    for i in range(p.size):
-        g_i = g[i]
-        m_i = m[i] + (g_i - m[i]) * c1
-        v_i = v[i] + (g_i * g_i - v[i]) * c2
-        m[i] = m_i
-        v[i] = v_i
-        p_i = p[i] - p[i] * shrink if decay != 0.0 else p[i]
-        p[i] = p_i - scale * m_i / (sqrt(v_i) + eps)
+@adam_update.by_element(like_parameters("adam_update", 4), singles=2)
+def _(p, m, v, g, rate, alpha, *, beta_1, beta_2, epsilon, decay):
+    m_new = m + (g - m) * real(float64(1) - beta_1)
+    v_new = v + (g * g - v) * real(float64(1) - beta_2)
+    kept = p - p * (rate * real(decay)) if decay != 0.0 else p
+    return kept - real(alpha) * m_new / (sqrt(v_new) + real(epsilon)), m_new, v_new
 
 
 @op(Sample((FLAT, FLAT, FLAT, ()), low=0.1), writes=(0, 1), **NOTHING, kernel_from=8192)
@@ -153,14 +141,10 @@ def rmsprop_update(p, v, g, rate, *, rho=0.9, epsilon=1e-7):
     p -= g * rate / np.sqrt(v + p.dtype.type(epsilon))
 
 
-@rmsprop_update.kernel(views=flatten_parameters("rmsprop_update", 3), rows="p v g")
-def _(p, v, g, rate, rho, epsilon):
-    r, c, eps = rate[0], real(float64(1) - rho), real(epsilon)
-    for i in range(p.size):
-        g_i = g[i]
-        v_i = v[i] + (g_i * g_i - v[i]) * c
-        v[i] = v_i
-        p[i] -= g_i * r / sqrt(v_i + eps)
+@rmsprop_update.by_element(like_parameters("rmsprop_update", 3), singles=1)
+def _(p, v, g, rate, *, rho, epsilon):
+    v_new = v + (g * g - v) * real(float64(1) - rho)
+    return p - g * rate / sqrt(v_new + real(epsilon)), v_new
 
 
 @op(Sample((FLAT, FLAT, FLAT, ()), low=0.1), writes=(0, 1), **NOTHING, kernel_from=8192)
@@ -171,13 +155,10 @@ def adagrad_update(p, a, g, rate, *, epsilon=1e-7):
     p -= g * rate / np.sqrt(a + p.dtype.type(epsilon))
 
 
-@adagrad_update.kernel(views=flatten_parameters("adagrad_update", 3), rows="p a g")
-def _(p, a, g, rate, epsilon):
-    r, eps = rate[0], real(epsilon)
-    for i in range(p.size):
-        a_i = a[i] + g[i] * g[i]
-        a[i] = a_i
-        p[i] -= g[i] * r / sqrt(a_i + eps)
+@adagrad_update.by_element(like_parameters("adagrad_update", 3), singles=1)
+def _(p, a, g, rate, *, epsilon):
+    a_new = a + g * g
+    return p - g * rate / sqrt(a_new + real(epsilon)), a_new
 
 
 @op(

@@ -8,7 +8,7 @@ from framework.engine import ops
 from framework.engine.op import Sample
 from framework.engine.random import SeedGenerator
 from framework.engine.tensor import Tensor
-from framework.keras.layers.heads import KEPT, as_bools, attend, causal_mask
+from framework.keras.layers.heads import KEPT, as_bools, attend, causal_mask, reach_of
 from framework.keras.layers.layer import Layer
 from framework.keras.step import shard
 
@@ -93,7 +93,7 @@ class Attention(Layer):
             query = query * self.scale
         query, key, value = [ops.expand_dims(x, axis=2) for x in (query, key, value)]
         drop = (self.dropout, self.seed_generator) if drops else None
-        y = attend(query, key, value, Tensor(KEPT), bool(is_causal), 1.0, drop)
+        y = attend(query, key, value, Tensor(KEPT), reach_of(bool(is_causal), None), 1.0, drop)
         return ops.squeeze(y, axis=2)
 
     def _scores(self, query: Any, key: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from framework.engine import ops
+from framework.engine.ops.attention import FAR
 from framework.engine.tensor import Tensor
 from framework.keras.layers.activation import Softmax
 from framework.keras.layers.dropout import Dropout
@@ -49,12 +50,18 @@ def with_heads(mask: Any, rank: int, axis: int) -> Any:
     return mask
 
 
+def reach_of(is_causal: bool, window: int | None) -> tuple[int, int]:
+    """(behind, ahead): how far from itself a query may see keys."""
+    far = FAR if window is None else window - 1
+    return far, 0 if is_causal else far
+
+
 def attend(
-    query: Any, key: Any, value: Any, mask: Any, is_causal: bool, scale: float, drop: Any
+    query: Any, key: Any, value: Any, mask: Any, reach: tuple[int, int], scale: float, drop: Any
 ) -> Any:
     """Attention (batch, T, heads, depth) by one op; drop: None, or (rate below 1, SeedGenerator) of
     the dropout of its probabilities."""
-    options = {"causal": is_causal, "scale": scale}
+    options = {"reach": reach, "scale": scale}
     if drop is None:
         return ops.scaled_dot_product_attention(query, key, value, mask, **options)[0]
     rate, generator = drop
@@ -144,31 +151,29 @@ class HeadsAttention(Layer, register=False):
         query_mask = query_mask if self.heeds_query_mask else None
         masks = query_mask, value_mask, key_mask, attention_mask
         is_causal = bool(use_causal_mask)
-        mask = None
-        if self._window is not None or any(m is not None for m in masks):
-            mask = self.joined_mask(query, value, masks)
+        mask = self.joined_mask(masks)
         of_query, of_key, of_value, of_gate, of_result = self.projections()
         gate = None if of_gate is None else of_gate(query)
         query, key, value = of_query(query), of_key(key), of_value(value)
         key, value = self.repeated(key), self.repeated(value)
         self.refuse_flash(return_attention_scores)
-        if self._rate >= 1.0 or return_attention_scores or query.ndim != 4:
+        is_open = mask is None and not is_causal and self._window is None
+        is_plain = query.ndim == 4 or is_open
+        if self._rate >= 1.0 or return_attention_scores or not is_plain:
             y, scores = self.by_scores(query, key, value, mask, is_causal, training)
         else:
             y, scores = self.at_once(query, key, value, mask, is_causal, training), None
         y = of_result(y if gate is None else ops.multiply(y, gate))
         return (y, scores) if return_attention_scores else y
 
-    def joined_mask(self, query: Any, value: Any, masks: tuple) -> Any:
-        """(batch, T, S), or 1 in the place of T: what all masks and the window leave."""
-        rows, keys = query.array.shape[1], value.array.shape[1]
+    def joined_mask(self, masks: tuple) -> Any:
+        """(batch, T, S), or 1 in the place of T: what all masks leave; None if there are none."""
         of_query, of_value, of_key, given = [None if m is None else as_bools(m) for m in masks]
         return joined(
             given,
             None if of_query is None else ops.expand_dims(of_query, axis=-1),
             None if of_value is None else ops.expand_dims(of_value, axis=-2),
             None if of_key is None else ops.expand_dims(of_key, axis=-2),
-            None if self._window is None else window_mask(rows, keys, self._window),
         )
 
     def refuse_flash(self, wants_scores: bool) -> None:
@@ -188,7 +193,8 @@ class HeadsAttention(Layer, register=False):
         mask = Tensor(KEPT) if mask is None else with_heads(mask, 4, -3)
         drops = training and self._rate > 0.0
         drop = (self._rate, self._dropout_layer.seed_generator) if drops else None
-        return attend(query, key, value, mask, is_causal, self._scale, drop)
+        reach = reach_of(is_causal, self._window)
+        return attend(query, key, value, mask, reach, self._scale, drop)
 
     def by_scores(
         self, query: Any, key: Any, value: Any, mask: Any, is_causal: bool, training: Any
@@ -196,8 +202,10 @@ class HeadsAttention(Layer, register=False):
         """(result, scores), of which dropout leaves out some while training."""
         scores = ops.einsum(self._equations[0], key, query * self._scale)
         rank, axis = scores.ndim, -2 * len(self._axes) - 1
-        future = causal_mask(query.array.shape[1], value.array.shape[1]) if is_causal else None
-        masks = [None if m is None else with_heads(m, rank, axis) for m in (mask, future)]
+        size = query.array.shape[1], value.array.shape[1]
+        future = causal_mask(*size) if is_causal else None
+        near = None if self._window is None else window_mask(*size, self._window)
+        masks = [None if m is None else with_heads(m, rank, axis) for m in (mask, future, near)]
         mask = joined(*masks)
         scores = self._softmax(scores, mask=mask)
         kept = self._dropout_layer(scores, training=training)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from typing import Any
 
@@ -28,7 +29,7 @@ class MultiHeadAttention(HeadsAttention):
     query (batch, T, n), value and key (batch, S, m); y (batch, T, n), or `output_shape` in the
     place of n. attention_axes: the axes that are attended over, all between batch and features if
     None. dropout leaves out scores while training. Attention that returns no scores keeps no matrix
-    of all pairs, unless attention_axes are several.
+    of all pairs, unless attention_axes are several and there is a mask.
     """
 
     samples = ()
@@ -116,6 +117,22 @@ class MultiHeadAttention(HeadsAttention):
         gate = self._gate_dense if self.use_gate else None
         return self.query_dense, self.key_dense, self.value_dense, gate, self.output_dense
 
+    def at_once(
+        self, query: Any, key: Any, value: Any, mask: Any, is_causal: bool, training: Any
+    ) -> Any:
+        """As for queries (batch, T, heads, depth): the axes that are attended over become one, all
+        others the batch."""
+        if query.ndim == 4:
+            return super().at_once(query, key, value, mask, is_causal, training)
+        rank, axes = query.ndim, self.attention_axes
+        others = [i for i in range(rank - 2) if i not in axes]
+        order = (*others, *axes, rank - 2, rank - 1)
+        turned = [ops.transpose(x, axes=order) for x in (query, key, value)]
+        flat = [as_one(x, len(others), len(axes)) for x in turned]
+        y = super().at_once(*flat, mask, is_causal, training)
+        y = ops.reshape(y, shape=(*turned[0].array.shape[:-1], y.array.shape[-1]))
+        return ops.transpose(y, axes=tuple([order.index(i) for i in range(rank)]))
+
     def get_config(self) -> dict:
         """The constructor's arguments that Keras writes."""
         config = super().get_config()
@@ -125,6 +142,13 @@ class MultiHeadAttention(HeadsAttention):
             "output_shape": self._wanted, "sliding_window": self._window,
             "activity_regularizer": activity,
         }  # fmt: skip
+
+
+def as_one(x: Any, batch: int, attended: int) -> Any:
+    """x with its first `batch` axes as one, and the `attended` ones behind them."""
+    shape = x.array.shape
+    rows, length = math.prod(shape[:batch]), math.prod(shape[batch : batch + attended])
+    return ops.reshape(x, shape=(rows, length, *shape[batch + attended :]))
 
 
 def shape_of(output_shape: Any) -> tuple | None:

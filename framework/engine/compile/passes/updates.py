@@ -1,0 +1,88 @@
+"""An update takes in the elementwise line that makes its gradient: what is clipped, decayed or
+scaled for one parameter never stands in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from framework.engine.compile.entry import steps_of
+from framework.engine.compile.passes.fuse import Chain
+from framework.engine.compile.passes.snapshot import variable_of
+from framework.engine.compile.passes.sums import can_move, is_elementwise
+from framework.engine.op import Op
+from framework.engine.program import Line, Program
+
+SMALL = 4096  # bytes that may live on
+
+
+class ChainUpdate(Op):
+    """An update by what elementwise steps give.
+
+    gradient: steps as a Chain's, of which a place counts the inputs first: what is written, then
+    what the chain reads. Behind these stand the single numbers of the update.
+    """
+
+    def __init__(self, update: Op, steps: tuple):
+        written, singles, inner = len(update.writes), update.singles, Chain(steps)
+
+        def forward(*inputs: Any, **attrs: Any) -> None:
+            end = len(inputs) - singles
+            gradient = np.array(inner.forward(*inputs[:end]))  # no view of what is written
+            update.forward(*inputs[:written], gradient, *inputs[end:], **attrs)
+
+        forward.__name__ = f"{update.name}({inner.name})"
+        super().__init__(
+            forward, forward, writes=update.writes, infer=lambda *_, **__: (), register=False
+        )
+        self.gradient, self.element, self.singles = steps, update.element, singles
+        self.function = update.function  # whose defaults are those of the attrs
+
+
+def fuse_updates(program: Program) -> Program:
+    """The gradient's line moves into the update's, if nothing else reads it, and no Variable that
+    it reads is written in between."""
+    users, owner = program.users(), variable_of(program)
+    lines: list[Line | None] = list(program.lines)
+    maker = {
+        line.outs[0]: i for i, line in enumerate(program.lines)
+        if is_elementwise(program, line) and len(line.outs) == 1
+    }  # fmt: skip
+    for i, line in enumerate(program.lines):
+        if line.op.element is None:
+            continue
+        gradient = line.inputs[len(line.op.writes)]
+        at = maker.get(gradient)
+        if at is None or len(users[gradient]) > 1 or not can_move(program, at, i, owner):
+            continue
+        joined = join(program, program.lines[at], line, owner)
+        if joined is not None:
+            lines[at], lines[i] = None, joined
+    return program.with_lines([line for line in lines if line is not None])
+
+
+def join(program: Program, chain: Line, update: Line, owner: dict) -> Line | None:
+    """One line for both. None where they are not element by element of one shape and dtype, or
+    where the chain keeps more alive than the gradient would be."""
+    written = update.inputs[: len(update.op.writes)]
+    spec, gradient = program.specs[written[0]], program.specs[chain.outs[0]]
+    if (spec.shape, spec.dtype) != (gradient.shape, gradient.dtype):
+        return None
+    read = [owner[slot] if owner.get(slot) in written else slot for slot in chain.inputs]
+    whole = {slot for slot in read if program.specs[slot].shape == spec.shape}
+    keeps_more = len(whole - set(owner)) > 1 and spec.nbytes > SMALL
+    if keeps_more or not whole.issuperset(set(read) & {*written}):
+        return None
+    more = [slot for slot in dict.fromkeys(read) if slot not in written]
+    inputs = (*written, *more)
+    place = {slot: n for n, slot in enumerate(inputs)}
+    own = len(chain.inputs)
+    moved = [place[slot] for slot in read]
+    steps = tuple([
+        (op, attrs, dtype, tuple([moved[p] if p < own else p - own + len(inputs) for p in places]))
+        for op, attrs, dtype, places in steps_of(chain)
+    ])  # fmt: skip
+    inputs += update.inputs[len(written) + 1 :]
+    values = tuple([program.specs[slot] for slot in inputs])
+    return Line(ChainUpdate(update.op, steps), inputs, update.attrs, (), values)

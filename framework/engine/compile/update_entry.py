@@ -1,0 +1,64 @@
+"""The Entry of an update: one loop over the elements of what is written, in which the steps that
+give its gradient (passes/updates.py) are computed, too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from framework.engine.compile.entry import (
+    HEADER,
+    UNIT,
+    Address,
+    Entry,
+    attr_text,
+    attrs_of,
+    calls_of,
+    collapse,
+    flat_index,
+    loop_nest,
+    main_dtype,
+    stored_as,
+    used_attrs,
+)
+from framework.engine.program import Line, Program
+
+
+def update_entry(program: Program, line: Line) -> Entry | None:
+    """Loops over the Variables that the line writes, with their new elements as innermost results.
+
+    Inputs are those Variables, what the gradient is made of, and single numbers (rate, alpha). None
+    where the op leaves these shapes to NumPy.
+    """
+    op: Any = line.op
+    specs = [program.specs[slot] for slot in line.inputs]
+    written, steps = len(op.writes), getattr(op, "gradient", ())
+    if op.views is not None and not steps and op.views([], specs, attrs_of(line)) is None:
+        return None
+    count = len(specs) - op.singles  # what has elements
+    sizes, varies = collapse(specs[0].shape, [s.shape for s in specs[:count]])
+    words: list = [Address(slot) for slot in line.inputs] + sizes
+    text = ["def entry(a, part, parts):"]
+    for i, s in enumerate(specs):
+        text.append(f"    x{i} = pointer_{stored_as(s)}(a[{HEADER + i}])")
+    text += [f"    s{i} = x{i}[0]" for i in range(count, len(specs))]
+    text += [f"    n{d} = a[{HEADER + len(specs) + d}]" for d in range(len(sizes))]
+    names = {step: f"f{i}" for i, step in enumerate(dict.fromkeys([s for s, *_ in steps]))}
+    constants, calls = calls_of(steps, names, count, words)
+    arguments = [f"v{i}" for i in range(written)] + [f"v{count + len(steps) - 1}"]
+    arguments += [f"s{i}" for i in range(count, len(specs))]
+    attrs = attrs_of(line)
+    for name, default in used_attrs(op.element):
+        value = attrs.get(name, default)
+        read = attr_text(HEADER + len(words), value).replace("real_of", "double_of")
+        constants.append(f"    c_{name} = {read}")
+        arguments.append(f"c_{name}")
+        words.append(value if isinstance(value, float) else int(value))
+    index, news = flat_index(range(len(sizes))), [f"u{i}" for i in range(written)]
+    calls.append(f"{', '.join(news)} = element({', '.join(arguments)})")
+    calls += [f"x{i}[{index}] = to_{stored_as(specs[i])}({new})" for i, new in enumerate(news)]
+    if sizes:
+        text.append(f"    first, last = share(n0, {UNIT if len(sizes) == 1 else 1}, part, parts)")
+    text += [*constants, *loop_nest(specs[:count], varies, calls)]
+    functions = {name: step.scalar for step, name in names.items()} | {"element": op.element}
+    dtype = main_dtype([s.dtype for s in specs[:count]])
+    return Entry("\n".join(text), functions, dtype, words, is_shared=bool(sizes))
