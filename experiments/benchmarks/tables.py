@@ -189,7 +189,8 @@ def markdown(found: dict) -> str:
         parts += [
             "Ours / its: the median over the rounds of our time by the peer's, below 1 where we "
             "are faster; ahead: in how many rounds. The sgemm limit is that of the same number of "
-            "threads.",
+            "threads. Operations are those of the definition: Winograd's algorithm does 4/9 of the "
+            "products of a 3 x 3 convolution, so W4 and W5 may pass the limit.",
             first_table(rows),
             "Cold: from the start of the process with an empty folder for compiled kernels; warm: "
             "with what an earlier process left there. Libraries that keep nothing are cold each "

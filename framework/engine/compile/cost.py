@@ -14,7 +14,9 @@ MOVING = frozenset(  # ops that move elements and compute nothing
 # Ops that touch a part of their first input only.
 PARTLY = frozenset("assign_rows gather strided_slice take_along_axis take_batch".split())
 
-FLOPS_PER_SECOND, BYTES_PER_SECOND = 1e11, 1e10  # of one core, about
+# Of one core, about; what a line touches comes from the caches if it is less than CACHED bytes.
+FLOPS_PER_SECOND, BYTES_PER_SECOND, CACHED_PER_SECOND = 1e11, 1e10, 5e10
+CACHED = 4 << 20
 
 
 def seconds_of(program: Program) -> float:
@@ -24,7 +26,9 @@ def seconds_of(program: Program) -> float:
 
 def seconds_of_line(program: Program, line: Line) -> float:
     """About how long one core needs for a line."""
-    return max(flops(program, line) / FLOPS_PER_SECOND, traffic(program, line) / BYTES_PER_SECOND)
+    moved = traffic(program, line)
+    speed = CACHED_PER_SECOND if moved < CACHED else BYTES_PER_SECOND
+    return max(flops(program, line) / FLOPS_PER_SECOND, moved / speed)
 
 
 def flops(program: Program, line: Line) -> int:

@@ -21,6 +21,7 @@ from framework.engine.compile.entry import (
     used_attrs,
 )
 from framework.engine.program import Line, Program
+from framework.engine.tensor import Spec
 
 
 def update_entry(program: Program, line: Line) -> Entry | None:
@@ -31,34 +32,53 @@ def update_entry(program: Program, line: Line) -> Entry | None:
     """
     op: Any = line.op
     specs = [program.specs[slot] for slot in line.inputs]
-    written, steps = len(op.writes), getattr(op, "gradient", ())
-    if op.views is not None and not steps and op.views([], specs, attrs_of(line)) is None:
+    steps = getattr(op, "gradient", ())
+    if not steps and op.views([], specs, attrs_of(line)) is None:
         return None
     count = len(specs) - op.singles  # what has elements
     sizes, varies = collapse(specs[0].shape, [s.shape for s in specs[:count]])
     words: list = [Address(slot) for slot in line.inputs] + sizes
-    text = ["def entry(a, part, parts):"]
-    for i, s in enumerate(specs):
-        text.append(f"    x{i} = pointer_{stored_as(s)}(a[{HEADER + i}])")
-    text += [f"    s{i} = x{i}[0]" for i in range(count, len(specs))]
+    text = ["def entry(a, part, parts):", *pointers(specs, count)]
     text += [f"    n{d} = a[{HEADER + len(specs) + d}]" for d in range(len(sizes))]
-    names = {step: f"f{i}" for i, step in enumerate(dict.fromkeys([s for s, *_ in steps]))}
-    constants, calls = calls_of(steps, names, count, words)
-    arguments = [f"v{i}" for i in range(written)] + [f"v{count + len(steps) - 1}"]
-    arguments += [f"s{i}" for i in range(count, len(specs))]
-    attrs = attrs_of(line)
-    for name, default in used_attrs(op.element):
-        value = attrs.get(name, default)
-        read = attr_text(HEADER + len(words), value).replace("real_of", "double_of")
-        constants.append(f"    c_{name} = {read}")
-        arguments.append(f"c_{name}")
-        words.append(value if isinstance(value, float) else int(value))
-    index, news = flat_index(range(len(sizes))), [f"u{i}" for i in range(written)]
-    calls.append(f"{', '.join(news)} = element({', '.join(arguments)})")
-    calls += [f"x{i}[{index}] = to_{stored_as(specs[i])}({new})" for i, new in enumerate(news)]
     if sizes:
         text.append(f"    first, last = share(n0, {UNIT if len(sizes) == 1 else 1}, part, parts)")
+    names = {step: f"f{i}" for i, step in enumerate(dict.fromkeys([s for s, *_ in steps]))}
+    constants, calls = calls_of(steps, names, count, words)
+    numbers = [f"s{i}" for i in range(count, len(specs))] + attrs_read(line, constants, words)
+    calls += stores(specs, len(op.writes), count + len(steps) - 1, numbers, len(sizes))
     text += [*constants, *loop_nest(specs[:count], varies, calls)]
     functions = {name: step.scalar for step, name in names.items()} | {"element": op.element}
     dtype = main_dtype([s.dtype for s in specs[:count]])
     return Entry("\n".join(text), functions, dtype, words, is_shared=bool(sizes))
+
+
+def pointers(specs: list[Spec], count: int) -> list[str]:
+    """The lines that read where the operands are, and the numbers behind the first `count`."""
+    kinds = [stored_as(s) for s in specs]
+    text = [f"    x{i} = pointer_{kind}(a[{HEADER + i}])" for i, kind in enumerate(kinds)]
+    return text + [f"    s{i} = x{i}[0]" for i in range(count, len(specs))]
+
+
+def attrs_read(line: Line, constants: list, words: list) -> list[str]:
+    """The names of the attrs that the update computes with; the lines that read them are appended
+    to `constants`, the attrs to `words`."""
+    op: Any = line.op
+    attrs, names = attrs_of(line), []
+    for name, default in used_attrs(op.element):
+        value = attrs.get(name, default)
+        read = attr_text(HEADER + len(words), value).replace("real_of", "double_of")
+        constants.append(f"    c_{name} = {read}")
+        words.append(value if isinstance(value, float) else int(value))
+        names.append(f"c_{name}")
+    return names
+
+
+def stores(specs: list[Spec], written: int, gradient: int, numbers: list, axes: int) -> list[str]:
+    """The lines that compute and store an element of each of what is written; gradient: the number
+    of its value."""
+    news, index = [f"u{i}" for i in range(written)], flat_index(range(axes))
+    arguments = [*[f"v{i}" for i in range(written)], f"v{gradient}", *numbers]
+    text = [f"{', '.join(news)} = element({', '.join(arguments)})"]
+    for i, new in enumerate(news):
+        text.append(f"x{i}[{index}] = to_{stored_as(specs[i])}({new})")
+    return text

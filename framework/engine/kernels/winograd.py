@@ -221,6 +221,16 @@ def products(out, x, row_stride, k_stride, y, m, k, n, pitch, adds):
 
 
 @njit(**OPTIONS)
+def write_filters(out, points, c, o, i, j):
+    """out (3, 3, c, o) from points (16, c, o): up to ROWS channels from i on, COLUMNS from j on."""
+    is_compact()
+    for row in range(i, min(i + ROWS, c)):
+        for column in range(j, min(j + COLUMNS, o), LANES):
+            at = row * o + column
+            to_filters(shift(points, at), 4 * c * o, c * o, shift(out, at), 3 * c * o, c * o)
+
+
+@njit(**OPTIONS)
 def winograd(part, parts, out, x, filters, floats, count, top, left, is_turned):
     """out (n, oh, ow, o) of x (n, h, w, c) and filters (3, 3, c, o); is_turned: of (3, 3, o, c)
     turned by 180 degrees. The first window begins at -top, -left.
@@ -301,10 +311,4 @@ def winograd_grad_filters(part, parts, out, x, g, floats, count, top, left):
                     min(COLUMNS, o - j), o, start,
                 )  # fmt: skip
     for unit in range(first, last):
-        i, j = unit // wide * ROWS, unit % wide * COLUMNS
-        for row in range(i, min(i + ROWS, c)):
-            for column in range(j, min(j + COLUMNS, o), LANES):
-                at = row * o + column
-                to_filters(
-                    shift(sums, at), 4 * c * o, c * o, shift(start_of(out), at), 3 * c * o, c * o
-                )
+        write_filters(start_of(out), sums, c, o, unit // wide * ROWS, unit % wide * COLUMNS)

@@ -3,6 +3,7 @@ scaled for one parameter never stands in memory."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -45,42 +46,51 @@ def fuse_updates(program: Program) -> Program:
     it reads is written in between."""
     users, owner = program.users(), variable_of(program)
     lines: list[Line | None] = list(program.lines)
-    maker = {
-        line.outs[0]: i for i, line in enumerate(program.lines)
-        if is_elementwise(program, line) and len(line.outs) == 1
-    }  # fmt: skip
+    maker = {line.outs[0]: i for i, line in enumerate(program.lines) if makes_one(program, line)}
     for i, line in enumerate(program.lines):
-        if line.op.element is None:
-            continue
-        gradient = line.inputs[len(line.op.writes)]
+        gradient = gradient_of(line)
         at = maker.get(gradient)
         if at is None or len(users[gradient]) > 1 or not can_move(program, at, i, owner):
             continue
-        joined = join(program, program.lines[at], line, owner)
-        if joined is not None:
-            lines[at], lines[i] = None, joined
+        chain = program.lines[at]
+        read = read_by(program, chain, line, owner)
+        if read is not None:
+            lines[at], lines[i] = None, join(program, chain, line, read)
     return program.with_lines([line for line in lines if line is not None])
 
 
-def join(program: Program, chain: Line, update: Line, owner: dict) -> Line | None:
-    """One line for both. None where they are not element by element of one shape and dtype, or
-    where the chain keeps more alive than the gradient would be."""
+def makes_one(program: Program, line: Line) -> bool:
+    """Whether a line is a loop over elements with one result."""
+    return is_elementwise(program, line) and len(line.outs) == 1
+
+
+def gradient_of(line: Line) -> int | None:
+    """What an update updates by; None for other lines."""
+    return line.inputs[len(line.op.writes)] if line.op.element is not None else None
+
+
+def read_by(program: Program, chain: Line, update: Line, owner: dict) -> list[int] | None:
+    """What the chain reads, Variables that the update writes as themselves. None where both are not
+    element by element of one shape and dtype, or where more would live on than the gradient."""
     written = update.inputs[: len(update.op.writes)]
     spec, gradient = program.specs[written[0]], program.specs[chain.outs[0]]
     if (spec.shape, spec.dtype) != (gradient.shape, gradient.dtype):
         return None
     read = [owner[slot] if owner.get(slot) in written else slot for slot in chain.inputs]
-    whole = {slot for slot in read if program.specs[slot].shape == spec.shape}
+    shapes = [program.specs[slot].shape for slot in chain.inputs]
+    whole = set(itertools.compress(read, [shape == spec.shape for shape in shapes]))
     keeps_more = len(whole - set(owner)) > 1 and spec.nbytes > SMALL
-    if keeps_more or not whole.issuperset(set(read) & {*written}):
-        return None
-    more = [slot for slot in dict.fromkeys(read) if slot not in written]
-    inputs = (*written, *more)
-    place = {slot: n for n, slot in enumerate(inputs)}
-    own = len(chain.inputs)
-    moved = [place[slot] for slot in read]
+    return None if keeps_more or not whole.issuperset({*read} & {*written}) else read
+
+
+def join(program: Program, chain: Line, update: Line, read: list[int]) -> Line:
+    """One line for both."""
+    written = update.inputs[: len(update.op.writes)]
+    inputs = tuple(dict.fromkeys([*written, *read]))
+    place = [inputs.index(slot) for slot in read]
+    place += range(len(inputs), len(inputs) + len(steps_of(chain)))
     steps = tuple([
-        (op, attrs, dtype, tuple([moved[p] if p < own else p - own + len(inputs) for p in places]))
+        (op, attrs, dtype, tuple([place[p] for p in places]))
         for op, attrs, dtype, places in steps_of(chain)
     ])  # fmt: skip
     inputs += update.inputs[len(written) + 1 :]
