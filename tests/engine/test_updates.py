@@ -10,6 +10,7 @@ from framework.engine.compile import vm
 from framework.engine.compile.passes import PASSES, fuse_updates
 from framework.engine.compile.trace import trace
 from framework.engine.compile.vm import Executable
+from framework.engine.errors import InvalidArgumentError
 from framework.engine.variable import Variable
 
 WITHOUT = tuple([p for p in PASSES if p is not fuse_updates])
@@ -142,7 +143,9 @@ def test_what_must_stay_apart(step):
     p, q = map(Variable, values)
     rate, g = ops.as_tensor(np.float32(0.1)), random(40, 40)
     run = Executable(trace(lambda g: step(g, p, q, rate), g))
-    assert not any([("(" in name) and name.startswith(("sgd", "assign")) for name in names(run)])
+    assert not any(
+        [("(" in name) and name.startswith(("sgd", "assign", "momentum")) for name in names(run)]
+    )
     found = []
     for each in (run, run.program.run):
         p.assign(values[0]), q.assign(values[1])
@@ -159,3 +162,17 @@ def test_numbers_are_updated_in_the_loop_that_makes_them():
         run(np.float32(2), np.float32(4))
     assert total.numpy() == 25
     assert names(run) == ["assign_add(multiply)"]
+
+
+@pytest.mark.parametrize(
+    ("slot", "rate"), [((400,), ()), ((800, 400), ()), ((400, 400), (3,))], ids=str
+)
+def test_shapes_that_do_not_fit_are_refused_in_a_loop_with_the_gradient(slot, rate):
+    p, m = Variable(np.ones((400, 400), np.float32)), Variable(np.ones(slot, np.float32))
+    rates = ops.as_tensor(np.ones(rate, np.float32))
+
+    def step(g):
+        ops.momentum_update(p, m, ops.multiply(g, np.float32(2)), rates)
+
+    with pytest.raises(InvalidArgumentError, match="momentum_update"):
+        Executable(trace(step, p.numpy()))(p.numpy())

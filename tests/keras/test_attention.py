@@ -160,3 +160,35 @@ def test_windows_and_several_axes_keep_no_matrix_of_all_pairs(options, shape, ax
         found.append(step(x))
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("reach", [(84, 84), (122, 122), (1 << 40, 112), (121, 186), (623, 623)])
+@pytest.mark.parametrize(("rows", "keys"), [(65, 130), (31, 130), (95, 260), (600, 2000)])
+def test_windows_that_end_within_a_block(rows, keys, reach):
+    """Some rows of a block see none of its keys, among them the largest scores."""
+    operands, attrs = attended(rows, keys, reach)
+    operands[2][:, rows + 20 : rows + 60] *= 100
+    found, wanted = both_ways(operands, OPEN, attrs)
+    for ours, value in zip(found, wanted, strict=True):
+        scale = max(1.0, float(np.abs(value).max()))
+        np.testing.assert_allclose(ours, value, rtol=1e-4, atol=2e-5 * scale)
+
+
+@pytest.mark.parametrize("reach", [CAUSAL, (5, 5), (5, 0)])
+def test_scores_below_those_of_hidden_keys(reach):
+    (g, _, _, v), attrs = attended(300, 300, reach, heads=1, depth=4)
+    q = np.full((1, 300, 1, 4), 1e19, np.float32)
+    found, wanted = both_ways((g, q, -0.8 * q, v), OPEN, attrs | {"scale": 1.0})
+    for ours, value in zip(found[:2], wanted[:2], strict=True):  # slopes are 1e19 times 0
+        np.testing.assert_allclose(ours, value, rtol=1e-4, atol=2e-5)
+
+
+def test_axes_that_are_not_attended_over_must_agree():
+    layer = keras.layers.MultiHeadAttention(2, 4, attention_axes=(2,))
+    with pytest.raises(ValueError, match=r"\(2, 3, 5, 2, 4\).*\(3, 2, 5, 2, 4\)"):
+        layer(np.ones((2, 3, 5, 8), np.float32), np.ones((3, 2, 5, 8), np.float32))
+
+
+def test_half_a_window_that_no_query_sees_is_finite():
+    layer = keras.layers.MultiHeadAttention(2, 4, sliding_window=2, dtype="float16")
+    assert np.isfinite(layer(draw(0, (1, 9, 8)), draw(1, (1, 4, 8)))).all()

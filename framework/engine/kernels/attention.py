@@ -136,6 +136,21 @@ def rows_of(real: Any, exp: Callable) -> tuple:
 
 
 @njit(**FAST)
+def is_window_of(reach, rows, keys):
+    """Whether what a row may see is more than the keys before its own one, and not all."""
+    return reach[0] < rows - 1 or 0 < reach[1] < keys - 1
+
+
+@njit(**FAST)
+def are_above(row, least):
+    """Whether all elements are larger than `least`."""
+    for c in range(row.size):
+        if not row[c] > least:
+            return False
+    return True
+
+
+@njit(**FAST)
 def blocks_of(i, height, keys, reach, is_cut):
     """Which keys the rows i ... i + height need: [begin, end), begin a multiple of KEYS."""
     if not is_cut:
@@ -206,6 +221,8 @@ def attend_of(real: Any, product: Callable, exp: Callable, log: Callable, drop: 
                     scores, KEYS, 1, v + j * v_stride * size, v_stride, 1, place, out_stride,
                     height, wide, width, j - begin,
                 )  # fmt: skip
+            if is_whole and is_cut and not are_above(tops[:height], masked):
+                return False
             for r in range(height):
                 multiply(vector(place + r * out_stride * size, wide), one / sums[r])
                 lse[i + r] = tops[r] + log(sums[r])
@@ -330,6 +347,7 @@ def attention_of(real: Any, product: Callable, exp: Callable, log: Callable, dro
         keys, wide = k.shape[1], v.shape[3]
         shape = heads * depth, heads * depth, heads * wide, heads * wide, depth, wide
         step, factor, is_masked = (at[2], at[3]), real(scale), not (mask.size == 1 and mask[0])
+        is_window = is_window_of(reach, rows, keys)
         first, last = share(batch * heads, 1, part, parts)
         for pair in range(first, last):
             b, h = pair // heads, pair % heads
@@ -340,8 +358,8 @@ def attention_of(real: Any, product: Callable, exp: Callable, log: Callable, dro
             start = b * at[0] + h * at[1]
             # what a hidden key has is multiplied by 0, as in Keras: NaN must not be passed over
             is_cut = not is_masked and is_finite(v_h, shape[2], keys, wide)
-            is_whole = not is_cut or reach[0] < rows - 1
-            is_cut = is_cut and (rows <= keys or not is_whole)  # each query sees a key
+            is_whole = not is_cut or is_window
+            is_cut = is_cut and (rows <= keys or not is_window)  # each query sees a key
             while not attend(
                 place, lse[b, h], q_h, k_h, v_h, mask, start, step, reach, is_whole, is_cut, factor,
                 rows, keys, shape, state, (state[-1] * heads + pair) * rows * keys,
@@ -357,6 +375,7 @@ def attention_of(real: Any, product: Callable, exp: Callable, log: Callable, dro
         keys, wide = k.shape[1], v.shape[3]
         shape = heads * depth, heads * depth, heads * wide, heads * wide, depth, wide
         step, factor, is_masked = (at[2], at[3]), real(scale), not (mask.size == 1 and mask[0])
+        is_window = is_window_of(reach, rows, keys)
         first, last = share(batch * heads, 1, part, parts)
         for pair in range(first, last):
             b, h = pair // heads, pair % heads
@@ -370,11 +389,11 @@ def attention_of(real: Any, product: Callable, exp: Callable, log: Callable, dro
             is_open = is_open and is_finite(k_h, shape[1], keys, depth)
             is_open = is_open and is_finite(v_h, shape[2], keys, wide)
             is_open = is_open and is_finite(g_h, shape[3], rows, wide)
-            is_window = reach[0] < rows - 1
+            is_sure = rows <= keys and are_above(lse[b, h], real(MASKED))
             differ(
                 dq.ctypes.data + of_q, dk.ctypes.data + of_k, dv.ctypes.data + of_v, g_h, q_h, k_h,
                 v_h, out.ctypes.data + of_out, lse[b, h], mask, b * at[0] + h * at[1], step,
-                reach, not is_open or is_window, is_open and (rows <= keys or not is_window),
+                reach, not is_open or is_window, is_open and (is_sure or not is_window),
                 factor, rows, keys, shape, state, (state[-1] * heads + pair) * rows * keys,
             )  # fmt: skip
 

@@ -71,6 +71,11 @@ def infer_attention(q, k, v, mask, *, reach=ALL, scale=1.0):
     return Spec((b, rows, heads, wide), q.dtype), Spec((b, heads, rows), q.dtype)
 
 
+def masked_of(dtype):
+    """MASKED, or as far down as float16 reaches."""
+    return dtype.type(MASKED if dtype.itemsize > 2 else -0.7 * 65504)
+
+
 def seen_by(mask, rows, keys, reach):
     """Which keys each query may see, to be broadcast to (batch, heads, rows, keys)."""
     if reach == ALL:
@@ -98,7 +103,7 @@ def attended(q, k, v, mask, reach, scale, kept: Any = None) -> tuple:
     """(out, lse), with the probabilities of out multiplied by `kept` if it is given."""
     seen = seen_by(mask, q.shape[1], k.shape[1], reach)
     q, k, v = [x.swapaxes(1, 2) for x in (q, k, v)]
-    scores = np.where(seen, (q @ k.swapaxes(2, 3)) * q.dtype.type(scale), q.dtype.type(MASKED))
+    scores = np.where(seen, (q @ k.swapaxes(2, 3)) * q.dtype.type(scale), masked_of(q.dtype))
     top = scores.max(axis=-1, keepdims=True, initial=-np.inf)
     scores -= top
     p = np.exp(scores, out=scores)
@@ -211,7 +216,7 @@ def differentiated(g, q, k, v, mask, out, lse, reach, scale, kept: Any = None) -
     scale = q.dtype.type(scale)
     p = np.exp((q @ k.swapaxes(2, 3)) * scale - lse[..., None])
     p = np.where(seen, p, 0)
-    alone = lse == q.dtype.type(MASKED)  # they see no key: all that are masked weigh alike
+    alone = lse == masked_of(q.dtype)  # they see no key: all that are masked weigh alike
     if alone.any():
         hidden = np.broadcast_to(~seen, p.shape)
         share = alone[..., None] / hidden.sum(axis=-1, keepdims=True, dtype=p.dtype)
@@ -282,7 +287,7 @@ def probabilities(
     p = only(seen, exp(subtract(multiply(scores, number(scale, scores)), column)))
     hidden = where(seen, zeros_like(p), number(1, p))
     count = sum_(hidden, axis=3, keepdims=True)
-    alone = equal(column, number(MASKED, column))
+    alone = equal(column, number(float(masked_of(column.array.dtype)), column))
     share = where(alone, divide(hidden, count), zeros_like(p))
     return where(seen, p, share), p, seen
 

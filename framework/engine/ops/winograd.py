@@ -4,8 +4,9 @@ The algorithm and its scratch memory stand in kernels/winograd.py. Which one com
 depends on one image and the filters alone, not on how many images there are: a batch, a strip of
 it and a single image give the same bits. float64 and all other shapes are summed directly.
 
-Where an element of x is infinite or NaN, all results of the 2 x 2 tiles that read it are NaN; a
-direct sum would give infinity, and to the results of those windows alone that hold it.
+Where an element of x is infinite or NaN, or four of its elements add up to infinity, all results
+of the 2 x 2 tiles that read it are NaN; a direct sum would give infinity, and to the results of
+those windows alone that hold it.
 """
 
 from __future__ import annotations

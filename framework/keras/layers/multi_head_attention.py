@@ -29,7 +29,7 @@ class MultiHeadAttention(HeadsAttention):
     query (batch, T, n), value and key (batch, S, m); y (batch, T, n), or `output_shape` in the
     place of n. attention_axes: the axes that are attended over, all between batch and features if
     None. dropout leaves out scores while training. Attention that returns no scores keeps no matrix
-    of all pairs, unless attention_axes are several and there is a mask.
+    of all pairs, but for float16, heads deeper than 256, and queries of more axes with a mask.
     """
 
     samples = ()
@@ -128,10 +128,20 @@ class MultiHeadAttention(HeadsAttention):
         others = [i for i in range(rank - 2) if i not in axes]
         order = (*others, *axes, rank - 2, rank - 1)
         turned = [ops.transpose(x, axes=order) for x in (query, key, value)]
+        self._check_batch([x.array.shape for x in (query, key, value)], others)
         flat = [as_one(x, len(others), len(axes)) for x in turned]
         y = super().at_once(*flat, mask, is_causal, training)
         y = ops.reshape(y, shape=(*turned[0].array.shape[:-1], y.array.shape[-1]))
         return ops.transpose(y, axes=tuple([order.index(i) for i in range(rank)]))
+
+    def _check_batch(self, shapes: list, others: list) -> None:
+        """ValueError unless the axes that are not attended over are the same."""
+        if len({tuple([shape[i] for i in others]) for shape in shapes}) > 1:
+            told = "query {}, key {}, value {}".format(*[tuple(shape) for shape in shapes])
+            raise ValueError(
+                f"{type(self).__name__}: projected {told}: the axes {others} must have the same "
+                f"lengths; attention_axes are {self.attention_axes}"
+            )
 
     def get_config(self) -> dict:
         """The constructor's arguments that Keras writes."""

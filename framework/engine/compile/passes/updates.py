@@ -4,11 +4,12 @@ scaled for one parameter never stands in memory."""
 from __future__ import annotations
 
 import itertools
+import operator
 from typing import Any
 
 import numpy as np
 
-from framework.engine.compile.entry import steps_of
+from framework.engine.compile.entry import attrs_of, steps_of
 from framework.engine.compile.passes.fuse import Chain
 from framework.engine.compile.passes.snapshot import variable_of
 from framework.engine.compile.passes.sums import can_move, is_elementwise
@@ -74,13 +75,23 @@ def read_by(program: Program, chain: Line, update: Line, owner: dict) -> list[in
     element by element of one shape and dtype, or where more would live on than the gradient."""
     written = update.inputs[: len(update.op.writes)]
     spec, gradient = program.specs[written[0]], program.specs[chain.outs[0]]
-    if (spec.shape, spec.dtype) != (gradient.shape, gradient.dtype):
+    if (spec.shape, spec.dtype) != (gradient.shape, gradient.dtype) or not fits(program, update):
         return None
     read = [owner[slot] if owner.get(slot) in written else slot for slot in chain.inputs]
-    shapes = [program.specs[slot].shape for slot in chain.inputs]
-    whole = set(itertools.compress(read, [shape == spec.shape for shape in shapes]))
-    keeps_more = len(whole - set(owner)) > 1 and spec.nbytes > SMALL
-    return None if keeps_more or not whole.issuperset({*read} & {*written}) else read
+    is_whole = [program.specs[slot].shape == spec.shape for slot in chain.inputs]
+    more = set(itertools.compress(read, is_whole)) - set(owner)
+    parts = set(itertools.compress(read, map(operator.not_, is_whole)))
+    keeps_more = len(more) > 1 and spec.nbytes > SMALL
+    return read if parts.isdisjoint(written) and not keeps_more else None
+
+
+def fits(program: Program, update: Line) -> bool:
+    """Whether the update is one loop over different Variables. Raises InvalidArgumentError for
+    shapes that it refuses."""
+    specs, count = [program.specs[slot] for slot in update.inputs], len(update.op.writes)
+    views: Any = update.op.views
+    is_seen = views([], specs, attrs_of(update)) is not None
+    return is_seen and len({*update.inputs[:count]}) == count
 
 
 def join(program: Program, chain: Line, update: Line, read: list[int]) -> Line:
