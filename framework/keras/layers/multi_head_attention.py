@@ -129,8 +129,8 @@ class MultiHeadAttention(HeadsAttention):
         order = (*others, *axes, rank - 2, rank - 1)
         turned = [ops.transpose(x, axes=order) for x in (query, key, value)]
         self._check_batch([x.array.shape for x in (query, key, value)], others)
-        flat = [as_one(x, len(others), len(axes)) for x in turned]
-        y = super().at_once(*flat, mask, is_causal, training)
+        q, k, v = [as_one(x, len(others), len(axes)) for x in turned]
+        y = super().at_once(q, k, v, mask, is_causal, training)
         y = ops.reshape(y, shape=(*turned[0].array.shape[:-1], y.array.shape[-1]))
         return ops.transpose(y, axes=tuple([order.index(i) for i in range(rank)]))
 

@@ -48,8 +48,10 @@ def fuse_updates(program: Program) -> Program:
     users, owner = program.users(), variable_of(program)
     lines: list[Line | None] = list(program.lines)
     maker = {line.outs[0]: i for i, line in enumerate(program.lines) if makes_one(program, line)}
-    for i, line in enumerate(program.lines):
-        gradient = gradient_of(line)
+    updates = [i for i, line in enumerate(program.lines) if line.op.element is not None]
+    for i in updates:
+        line = program.lines[i]
+        gradient = line.inputs[len(line.op.writes)]
         at = maker.get(gradient)
         if at is None or len(users[gradient]) > 1 or not can_move(program, at, i, owner):
             continue
@@ -63,11 +65,6 @@ def fuse_updates(program: Program) -> Program:
 def makes_one(program: Program, line: Line) -> bool:
     """Whether a line is a loop over elements with one result."""
     return is_elementwise(program, line) and len(line.outs) == 1
-
-
-def gradient_of(line: Line) -> int | None:
-    """What an update updates by; None for other lines."""
-    return line.inputs[len(line.op.writes)] if line.op.element is not None else None
 
 
 def read_by(program: Program, chain: Line, update: Line, owner: dict) -> list[int] | None:
