@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -45,21 +46,26 @@ class ChainUpdate(Op):
 def fuse_updates(program: Program) -> Program:
     """The gradient's line moves into the update's, if nothing else reads it, and no Variable that
     it reads is written in between."""
-    users, owner = program.users(), variable_of(program)
+    owner = variable_of(program)
     lines: list[Line | None] = list(program.lines)
+    for at, i in pairs(program, owner):
+        chain, update = program.lines[at], program.lines[i]
+        read = read_by(program, chain, update, owner)
+        if read is not None:
+            lines[at], lines[i] = None, join(program, chain, update, read)
+    return program.with_lines([line for line in lines if line is not None])
+
+
+def pairs(program: Program, owner: dict) -> Iterator[tuple[int, int]]:
+    """The numbers of lines that make a gradient, and of the updates that alone read it."""
+    users = program.users()
     maker = {line.outs[0]: i for i, line in enumerate(program.lines) if makes_one(program, line)}
     updates = [i for i, line in enumerate(program.lines) if line.op.element is not None]
     for i in updates:
-        line = program.lines[i]
-        gradient = line.inputs[len(line.op.writes)]
+        gradient = program.lines[i].inputs[len(program.lines[i].op.writes)]
         at = maker.get(gradient)
-        if at is None or len(users[gradient]) > 1 or not can_move(program, at, i, owner):
-            continue
-        chain = program.lines[at]
-        read = read_by(program, chain, line, owner)
-        if read is not None:
-            lines[at], lines[i] = None, join(program, chain, line, read)
-    return program.with_lines([line for line in lines if line is not None])
+        if at is not None and len(users[gradient]) == 1 and can_move(program, at, i, owner):
+            yield at, i
 
 
 def makes_one(program: Program, line: Line) -> bool:
