@@ -10,13 +10,13 @@ from framework.engine.compile.entry import (
     UNIT,
     Address,
     Entry,
-    attr_text,
     attrs_of,
     calls_of,
     collapse,
     flat_index,
     loop_nest,
     main_dtype,
+    scalars,
     stored_as,
     used_attrs,
 )
@@ -61,16 +61,12 @@ def pointers(specs: list[Spec], count: int) -> list[str]:
 
 def attrs_read(line: Line, constants: list, words: list) -> list[str]:
     """The names of the attrs that the update computes with; the lines that read them are appended
-    to `constants`, the attrs to `words`."""
-    op: Any = line.op
-    attrs, names = attrs_of(line), []
-    for name, default in used_attrs(op.element):
-        value = attrs.get(name, default)
-        read = attr_text(HEADER + len(words), value).replace("real_of", "double_of")
-        constants.append(f"    c_{name} = {read}")
-        words.append(value if isinstance(value, float) else int(value))
-        names.append(f"c_{name}")
-    return names
+    to `constants`, the attrs to `words`. They are read before the loop: what it writes might lie
+    there, for all that the compiler knows."""
+    element: Any = line.op.element
+    found = scalars([name for name, _ in used_attrs(element)], attrs_of(line), words)
+    constants += [f"    c{i} = {read}" for i, read in enumerate(found)]
+    return [f"c{i}" for i in range(len(found))]
 
 
 def stores(specs: list[Spec], written: int, gradient: int, numbers: list, axes: int) -> list[str]:

@@ -46,8 +46,6 @@ G = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
 A_T = ((1, 1, 1, 0), (0, 1, -1, -1))
 OPTIONS = FAST | {"forceinline": False}
 POINTS = 16  # places of a transformed tile
-GAP = 16  # floats between one point's tiles and the next one's: else they fall into the same few
-# sets of the cache (measured: 1.1 to 1.3 times as long)
 
 
 def transposed(matrix: tuple) -> tuple:
@@ -102,6 +100,15 @@ tile_stack = stack_of(ROWS * COLUMNS)
 
 
 @njit(**OPTIONS)
+def place_of(tile, across):
+    """The image of a tile, and where in its results the tile begins; `across`: how many rows and
+    columns of tiles an image has."""
+    down, wide = across
+    image, number = tile // (down * wide), tile % (down * wide)
+    return image, number // wide * 2, number % wide * 2
+
+
+@njit(**OPTIONS)
 def is_whole(i, j, size, h, w):
     """Whether a tile of size x size at i, j lies inside of h x w."""
     return i >= 0 and j >= 0 and i + size <= h and j + size <= w
@@ -135,14 +142,14 @@ def write_edge(out, patch, i, j, oh, ow, o):
 
 @njit(**OPTIONS)
 def x_points(points, step, x, first, count, shape, across, corner, low, high, patch):
-    """points (16, count, c): tiles [first, first + count) of x of this shape (n, h, w, c), with
-    `across` = (rows, columns) of tiles in an image, the first at -corner; channels [low, high).
+    """points (16, count, c): tiles [first, first + count) of x of this shape (n, h, w, c), the
+    first one of an image at -corner; channels [low, high).
     """
     is_compact()
-    (_, h, w, c), (down, wide), (top, left) = shape, across, corner
+    (_, h, w, c), (top, left) = shape, corner
     for t in range(count):
-        image, tile = (first + t) // (down * wide), (first + t) % (down * wide)
-        i, j = tile // wide * 2 - top, tile % wide * 2 - left
+        image, i, j = place_of(first + t, across)
+        i, j = i - top, j - left
         source, goal = shift(x, image * h * w * c), shift(points, t * c)
         if is_whole(i, j, 4, h, w):
             source, row = shift(source, (i * w + j) * c), w * c
@@ -157,10 +164,9 @@ def x_points(points, step, x, first, count, shape, across, corner, low, high, pa
 def result_points(points, step, g, first, count, shape, across, low, high, patch):
     """points (16, count, o): tiles of a gradient g of this shape (n, oh, ow, o)."""
     is_compact()
-    (_, oh, ow, o), (down, wide) = shape, across
+    _, oh, ow, o = shape
     for t in range(count):
-        image, tile = (first + t) // (down * wide), (first + t) % (down * wide)
-        i, j = tile // wide * 2, tile % wide * 2
+        image, i, j = place_of(first + t, across)
         source, goal = shift(g, image * oh * ow * o), shift(points, t * o)
         if is_whole(i, j, 2, oh, ow):
             source, row = shift(source, (i * ow + j) * o), ow * o
@@ -175,10 +181,9 @@ def result_points(points, step, g, first, count, shape, across, low, high, patch
 def results(out, points, step, first, count, shape, across, patch):
     """Tiles of out of this shape (n, oh, ow, o) from points (16, count, o)."""
     is_compact()
-    (_, oh, ow, o), (down, wide) = shape, across
+    _, oh, ow, o = shape
     for t in range(count):
-        image, tile = (first + t) // (down * wide), (first + t) % (down * wide)
-        i, j = tile // wide * 2, tile % wide * 2
+        image, i, j = place_of(first + t, across)
         goal, source = shift(out, image * oh * ow * o), shift(points, t * o)
         is_inside = is_whole(i, j, 2, oh, ow)
         place, row = (shift(goal, (i * ow + j) * o), ow * o) if is_inside else (patch, 2 * o)
@@ -231,56 +236,56 @@ def write_filters(out, points, c, o, i, j):
 
 
 @njit(**OPTIONS)
-def winograd(part, parts, out, x, filters, floats, count, top, left, is_turned):
+def winograd(
+    part, parts, out, x, filters, weights, inputs, sums, patch, turned_filters, count, top, left,
+    is_turned,
+):  # fmt: skip
     """out (n, oh, ow, o) of x (n, h, w, c) and filters (3, 3, c, o); is_turned: of (3, 3, o, c)
     turned by 180 degrees. The first window begins at -top, -left.
 
-    floats: 16 c o for the filters, 16 count (c + o) for tiles, 16 max(c, o) for one, and 9 c o
-    for filters that are turned.
+    Scratch memory: weights, the points of the filters; inputs and sums, those of `count` tiles, a
+    16th of it for each; patch, a tile; turned_filters.
     """
     is_compact()
     (n, oh, ow, o), c = out.shape, x.shape[3]
     across = (oh + 1) // 2, (ow + 1) // 2
-    total, weights = n * across[0] * across[1], start_of(floats)
+    total, in_step, out_step = n * across[0] * across[1], inputs.size // POINTS, sums.size // POINTS
     first, last = share((total + count - 1) // count, 1, part, parts)
     if first == last:
         return
-    in_step, out_step = count * c + GAP, count * o + GAP
-    inputs = shift(weights, POINTS * c * o)
-    sums = shift(inputs, POINTS * in_step)
-    patch = shift(sums, POINTS * out_step)
-    source = start_of(filters)
+    of_filters, of_x, of_out = start_of(weights), start_of(inputs), start_of(sums)
+    source, aside = start_of(filters), start_of(patch)
     if is_turned != 0:
-        source = shift(patch, POINTS * max(c, o))
-        turned(source, start_of(filters), o, c)
-    filter_points(weights, source, c, o)
+        turned(start_of(turned_filters), source, o, c)
+        source = start_of(turned_filters)
+    filter_points(of_filters, source, c, o)
     for block in range(first, last):
         start = block * count
         many = min(count, total - start)
         x_points(
-            inputs, in_step, start_of(x), start, many, x.shape, across, (top, left), 0, c, patch
-        )
+            of_x, in_step, start_of(x), start, many, x.shape, across, (top, left), 0, c, aside
+        )  # fmt: skip
         for p in range(POINTS):
             products(
-                shift(sums, p * out_step), shift(inputs, p * in_step), c, 1,
-                shift(weights, p * c * o), many, c, o, o, 0,
+                shift(of_out, p * out_step), shift(of_x, p * in_step), c, 1,
+                shift(of_filters, p * c * o), many, c, o, o, 0,
             )  # fmt: skip
-        results(start_of(out), sums, out_step, start, many, out.shape, across, patch)
+        results(start_of(out), of_out, out_step, start, many, out.shape, across, aside)
 
 
 @njit(**OPTIONS)
-def winograd_grad_filters(part, parts, out, x, g, floats, count, top, left):
+def winograd_grad_filters(
+    part, parts, out, x, g, weights, inputs, sums, patch, count, top, left
+):  # fmt: skip
     """out (3, 3, c, o) for x (n, h, w, c) and the gradient g (n, oh, ow, o); shares are blocks of
-    ROWS channels of x and COLUMNS of g. floats: as winograd's.
+    ROWS channels of x and COLUMNS of g. Scratch memory as winograd's.
     """
     is_compact()
     (n, oh, ow, o), c = g.shape, x.shape[3]
     across = (oh + 1) // 2, (ow + 1) // 2
-    total, sums = n * across[0] * across[1], start_of(floats)
-    in_step, out_step = count * c + GAP, count * o + GAP
-    inputs = shift(sums, POINTS * c * o)
-    gradients = shift(inputs, POINTS * in_step)
-    patch = shift(gradients, POINTS * out_step)
+    total, in_step, out_step = n * across[0] * across[1], inputs.size // POINTS, sums.size // POINTS
+    of_filters, of_x, of_g = start_of(weights), start_of(inputs), start_of(sums)
+    aside = start_of(patch)
     wide = (o + COLUMNS - 1) // COLUMNS
     first, last = share((c + ROWS - 1) // ROWS * wide, 1, part, parts)
     if first == last:
@@ -295,20 +300,20 @@ def winograd_grad_filters(part, parts, out, x, g, floats, count, top, left):
     for start in range(0, total, count):
         many = min(count, total - start)
         x_points(
-            inputs, in_step, start_of(x), start, many, x.shape, across, (top, left), low, high,
-            patch,
+            of_x, in_step, start_of(x), start, many, x.shape, across, (top, left), low, high,
+            aside,
         )  # fmt: skip
         result_points(
-            gradients, out_step, start_of(g), start, many, g.shape, across, left_column,
-            right_column, patch,
+            of_g, out_step, start_of(g), start, many, g.shape, across, left_column,
+            right_column, aside,
         )  # fmt: skip
         for p in range(POINTS):
             for unit in range(first, last):
                 i, j = unit // wide * ROWS, unit % wide * COLUMNS
                 products(
-                    shift(sums, (p * c + i) * o + j), shift(inputs, p * in_step + i), 1, c,
-                    shift(gradients, p * out_step + j), min(ROWS, c - i), many,
+                    shift(of_filters, (p * c + i) * o + j), shift(of_x, p * in_step + i), 1, c,
+                    shift(of_g, p * out_step + j), min(ROWS, c - i), many,
                     min(COLUMNS, o - j), o, start,
                 )  # fmt: skip
     for unit in range(first, last):
-        write_filters(start_of(out), sums, c, o, unit // wide * ROWS, unit % wide * COLUMNS)
+        write_filters(start_of(out), of_filters, c, o, unit // wide * ROWS, unit % wide * COLUMNS)

@@ -17,5 +17,5 @@ PASSES = (
 
 __all__ = [
     "PASSES", "before_windows", "deduplicate", "drop_dead", "drop_rules", "fold", "fuse",
-    "fuse_updates",    "into_strips", "join_outputs", "snapshot", "split_tall_sums", "sum_chains",
+    "fuse_updates", "into_strips", "join_outputs", "snapshot", "split_tall_sums", "sum_chains",
 ]  # fmt: skip
