@@ -3,8 +3,14 @@
 OpenBLAS packs both operands first; here y is packed, a panel of columns at a time, only where its
 rows lie too far apart or it is transposed, and x is copied where it is used for many panels.
 Measured on Zen 4, one thread, beside numpy's OpenBLAS (GFLOP/s): 32x64x64 102 and 78, 128x512x784
-104 and 93, the same with y transposed 104 and 84. On Emerald Rapids, whose peak is 168:
-128x512x784 154 and 135, 256x4096x4096 146 and 139, 10000x512x784 144 and 150.
+104 and 93, the same with y transposed 104 and 84, 256x4096x4096 105 and 97, 10000x512x784 109 and
+104, of a peak of 117. On Emerald Rapids, whose peak is 168: 128x512x784 154 and 135, 256x4096x4096
+146 and 139, 10000x512x784 144 and 150.
+
+Note [Packed]  A y that is not transposed is packed by the first tile of each panel as it computes:
+packed before, 256x4096x4096 took 1.03 times as long. The panel (64 KB) stays in the L2 cache; one
+of half the depth, for the L1 cache, took 1.02 times as long: the result is read and written twice
+as often.
 
 Note [Ahead]  What comes from beyond the L2 cache (the tile of the result, the panel of y after the
 next one, the next block of x) is asked for some tiles before: on Emerald Rapids 256x4096x4096 took
@@ -26,6 +32,7 @@ from framework.engine.kernels.tiles import (
     LANES,
     ROWS,
     floats_at,
+    packing_tile_of,
     prefetch_for,
     shift,
     stack_of,
@@ -33,7 +40,7 @@ from framework.engine.kernels.tiles import (
     turn_block,
 )
 
-DEPTH = 256  # of k: a panel of y (32 KB with 16 lanes) stays in the L1 cache
+DEPTH = 512  # of k; see Note [Packed]
 BLOCK = 8192 * LANES  # floats of x used for one panel after the other: half of the L2 cache or less
 WIDE, MANY = 512, 192  # columns and rows from which on packing is worth it
 COPIED = 512  # columns that make a copy of x worth it
@@ -42,6 +49,7 @@ LINE = 16  # floats in a line of the cache
 # Numba optimises what a function calls once more with each caller: inlined before that, once.
 INLINED = {key: value for key, value in FAST.items() if key != "forceinline"} | {"inline": "always"}
 FULL, HALF, LONG = tile_of(ROWS, 2), tile_of(ROWS, 1), tile_of(1, 8)
+PACKING = packing_tile_of(ROWS, 2)
 fetch_out, fetch_in = prefetch_for(writes=True), prefetch_for(writes=False)
 panel_stack = stack_of((DEPTH + ROWS) * COLUMNS)
 block_stack = stack_of(BLOCK + BLOCK // 4)
@@ -152,16 +160,17 @@ def tiles(x, row_stride, k_stride, y, y_stride, aside, out, out_stride, m, k, ad
     nothing = (x, 0, 0, 0)
     tiles_ahead(
         x, row_stride, k_stride, ROWS * row_stride, y, y_stride, aside, out, out_stride, m, k,
-        adds, wide, nothing, nothing, 0, 1,
+        adds, wide, (y, 0), nothing, nothing, 0, 1,
     )  # fmt: skip
 
 
 @njit(**INLINED)
 def tiles_ahead(
     x, row_stride, k_stride, between, y, y_stride, aside, out, out_stride, m, k, adds, wide,
-    panel_ahead, block_ahead, panel, panels,
+    unpacked, panel_ahead, block_ahead, panel, panels,
 ):  # fmt: skip
-    """tiles for panel number `panel` of `panels`, with tiles of x that lie `between` apart."""
+    """tiles for panel number `panel` of `panels`, with tiles of x that lie `between` apart; y is
+    packed already, or by the first tile from unpacked = (pointer, row stride other than 0)."""
     count = (m + ROWS - 1) // ROWS
     for tile in range(count):
         i = tile * ROWS
@@ -173,7 +182,12 @@ def tiles_ahead(
         fetch(block_ahead, panel * count + tile, panels * count)
         if is_full:
             fetch_tile(place, out_stride)
-        if wide > LANES:
+        if tile == 0 and unpacked[1] != 0:
+            PACKING(
+                left, row_stride, k_stride, unpacked[0], unpacked[1], to, to_stride, k, more, rows,
+                y,
+            )  # fmt: skip
+        elif wide > LANES:
             FULL(left, row_stride, k_stride, y, y_stride, to, to_stride, k, more, rows)
         else:
             HALF(left, row_stride, k_stride, y, y_stride, to, to_stride, k, more, rows)
@@ -219,12 +233,15 @@ def panels_of(
         right, stride = shift(y, j * column_stride), y_stride
         is_ahead = is_packed and column_stride == 1 and j + 3 * COLUMNS <= n
         panel_ahead = (shift(right, 2 * COLUMNS), y_stride, k if is_ahead else 0, COLUMNS)
-        if is_packed or wide < COLUMNS:
+        unpacked = (right, 0)
+        if is_packed and column_stride == 1 and wide == COLUMNS:
+            unpacked, right, stride = (right, y_stride), panel, COLUMNS
+        elif is_packed or wide < COLUMNS:
             pack(right, column_stride, y_stride, panel, k, wide)
             right, stride = panel, COLUMNS
         tiles_ahead(
             left, down, along, between, right, stride, aside, shift(out, j), out_stride, m, k,
-            adds, wide, panel_ahead, block_ahead, j // COLUMNS, panels,
+            adds, wide, unpacked, panel_ahead, block_ahead, j // COLUMNS, panels,
         )  # fmt: skip
 
 

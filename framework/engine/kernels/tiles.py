@@ -18,6 +18,7 @@ ROWS = 8 if LANES == 16 else 6
 COLUMNS = 2 * LANES
 FLOATS = types.CPointer(types.float32)
 INT64 = types.int64
+TILE = FLOATS, INT64, INT64, FLOATS, INT64, FLOATS, INT64, INT64, INT64, INT64
 I32, I64, VECTOR = ir.IntType(32), ir.IntType(64), ir.VectorType(ir.FloatType(), LANES)
 ZERO = ir.Constant(VECTOR, [0.0] * LANES)
 
@@ -112,45 +113,76 @@ def tile_of(rows: int, vectors: int):
     for i < rows; added to what is there if adds != 0. Of x only `present` rows are read: the last
     one stands for those that are missing.
     """
+    codegen = code_of_tile(rows, vectors)
+
+    @intrinsic
+    def tile(context, x, row_stride, k_stride, y, y_stride, out, out_stride, count, adds, present):
+        return types.void(*TILE), codegen
+
+    return tile
+
+
+def packing_tile_of(rows: int, vectors: int):
+    """tile(..., present, panel): tile_of's, which writes what it reads of y to panel (k, lanes
+    vectors), for the tiles after it: between the products that costs next to nothing."""
+    codegen = code_of_tile(rows, vectors)
+
+    @intrinsic
+    def tile(
+        context, x, row_stride, k_stride, y, y_stride, out, out_stride, count, adds, present, panel
+    ):
+        return types.void(*TILE, FLOATS), codegen
+
+    return tile
+
+
+def code_of_tile(rows: int, vectors: int):
+    """What emits the code of a tile; of its arguments, panel may be missing."""
 
     def codegen(ctx, b, sig, args):
-        x, row_stride, k_stride, y, y_stride, out, out_stride, count, adds, present = args
+        x, row_stride, k_stride, y, y_stride, out, out_stride, count, adds, present = args[:10]
         kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
         fma = cgutils.get_or_insert_function(b.module, kind, f"llvm.fma.v{LANES}f32")
         last = b.sub(present, I64(1))
         numbers = [b.select(b.icmp_signed("<", I64(i), present), I64(i), last) for i in range(rows)]
         offsets = [b.mul(row_stride, number) for number in numbers]
+        pointers, strides = [x, y, *args[10:]], [k_stride, y_stride, I64(LANES * vectors)]
 
         def step(olds):
-            (px, py), sums = olds[:2], olds[2:]
+            (px, py, *panel), sums = olds[: len(pointers)], olds[len(pointers) :]
             right = [load(b, b.gep(py, [I64(LANES * v)])) for v in range(vectors)]
+            for place in panel:
+                for v, value in enumerate(right):
+                    store(b, value, b.gep(place, [I64(LANES * v)]))
             news = []
             for i in range(rows):
                 left = spread(b, b.load(b.gep(px, [offsets[i]])))
                 products = zip(right, sums[i * vectors :], strict=False)
                 news += [b.call(fma, [left, r, s]) for r, s in products]
-            return [b.gep(px, [k_stride]), b.gep(py, [y_stride]), *news]
+            moved = zip((px, py, *panel), strides, strict=False)
+            return [*[b.gep(pointer, [stride]) for pointer, stride in moved], *news]
 
-        sums = loop(b, count, [x, y, *[ZERO] * (rows * vectors)], step)[2:]
+        starts = [*pointers, *[ZERO] * (rows * vectors)]
+        sums = loop(b, count, starts, step)[len(pointers) :]
         places = [
             b.gep(out, [b.add(b.mul(out_stride, I64(i)), I64(LANES * v))])
             for i in range(rows) for v in range(vectors)
         ]  # fmt: skip
-        with b.if_else(b.icmp_signed("!=", adds, I64(0))) as (more, first):
-            with more:
-                for place, value in zip(places, sums, strict=True):
-                    store(b, b.fadd(load(b, place), value), place)
-            with first:
-                for place, value in zip(places, sums, strict=True):
-                    store(b, value, place)
+        hand_over(b, adds, sums, places)
         return ctx.get_dummy_value()
 
-    @intrinsic
-    def tile(context, x, row_stride, k_stride, y, y_stride, out, out_stride, count, adds, present):
-        integers = FLOATS, INT64, FLOATS, INT64, INT64, INT64, INT64
-        return types.void(FLOATS, INT64, INT64, *integers), codegen
+    return codegen
 
-    return tile
+
+def hand_over(b, adds, sums: list, places: list):
+    """Emit: each sum to its place, or added to what is there if adds != 0."""
+    with b.if_else(b.icmp_signed("!=", adds, I64(0))) as (more, first):
+        with more:
+            for place, value in zip(places, sums, strict=True):
+                store(b, b.fadd(load(b, place), value), place)
+        with first:
+            for place, value in zip(places, sums, strict=True):
+                store(b, value, place)
 
 
 @intrinsic
