@@ -1,7 +1,8 @@
 """Matrix products of float32 by register tiles, straight on the operands where that is fastest.
 
 OpenBLAS packs both operands first; here y is packed, a panel of columns at a time, only where its
-rows lie too far apart or it is transposed, and x is copied where it is used for many panels.
+rows lie too far apart or it is transposed, and x is copied where it is used for many panels and its
+rows would fall into the same sets of the cache.
 Measured on Zen 4, one thread, beside numpy's OpenBLAS (GFLOP/s): 32x64x64 102 and 78, 128x512x784
 104 and 93, the same with y transposed 104 and 84, 256x4096x4096 105 and 97, 10000x512x784 109 and
 104, of a peak of 117. On Emerald Rapids, whose peak is 168: 128x512x784 154 and 135, 256x4096x4096
@@ -13,8 +14,9 @@ of half the depth, for the L1 cache, took 1.02 times as long: the result is read
 as often.
 
 Note [Ahead]  What comes from beyond the L2 cache (the tile of the result, the panel of y after the
-next one, the next block of x) is asked for some tiles before: on Emerald Rapids 256x4096x4096 took
-1.15 times as long without, on Zen 4 1.1 times. The next panel itself would be too late: 3 % slower.
+next one, the next block of x or, where none is copied, the tile of x after the next one) is asked
+for some tiles before: on Emerald Rapids 256x4096x4096 took 1.15 times as long without, on Zen 4 1.1
+times. The next panel itself would be too late: 3 % slower.
 
 Every element of the result is the sum over k in one order, in blocks of DEPTH: it does not depend
 on how many rows and columns there are (but for a single column), nor on how they are shared between
@@ -160,17 +162,18 @@ def tiles(x, row_stride, k_stride, y, y_stride, aside, out, out_stride, m, k, ad
     nothing = (x, 0, 0, 0)
     tiles_ahead(
         x, row_stride, k_stride, ROWS * row_stride, y, y_stride, aside, out, out_stride, m, k,
-        adds, wide, (y, 0), nothing, nothing, 0, 1,
+        adds, wide, (y, 0), nothing, nothing, False, 0, 1,
     )  # fmt: skip
 
 
 @njit(**INLINED)
 def tiles_ahead(
     x, row_stride, k_stride, between, y, y_stride, aside, out, out_stride, m, k, adds, wide,
-    unpacked, panel_ahead, block_ahead, panel, panels,
+    unpacked, panel_ahead, block_ahead, is_new, panel, panels,
 ):  # fmt: skip
     """tiles for panel number `panel` of `panels`, with tiles of x that lie `between` apart; y is
-    packed already, or by the first tile from unpacked = (pointer, row stride other than 0)."""
+    packed already, or by the first tile from unpacked = (pointer, row stride other than 0). is_new:
+    x has not been read yet."""
     count = (m + ROWS - 1) // ROWS
     for tile in range(count):
         i = tile * ROWS
@@ -179,6 +182,8 @@ def tiles_ahead(
         to, to_stride = (place, out_stride) if is_full else (aside, COLUMNS)
         more = adds if is_full else 0
         fetch(panel_ahead, tile, count)
+        if is_new and i + 3 * ROWS <= m:
+            fetch((shift(left, 2 * between), row_stride, ROWS, k), 0, 1)
         fetch(block_ahead, panel * count + tile, panels * count)
         if is_full:
             fetch_tile(place, out_stride)
@@ -217,7 +222,9 @@ def panels_of(
     what is used after it."""
     down, along, between = row_stride, k_stride, ROWS * row_stride
     block_ahead, left = (next_block, 0, 0, 0), x
-    if n >= COPIED and k >= 128 and m >= 32:
+    is_used_often = n >= COPIED and k >= 128 and m >= 32
+    is_apart = k_stride == 1 and row_stride % 128 != 0
+    if is_used_often and not is_apart:
         down, along, between = copy_block(x, row_stride, k_stride, block, m, k)
         left = block
         if k_stride == 1:
@@ -241,7 +248,8 @@ def panels_of(
             right, stride = panel, COLUMNS
         tiles_ahead(
             left, down, along, between, right, stride, aside, shift(out, j), out_stride, m, k,
-            adds, wide, unpacked, panel_ahead, block_ahead, j // COLUMNS, panels,
+            adds, wide, unpacked, panel_ahead, block_ahead, is_used_often and is_apart and j == 0,
+            j // COLUMNS, panels,
         )  # fmt: skip
 
 
@@ -250,8 +258,9 @@ def product(x, row_stride, k_stride, y, column_stride, y_stride, out, out_stride
     """out (m, n) = x y, for x[i row_stride + l k_stride] and y[l y_stride + j column_stride]."""
     panel, block = panel_stack(), block_stack()
     is_packed = column_stride != 1 or (n >= WIDE and m >= MANY)
-    most = even_depth(k)
-    height = max(4 * ROWS, BLOCK // most // ROWS * ROWS)
+    most = even_part(k, DEPTH)
+    height = even_part(m, max(4 * ROWS, BLOCK // most))
+    height = (height + ROWS - 1) // ROWS * ROWS
     for i in range(0, m, height):
         rows = min(height, m - i)
         for start in range(0, k, most):
@@ -268,10 +277,10 @@ def product(x, row_stride, k_stride, y, column_stride, y_stride, out, out_stride
 
 
 @njit(**INLINED)
-def even_depth(k):
-    """The length of the blocks of k, no more than DEPTH, as even as possible."""
-    blocks = max(1, (k + DEPTH - 1) // DEPTH)
-    return max(1, (k + blocks - 1) // blocks)
+def even_part(count, most):
+    """The length of the parts of `count`, no more than `most`, as even as possible."""
+    parts = max(1, (count + most - 1) // most)
+    return max(1, (count + parts - 1) // parts)
 
 
 @njit(**REORDERED)
