@@ -89,14 +89,17 @@ def pack_turned(y, column_stride, panel, k, wide):
             place = shift(panel, i * COLUMNS + column)
             turn_block(shift(left, i), column_stride, place, COLUMNS)
             i += LANES
-        while i < k:
-            for c in range(LANES):
-                panel[i * COLUMNS + column + c] = left[c * column_stride + i]
-            i += 1
+        turn_each(y, column_stride, panel, column, column + LANES, i, k)
         column += LANES
-    for c in range(column, wide):
+    turn_each(y, column_stride, panel, column, wide, 0, k)
+
+
+@njit(**INLINED)
+def turn_each(y, column_stride, panel, column, end, start, k):
+    """pack_turned's columns up to `end` from number `start` of k on, one by one."""
+    for c in range(column, end):
         row = shift(y, c * column_stride)
-        for i in range(k):
+        for i in range(start, k):
             panel[i * COLUMNS + c] = row[i]
 
 
@@ -214,42 +217,53 @@ def few_rows(x, row_stride, k_stride, y, y_stride, out, out_stride, m, k, n, add
 
 
 @njit(**INLINED)
+def panel_of(y, column_stride, y_stride, panel, k, wide, is_packed):
+    """(y, row stride, unpacked) for the tiles of a panel, which is packed unless they do that."""
+    if is_packed and column_stride == 1 and wide == COLUMNS:
+        return panel, COLUMNS, (y, y_stride)
+    if is_packed or wide < COLUMNS:
+        pack(y, column_stride, y_stride, panel, k, wide)
+        return panel, COLUMNS, (y, 0)
+    return y, y_stride, (y, 0)
+
+
+@njit(**INLINED)
+def block_after(x, row_stride, k_stride, m, k):
+    """What fetch asks for: x (m, k)."""
+    return (x, row_stride, m, k) if k_stride == 1 else (x, k_stride, k, m)
+
+
+@njit(**INLINED)
 def panels_of(
     x, row_stride, k_stride, y, column_stride, y_stride, panel, block, out, out_stride, m, n, k,
     adds, is_packed, next_block, next_m, next_k,
 ):  # fmt: skip
     """out (m, n) = x y for a block of x and all columns of y; next_block: of x, (next_m, next_k),
     what is used after it."""
-    down, along, between = row_stride, k_stride, ROWS * row_stride
-    block_ahead, left = (next_block, 0, 0, 0), x
-    is_used_often = n >= COPIED and k >= 128 and m >= 32
-    is_apart = k_stride == 1 and row_stride % 128 != 0
-    if is_used_often and not is_apart:
+    left, down, along, between = x, row_stride, k_stride, ROWS * row_stride
+    is_used_often, is_copied = n >= COPIED and k >= 128 and m >= 32, False
+    if is_used_often:
+        is_copied = k_stride != 1 or row_stride % 128 == 0
+    block_ahead = (x, 0, 0, 0)
+    if is_copied:
+        block_ahead = block_after(next_block, row_stride, k_stride, next_m, next_k)
         down, along, between = copy_block(x, row_stride, k_stride, block, m, k)
         left = block
-        if k_stride == 1:
-            block_ahead = (next_block, row_stride, next_m, next_k)
-        else:
-            block_ahead = (next_block, k_stride, next_k, next_m)
     first = 0
     if m < 4 and column_stride == 1:
         first = few_rows(left, down, along, y, y_stride, out, out_stride, m, k, n, adds)
     aside, panels = shift(panel, DEPTH * COLUMNS), (n + COLUMNS - 1) // COLUMNS
     for j in range(first, n, COLUMNS):
-        wide = min(COLUMNS, n - j)
-        right, stride = shift(y, j * column_stride), y_stride
+        wide, is_new = min(COLUMNS, n - j), j == 0 and is_used_often and not is_copied
+        source = shift(y, j * column_stride)
         is_ahead = is_packed and column_stride == 1 and j + 3 * COLUMNS <= n
-        panel_ahead = (shift(right, 2 * COLUMNS), y_stride, k if is_ahead else 0, COLUMNS)
-        unpacked = (right, 0)
-        if is_packed and column_stride == 1 and wide == COLUMNS:
-            unpacked, right, stride = (right, y_stride), panel, COLUMNS
-        elif is_packed or wide < COLUMNS:
-            pack(right, column_stride, y_stride, panel, k, wide)
-            right, stride = panel, COLUMNS
+        panel_ahead = (shift(source, 2 * COLUMNS), y_stride, k if is_ahead else 0, COLUMNS)
+        right, stride, unpacked = panel_of(
+            source, column_stride, y_stride, panel, k, wide, is_packed
+        )
         tiles_ahead(
             left, down, along, between, right, stride, aside, shift(out, j), out_stride, m, k,
-            adds, wide, unpacked, panel_ahead, block_ahead, is_used_often and is_apart and j == 0,
-            j // COLUMNS, panels,
+            adds, wide, unpacked, panel_ahead, block_ahead, is_new, j // COLUMNS, panels,
         )  # fmt: skip
 
 
