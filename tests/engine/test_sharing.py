@@ -58,6 +58,8 @@ def test_each_op_gives_the_same_bits(name, with_threads):
 
 
 SIZES = [(1, 5, 7), (33, 100, 77), (128, 10, 300), (5, 260, 600), (70, 1, 333), (5000, 1, 3)]
+# y is packed by the first tile, and cut in three in k; x is copied, and cut in two; not copied.
+SIZES += [(197, 550, 1100), (500, 520, 384), (450, 600, 300)]
 
 
 @pytest.mark.parametrize("shape", [*SIZES, (1, 1, 9)])
