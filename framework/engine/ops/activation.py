@@ -117,7 +117,7 @@ def _(
     )
 
 
-def sigmoid_forward(x):
+def sigmoid_forward(x: np.ndarray) -> np.ndarray:
     """1 / (1 + e^-x) as max(e, x >= 0) / (1 + e) with e = e^-|x|, which cannot overflow:
     NumPy would warn.
     """
@@ -182,7 +182,7 @@ def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (divide(divide(g, scale), scale),)
 
 
-def elu_forward(x, *, alpha=1.0):
+def elu_forward(x: np.ndarray, *, alpha: float = 1.0) -> np.ndarray:
     return choose(x > 0, x, np.expm1(np.minimum(x, 0)) * alpha)
 
 
@@ -215,7 +215,7 @@ def _(u: Tensor, out: Tensor, g: Tensor, y: Tensor, *, alpha: float = 1.0) -> tu
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
-def selu_forward(x):
+def selu_forward(x: np.ndarray) -> np.ndarray:
     return choose(x > 0, x, np.expm1(np.minimum(x, 0)) * SELU_ALPHA) * SELU_SCALE
 
 
@@ -275,7 +275,7 @@ def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (gelu_erf_grad(g, x),)
 
 
-def gelu_erf_grad_forward(g, x):
+def gelu_erf_grad_forward(g: np.ndarray, x: np.ndarray) -> np.ndarray:
     density = np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
     return g * ((erf.forward(x * math.sqrt(0.5)) + 1) * 0.5 + x * density)
 

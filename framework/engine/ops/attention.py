@@ -28,7 +28,7 @@ ALL, CAUSAL = (FAR, FAR), (FAR, 0)
 DEEPEST = 256  # as in kernels/attention.py
 
 
-def one_key(*arrays):
+def one_key(*arrays: np.ndarray) -> list[np.ndarray]:
     """Every query sees at least one key: else the row's sum of scores is no number to check."""
     mask = np.array(arrays[3])
     mask[..., 0] = True
@@ -46,7 +46,15 @@ SAMPLES = (
 )
 
 
-def infer_attention(q, k, v, mask, *, reach=ALL, scale=1.0):
+def infer_attention(
+    q: np.ndarray | Spec,
+    k: np.ndarray | Spec,
+    v: np.ndarray | Spec,
+    mask: np.ndarray | Spec,
+    *,
+    reach: tuple = ALL,
+    scale: float = 1.0,
+) -> tuple[Spec, Spec]:
     check_floats("scaled_dot_product_attention", q)
     shapes = [tuple(x.shape) for x in (q, k, v, mask)]
     told = "q {}, k {}, v {}, mask {}".format(*shapes)
@@ -71,12 +79,12 @@ def infer_attention(q, k, v, mask, *, reach=ALL, scale=1.0):
     return Spec((b, rows, heads, wide), q.dtype), Spec((b, heads, rows), q.dtype)
 
 
-def masked_of(dtype):
+def masked_of(dtype: np.dtype) -> Any:
     """MASKED, or as far down as float16 reaches."""
     return dtype.type(MASKED if dtype.itemsize > 2 else -0.7 * 65504)
 
 
-def seen_by(mask, rows, keys, reach):
+def seen_by(mask: np.ndarray, rows: int, keys: int, reach: tuple) -> np.ndarray:
     """Which keys each query may see, to be broadcast to (batch, heads, rows, keys)."""
     if reach == ALL:
         return mask
@@ -99,7 +107,15 @@ def scaled_dot_product_attention(q, k, v, mask, *, reach=ALL, scale=1.0):
     return attended(q, k, v, mask, reach, scale)
 
 
-def attended(q, k, v, mask, reach, scale, kept: Any = None) -> tuple:
+def attended(
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
+    mask: np.ndarray,
+    reach: tuple,
+    scale: float,
+    kept: Any = None,
+) -> tuple:
     """(out, lse), with the probabilities of out multiplied by `kept` if it is given."""
     seen = seen_by(mask, q.shape[1], k.shape[1], reach)
     q, k, v = [x.swapaxes(1, 2) for x in (q, k, v)]
@@ -115,7 +131,7 @@ def attended(q, k, v, mask, reach, scale, kept: Any = None) -> tuple:
     return out, (top + np.log(total))[..., 0]
 
 
-def strides_of(mask):
+def strides_of(mask: Spec) -> dict[str, int]:
     """Scalars: how far apart the mask's entries lie along each axis, 0 where it broadcasts."""
     strides, step = [], 1
     for n in reversed(mask.shape):
@@ -124,7 +140,7 @@ def strides_of(mask):
     return dict(zip(("of_keys", "of_rows", "of_heads", "of_batch"), strides, strict=True))
 
 
-def see_attention(outs, inputs, attrs):
+def see_attention(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     """All as they are. No kernel takes other floats, very deep heads, nothing to attend to."""
     at = next(i for i, s in enumerate(inputs) if s.dtype == np.bool_)
     q, _, v, mask = inputs[at - 3 : at + 1]
@@ -138,7 +154,7 @@ def see_attention(outs, inputs, attrs):
     return [s.shape for s in outs], seen, scalars
 
 
-def pairs_of(q, k, attrs):
+def pairs_of(q: Spec, k: Spec, attrs: dict) -> int:
     """(query, key) pairs that are computed, about."""
     rows, keys, (behind, ahead) = q.shape[1], k.shape[1], attrs.get("reach", ALL)
     pairs = rows * keys
@@ -147,7 +163,7 @@ def pairs_of(q, k, attrs):
     return q.shape[0] * q.shape[2] * pairs
 
 
-def flops_of_attention(outs, inputs, attrs):
+def flops_of_attention(outs: list[Spec], inputs: list[Spec], attrs: dict) -> int:
     q, k, v = inputs[:3]
     return 2 * pairs_of(q, k, attrs) * (q.shape[3] + v.shape[3])
 
@@ -170,7 +186,16 @@ def _(g, out, q, k, v, mask, *, reach=ALL, scale=1.0):
     return *through_lse(found, g_lse, q, k, mask, lse, reach, scale), None
 
 
-def through_lse(found: list, g_lse: Any, q, k, mask, lse, reach, scale) -> list:
+def through_lse(
+    found: list,
+    g_lse: Any,
+    q: Tensor,
+    k: Tensor,
+    mask: Tensor,
+    lse: Tensor,
+    reach: tuple,
+    scale: float,
+) -> list:
     """The gradients of q, k, v with that which comes through lse: second order only."""
     if g_lse is None:
         return found
@@ -209,7 +234,18 @@ def scaled_dot_product_attention_grad(g, q, k, v, mask, out, lse, *, reach=ALL, 
     return differentiated(g, q, k, v, mask, out, lse, reach, scale)
 
 
-def differentiated(g, q, k, v, mask, out, lse, reach, scale, kept: Any = None) -> tuple:
+def differentiated(
+    g: np.ndarray,
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
+    mask: np.ndarray,
+    out: np.ndarray,
+    lse: np.ndarray,
+    reach: tuple,
+    scale: float,
+    kept: Any = None,
+) -> tuple:
     """(dq, dk, dv), with the probabilities of out multiplied by `kept` if it is given."""
     seen = seen_by(mask, q.shape[1], k.shape[1], reach)
     q, k, v, g, out = [x.swapaxes(1, 2) for x in (q, k, v, g, out)]
@@ -230,7 +266,7 @@ def differentiated(g, q, k, v, mask, out, lse, reach, scale, kept: Any = None) -
     return tuple([np.ascontiguousarray(x.swapaxes(1, 2)) for x in made])
 
 
-def flops_of_gradient(outs, inputs, attrs):
+def flops_of_gradient(outs: list[Spec], inputs: list[Spec], attrs: dict) -> int:
     q, k, v = inputs[1:4]
     return 2 * pairs_of(q, k, attrs) * (3 * q.shape[3] + 2 * v.shape[3])
 
@@ -297,14 +333,26 @@ def _(u, made, g, q, k, v, mask, out, lse, *, reach=ALL, scale=1.0):
     return second_order(u, g, q, k, v, mask, out, lse, reach, scale)
 
 
-def second_order(u, g, q, k, v, mask, out, lse, reach, scale, kept: Any = None) -> tuple:
+def second_order(
+    u: tuple,
+    g: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor,
+    out: Tensor,
+    lse: Tensor,
+    reach: tuple,
+    scale: float,
+    kept: Any = None,
+) -> tuple:
     """The vjp of the gradient, whose probabilities are multiplied by `kept` (None: by 1).
 
     With a = kept g . v - g . out, so that d = p a: the gradients of dq, dk in d are u . k and
     q . u, that of dv in kept p is g . u."""
     p, own, seen = probabilities(q, k, mask, lse, reach, scale)
 
-    def thinned(x):
+    def thinned(x: Tensor) -> Tensor:
         return x if kept is None else multiply(x, kept)
 
     lean = expand_dims(transpose(sum_(multiply(g, out), axis=3), axes=(0, 2, 1)), axis=3)

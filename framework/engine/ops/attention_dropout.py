@@ -48,7 +48,18 @@ THINNED_GRADS = tuple(
 )  # fmt: skip
 
 
-def infer_thinned(q, k, v, mask, state, *, rate, reach=ALL, scale=1.0, first_row=0):
+def infer_thinned(
+    q: np.ndarray | Spec,
+    k: np.ndarray | Spec,
+    v: np.ndarray | Spec,
+    mask: np.ndarray | Spec,
+    state: np.ndarray | Spec,
+    *,
+    rate: float,
+    reach: tuple = ALL,
+    scale: float = 1.0,
+    first_row: int = 0,
+) -> tuple[Spec, Spec]:
     if not 0 <= rate < 1:
         raise ValueError(f"attention_dropout: rate is {rate!r}, wanted a number in [0, 1)")
     return infer_attention(q, k, v, mask)
@@ -74,7 +85,7 @@ def attention_dropout(q, k, v, mask, state, *, rate, reach=ALL, scale=1.0, first
     return attended(q, k, v, mask, reach, scale, choices_of(q, k, state, rate, first_row))
 
 
-def see_thinned(outs, inputs, attrs):
+def see_thinned(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     """As attention; scalars: which bits of a uniform number are the first to stay, what stays is
     multiplied by."""
     seen = see_attention(outs, inputs, attrs)

@@ -49,7 +49,7 @@ def axes_of(ndim: int, axis: int | tuple | None) -> tuple:
     return tuple(found)
 
 
-def axis_of(axis, x):
+def axis_of(axis: Any, x: np.ndarray) -> Any:
     """`axis` for NumPy, which takes no list, and takes 0 as an axis of a scalar."""
     if not x.ndim and axis is not None:
         axes_of(0, axis)  # says that there is none
@@ -61,7 +61,7 @@ def reduced_shape(shape: tuple, axes: tuple, keepdims: bool) -> tuple:
     return tuple([1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes])
 
 
-def infer_reduction(x, *, axis=None, keepdims=False):
+def infer_reduction(x: Spec, *, axis: Any = None, keepdims: bool = False) -> Spec:
     """The Spec of a reduction that keeps the dtype."""
     return Spec(reduced_shape(x.shape, axes_of(x.ndim, axis), keepdims), x.dtype)
 
@@ -88,7 +88,7 @@ def missing_size(wanted: tuple, known: int, size: int, old: tuple) -> int | None
     return size // known if known != 0 and size % known == 0 else None
 
 
-def infer_reshape(x, *, shape):
+def infer_reshape(x: Spec, *, shape: Any) -> Spec:
     return Spec(resolve_shape(shape, x.size, x.shape), x.dtype)
 
 
@@ -115,7 +115,7 @@ def _(g: Tensor, out: Tensor, x: Tensor, *, shape: Any) -> tuple:
     return (reshape(g, shape=x.array.shape),)
 
 
-def infer_broadcast_to(x, *, shape):
+def infer_broadcast_to(x: np.ndarray | Spec, *, shape: Any) -> Spec:
     fits = x.ndim <= len(shape) and all(
         [n in (1, m) for n, m in zip(reversed(x.shape), reversed(shape))]
     )
@@ -126,7 +126,7 @@ def infer_broadcast_to(x, *, shape):
     return Spec(tuple(shape), x.dtype)
 
 
-def repeated(x, *, shape):
+def repeated(x: np.ndarray, *, shape: Any) -> np.ndarray:
     """np.broadcast_to, which takes 3 us, with a short way for single numbers; read-only, since all
     elements may be one."""
     if x.size == 1 and x.ndim <= len(shape) and min(shape, default=0) >= 0:
@@ -157,7 +157,7 @@ def _(g: Tensor, out: Tensor, x: Tensor, *, shape: Any) -> tuple:
     return (unbroadcast(g, x),)
 
 
-def as_runs(outs, inputs, attrs):
+def as_runs(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     """See x as (a, b c) and the result as (a, c), where b is reduced: runs of c elements.
 
     Axes that are not neighbours, and results without elements, are left to the NumPy forward.

@@ -51,7 +51,7 @@ def check_filters(x: tuple, filters: tuple) -> None:
         )
 
 
-def rows_of(x, groups, sizes, place):
+def rows_of(x: np.ndarray, groups: int, sizes: tuple, place: dict) -> np.ndarray:
     """The windows of x (n, h, w, c) as rows of a matrix for each group: (groups, n oh ow, k)."""
     rows = windows(x, 0, sizes, **place)
     (n, oh, ow, kh, kw, _), depth = rows.shape, x.shape[3] // groups
@@ -59,30 +59,30 @@ def rows_of(x, groups, sizes, place):
     return rows.reshape(groups, n * oh * ow, kh * kw * depth)
 
 
-def parted(y, groups):
+def parted(y: np.ndarray, groups: int) -> np.ndarray:
     """The last axis of y in groups, which come first: (groups, all others, o / groups)."""
     each = y.shape[-1] // groups
     return y.reshape(math.prod(y.shape[:-1]), groups, each).transpose(1, 0, 2)
 
 
-def joined(y, shape):
+def joined(y: np.ndarray, shape: tuple) -> np.ndarray:
     """y (groups, m, each) with the groups beside each other, in this shape."""
     return np.ascontiguousarray(y.transpose(1, 0, 2)).reshape(shape)
 
 
-def flops_of(outs, inputs, attrs):
+def flops_of(outs: list[Spec], inputs: list[Spec], attrs: dict) -> int:
     return 2 * outs[0].size * math.prod(inputs[1].shape[:3])
 
 
-def flops_of_grad_x(outs, inputs, attrs):
+def flops_of_grad_x(outs: list[Spec], inputs: list[Spec], attrs: dict) -> int:
     return 2 * inputs[0].size * math.prod(inputs[1].shape[:3])
 
 
-def flops_of_grad_filters(outs, inputs, attrs):
+def flops_of_grad_filters(outs: list[Spec], inputs: list[Spec], attrs: dict) -> int:
     return 2 * inputs[1].size * math.prod(outs[0].shape[:3])
 
 
-def infer(x, filters, **place):
+def infer(x: Spec, filters: Spec, **place: tuple) -> Spec:
     check_filters(x.shape, filters.shape)
     counts = counts_of(x.shape, filters.shape[:2], **place)
     return Spec((x.shape[0], *counts, filters.shape[3]), x.dtype)
@@ -125,7 +125,7 @@ def _(g, out, x, filters, *, wants, **place):
     return dx, df
 
 
-def check_grad(g, whole, filters, place):
+def check_grad(g: tuple, whole: tuple, filters: tuple, place: dict) -> None:
     """InvalidArgumentError unless g is what filters lead to from `whole`."""
     check_filters(whole, filters)
     wanted = (whole[0], *counts_of(whole, filters[:2], **place), filters[3])
@@ -136,7 +136,7 @@ def check_grad(g, whole, filters, place):
         )
 
 
-def infer_grad_x(g, filters, *, whole, **place):
+def infer_grad_x(g: Spec, filters: Spec, *, whole: tuple, **place: tuple) -> Spec:
     check_grad(g.shape, whole, filters.shape, place)
     return Spec(tuple(whole), g.dtype)
 
@@ -179,7 +179,7 @@ def _(u, out, g, filters, *, wants, whole, **place):
     return dg, df
 
 
-def infer_grad_filters(x, g, *, sizes, groups, **place):
+def infer_grad_filters(x: Spec, g: Spec, *, sizes: tuple, groups: int, **place: tuple) -> Spec:
     shape = (*sizes, x.shape[3] // groups, g.shape[3])
     check_grad(g.shape, x.shape, shape, place)
     return Spec(shape, x.dtype)

@@ -26,7 +26,7 @@ def on_shapes(see: Callable) -> Callable:
     shapes, gives (out, inputs, scalars, integers and elements of scratch memory).
     """
 
-    def views(outs, inputs, attrs):
+    def views(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
         if inputs[0].dtype not in (np.float32, np.float64):
             return None
         out, shapes = tuple(outs[0].shape), [tuple(x.shape) for x in inputs]
@@ -40,7 +40,7 @@ def on_shapes(see: Callable) -> Callable:
     return views
 
 
-def see_forward(out, x, filters, attrs, by_lanes=False):
+def see_forward(out: tuple, x: tuple, filters: tuple, attrs: dict, by_lanes: bool = False) -> tuple:
     """How a convolution is seen."""
     scalars, ints, part = on_windows(out, x, filters, attrs)
     groups = 1 if by_lanes else x[3] // filters[2]
@@ -48,7 +48,7 @@ def see_forward(out, x, filters, attrs, by_lanes=False):
     return out, [x, filters], scalars, ints, panels + part
 
 
-def see_grad_x(out, g, filters, attrs, by_lanes=False):
+def see_grad_x(out: tuple, g: tuple, filters: tuple, attrs: dict, by_lanes: bool = False) -> tuple:
     """How the gradient in x is seen."""
     (_, h, w, c), (_, _, ow, o), (kh, kw, depth, _) = out, g, filters
     (s0, s1), (d0, d1), left = attrs["strides"], attrs["dilations"], attrs["paddings"][1][0]
@@ -66,7 +66,7 @@ def see_grad_x(out, g, filters, attrs, by_lanes=False):
     return out, [g, filters], scalars, ints, floats
 
 
-def see_grad_filters(out, x, g, attrs, by_lanes=False):
+def see_grad_filters(out: tuple, x: tuple, g: tuple, attrs: dict, by_lanes: bool = False) -> tuple:
     """How the gradient in filters is seen."""
     scalars, ints, part = on_windows(g, x, out, attrs)
     groups = 1 if by_lanes else x[3] // out[2]
@@ -74,7 +74,7 @@ def see_grad_filters(out, x, g, attrs, by_lanes=False):
     return out, [x, g], scalars, ints, panels + part
 
 
-def on_windows(out, x, filters, attrs):
+def on_windows(out: tuple, x: tuple, filters: tuple, attrs: dict) -> tuple[dict, int, int]:
     """(scalars, integers, elements of a part of x) of kernels that go through windows in order."""
     (n, oh, ow, _), (_, _, w, c), (kh, kw, depth, _) = out, x, filters
     (s0, s1), (d0, d1), left = attrs["strides"], attrs["dilations"], attrs["paddings"][1][0]
@@ -87,14 +87,14 @@ def on_windows(out, x, filters, attrs):
     return scalars, 2 * kh * kw * depth + 2 * images * block * ow, images * part
 
 
-def together(n, are_whole, places, part):
+def together(n: int, are_whole: bool, places: int, part: int) -> int:
     """How many of n images to compute together: 1 where one is computed in parts."""
     if not are_whole:
         return 1
     return max(1, min(n, PLACES // max(places, 1), 2 * PART // max(part, 1)))
 
 
-def part_of(count, step, reach, width):
+def part_of(count: int, step: int, reach: int, width: int) -> int:
     """How many of `count` rows to compute at a time, which read `reach` rows and `step` more for
     each but the first; a row has `width` elements.
     """
@@ -102,6 +102,6 @@ def part_of(count, step, reach, width):
     return -(-count // max(-(-count // most), 1)) or 1
 
 
-def padded_to(count):
+def padded_to(count: int) -> int:
     """Columns of panels, in whole vectors."""
     return -(-count // LANES) * LANES

@@ -78,7 +78,7 @@ def assign_sub(v, value):
     v -= value
 
 
-def as_vectors(outs, inputs, attrs):
+def as_vectors(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     """See every operand as a vector; operands that broadcast are left to the NumPy forward."""
     if len({s.shape for s in inputs}) > 1:
         return None

@@ -38,7 +38,7 @@ from framework.engine.ops.solve import (
 from framework.engine.tensor import Spec, Tensor
 
 
-def definite(x):
+def definite(x: np.ndarray) -> list[np.ndarray]:
     """Positive definite matrices, with eigenvalues apart."""
     n = x.shape[-1]
     return [x @ x.swapaxes(-1, -2) / n + np.diag(np.arange(1, n + 1)).astype(x.dtype)]
@@ -49,7 +49,7 @@ def symmetric_part(x: Tensor) -> tuple:
     return (multiply(add(x, adjoint(x)), number(0.5, x)),)
 
 
-def lower_factor(a):
+def lower_factor(a: np.ndarray) -> np.ndarray:
     """The Cholesky factor; NaN in the lower triangle of matrices that are not positive definite."""
     try:
         return np.linalg.cholesky(a)
@@ -105,7 +105,7 @@ def least_squares(x: Tensor, y: Tensor, l2: Tensor | None) -> Tensor:
     return matmul(x, cholesky_solve(factor, y), transpose_x=True)
 
 
-def infer_qr(x, *, full_matrices=False):
+def infer_qr(x: Spec, *, full_matrices: bool = False) -> tuple[Spec, Spec]:
     check_matrix("qr", x, is_square=False)
     (*lead, m, n) = x.shape
     k = m if full_matrices else min(m, n)
@@ -146,7 +146,7 @@ def tall_qr_gradient(q: Tensor, r: Tensor, dq: Tensor, dr: Tensor) -> Tensor:
     """q (dr + P(M) r^-T) + (dq - q q' dq) r^-T, M = q' dq - dq' q + r dr' - dr r', P takes the
     lower triangle; for at least as many rows as columns."""
 
-    def divided(x):  # x r^-T
+    def divided(x: Tensor) -> Tensor:  # x r^-T
         return adjoint(triangular_solve(r, adjoint(x), lower=False))
 
     qdq = matmul(q, dq, transpose_x=True)
@@ -187,7 +187,7 @@ def times_columns(x: Tensor, numbers: Tensor) -> Tensor:
     return multiply(x, expand_dims(numbers, -2))
 
 
-def infer_svd(x, *, full_matrices=False):
+def infer_svd(x: np.ndarray | Spec, *, full_matrices: bool = False) -> tuple[Spec, ...]:
     check_matrix("svd", x, is_square=False)
     *lead, m, n = x.shape
     k = min(m, n)
@@ -196,7 +196,7 @@ def infer_svd(x, *, full_matrices=False):
     return tuple([Spec(shape, x.dtype) for shape in shapes])
 
 
-def svd_forward(a, full_matrices):
+def svd_forward(a: np.ndarray, full_matrices: bool) -> tuple[np.ndarray, ...]:
     """NaN where LAPACK finds no singular values."""
     try:
         u, s, vt = np.linalg.svd(a, full_matrices=full_matrices)
@@ -206,7 +206,7 @@ def svd_forward(a, full_matrices):
         return tuple([np.full(s.shape, np.nan, a.dtype) for s in specs])
 
 
-def spread_values(x):
+def spread_values(x: np.ndarray) -> list[np.ndarray]:
     """Matrices with singular values apart."""
     m, n = x.shape[-2:]
     return [x + np.eye(m, n) @ np.diag(np.arange(n) * 3.0 + 1.0).astype(x.dtype)]
@@ -236,7 +236,9 @@ def _(g: Any, outs: Any, x: Tensor, *, full_matrices: bool = False) -> tuple:
     return (wide_svd_gradient(s, u, v, ds, du, dv),)
 
 
-def wide_svd_gradient(s, u, v, ds, du, dv) -> Tensor:
+def wide_svd_gradient(
+    s: Tensor, u: Tensor, v: Tensor, ds: Tensor, du: Tensor, dv: Tensor
+) -> Tensor:
     """The gradient for x (m, n) with m <= n, where u is (m, m): with f = 1 / (s_j^2 - s_i^2)
 
     u (diag(ds) + (F + F') s + s (H + H')) v' + u / s (dv' - dv' v v'), F = f u'du, H = f v'dv
@@ -260,7 +262,7 @@ def wide_svd_gradient(s, u, v, ds, du, dv) -> Tensor:
     return add(out, matmul(times_columns(u, safe_reciprocal(s)), rest))
 
 
-def infer_values(x):
+def infer_values(x: Spec) -> Spec:
     check_matrix("singular_values", x, is_square=False)
     return Spec((*x.shape[:-2], min(x.shape[-2:])), x.dtype)
 
@@ -278,7 +280,7 @@ def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (matmul(times_columns(u, g), v, transpose_y=True),)
 
 
-def eigh_forward(a):
+def eigh_forward(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """InvalidArgumentError where LAPACK finds no finite eigenvalues."""
     try:
         values, vectors = np.linalg.eigh(a)
@@ -292,7 +294,7 @@ def eigh_forward(a):
     return values, vectors
 
 
-def infer_eigh(x):
+def infer_eigh(x: Spec) -> tuple[Spec, Spec]:
     check_matrix("eigh", x)
     return Spec(tuple(x.shape[:-1]), x.dtype), Spec(tuple(x.shape), x.dtype)
 
@@ -324,7 +326,7 @@ def lower_of_symmetric(x: Tensor) -> Tensor:
     return halved_diagonal(band_part(add(x, adjoint(x)), -1, 0))
 
 
-def infer_eigvalsh(x):
+def infer_eigvalsh(x: Spec) -> Spec:
     check_matrix("eigvalsh", x)
     return Spec(tuple(x.shape[:-1]), x.dtype)
 

@@ -28,12 +28,12 @@ from framework.engine.ops.windows import (
 from framework.engine.tensor import Spec
 
 
-def without_sizes(place):
+def without_sizes(place: dict) -> dict:
     """The attrs of a place whose sizes an input shows."""
     return {key: value for key, value in place.items() if key != "sizes"}
 
 
-def check(x, filters):
+def check(x: tuple, filters: tuple) -> None:
     """InvalidArgumentError unless filters (kh, kw, c, m) fit x (n, h, w, c)."""
     if len(x) != 4 or len(filters) != 4 or x[3] != filters[2]:
         raise InvalidArgumentError(
@@ -41,13 +41,13 @@ def check(x, filters):
         )
 
 
-def infer(x, filters, **place):
+def infer(x: Spec, filters: Spec, **place: tuple) -> Spec:
     check(x.shape, filters.shape)
     counts = counts_of(x.shape, filters.shape[:2], **place)
     return Spec((x.shape[0], *counts, filters.shape[2] * filters.shape[3]), x.dtype)
 
 
-def along_rows(filters, across):
+def along_rows(filters: np.ndarray, across: int) -> np.ndarray:
     """filters (kh, kw, c, m), repeated `across` times, as a list of (across, c, m): the inner loop
     of a product is then a whole row of an image.
     """
@@ -77,14 +77,14 @@ def depthwise(x, filters, *, strides, dilations, paddings):
     return out.reshape(len(x), *counts, c * m)
 
 
-def flops_of(outs, inputs, attrs):
+def flops_of(outs: list[Spec], inputs: list[Spec], attrs: dict) -> int:
     """Each element of a result or its gradient meets the elements of a window."""
     sizes = attrs["sizes"] if "sizes" in attrs else inputs[1].shape[:2]
     wide = max([s.size for s in (*outs, *inputs)])
     return 2 * wide * sizes[0] * sizes[1]
 
 
-def joined(filters):
+def joined(filters: tuple) -> tuple[int, int, int, int]:
     """The shape (kh, kw, c, m) as the kernels see it: c groups of one channel, (kh, kw, 1, c m)."""
     kh, kw, c, m = filters
     return kh, kw, 1, c * m
@@ -116,7 +116,7 @@ def _(g, out, x, filters, **place):
     )
 
 
-def whole_of(x, place):
+def whole_of(x: tuple, place: dict) -> dict:
     """The attrs of depthwise_grad_x."""
     return {"whole": x, **without_sizes(place)}
 

@@ -9,6 +9,7 @@ through every comparison.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -39,10 +40,10 @@ PAIR = Sample(((3, 4), (3, 4)), low=0.5)
 SAME, POSITIVE = Sample(((3, 4),)), Sample(((3, 4),), low=0.5)
 
 
-def of_nonzero(function):
+def of_nonzero(function: Callable) -> Callable:
     """A division by whole numbers that refuses the divisor 0; NumPy would give 0."""
 
-    def divide(x, y):
+    def divide(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         if y.dtype.kind in "iu" and not np.all(y):
             raise InvalidArgumentError("Integer division by zero")
         return function(x, y)
@@ -88,7 +89,7 @@ def _(g: Tensor, out: Tensor, x: Tensor, y: Tensor, *, wants: list[bool]) -> tup
     )
 
 
-def infer_divide(x, y):
+def infer_divide(x: Spec, y: Spec) -> Spec:
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
     return Spec(broadcast_shapes(x.shape, y.shape), dtype)
 
@@ -157,12 +158,14 @@ def _(g: Tensor, out: Tensor, x: Tensor, y: Tensor, *, wants: list[bool]) -> tup
     ] else None
 
 
-def check_ties(ties):
+def check_ties(ties: str) -> None:
     if ties not in ("first", "split"):
         raise ValueError(f"ties: got {ties!r}, wanted 'first' or 'split'")
 
 
-def pick_gradient(g, x, y, wants, ties, larger, strictly):
+def pick_gradient(
+    g: Tensor, x: Tensor, y: Tensor, wants: list, ties: str, larger: Callable, strictly: Callable
+) -> tuple:
     """The gradients of maximum and minimum: all to the chosen one;
     a tie to the first, or half to each.
     """

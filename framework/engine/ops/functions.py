@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -21,12 +22,12 @@ from framework.engine.ops.elementwise import (
     subtract,
 )
 from framework.engine.ops.logical import greater, where
-from framework.engine.tensor import Tensor
+from framework.engine.tensor import Spec, Tensor
 
 WITHIN = Sample(((3, 4),), low=-0.9, high=0.9)
 
 
-def power_forward(x, y):
+def power_forward(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """np.power, which is slow for the exponents of formulas."""
     if not y.ndim and x.dtype.kind == "f":
         exponent = y.item()
@@ -47,7 +48,7 @@ def power(x: float, y: float) -> float:
     return x if y == 1.0 else x**y
 
 
-def see_powers(outs, inputs, attrs):
+def see_powers(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     """Powers of integers are left to NumPy: exact, and an error for negative exponents."""
     return (outs, inputs, attrs) if outs[0].dtype.kind == "f" else None
 
@@ -223,7 +224,7 @@ def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (divide(g, x * x + 1.0),)
 
 
-def horner(x, coefficients):
+def horner(x: np.ndarray, coefficients: Sequence[float]) -> np.ndarray:
     """The polynomial in x, highest power first."""
     y = np.full_like(x, coefficients[0])
     for c in coefficients[1:]:
@@ -254,7 +255,7 @@ ERFC_Q = (
 )  # fmt: skip
 
 
-def erf_forward(x):
+def erf_forward(x: np.ndarray) -> np.ndarray:
     """erf in NumPy: small |x| by an odd rational function, large ones by 1 - erfc;
     computed in float64.
     """

@@ -41,7 +41,7 @@ def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
 DIGAMMA = (1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
 
 
-def digamma_forward(x):
+def digamma_forward(x: np.ndarray) -> np.ndarray:
     """Reflection (6.3.7) to x > 0, recurrence (6.3.5) to x >= 10, then the asymptotic series."""
     z = np.atleast_1d(x).astype(np.float64)
     is_low = z <= 0
@@ -94,7 +94,7 @@ ZETA = (
 )  # fmt: skip
 
 
-def hurwitz_zeta(s, x):
+def hurwitz_zeta(s: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Sum of 1 / (x + k)^s over k = 0, 1 ...: terms up to x + k > 10, the rest by Euler-Maclaurin.
 
     x far below 0 would be a sum of -x terms: NaN below -10000.
@@ -112,7 +112,7 @@ def hurwitz_zeta(s, x):
     return total + b * x / (s - 1.0) + 0.5 * b + b * rest
 
 
-def polygamma_forward(n, x):
+def polygamma_forward(n: np.ndarray, x: np.ndarray) -> np.ndarray:
     order, z = n.astype(np.float64), x.astype(np.float64)
     is_order = (order >= 0) & (order == np.floor(order))
     k = np.where(is_order & (order > 0), order, 1.0)

@@ -22,10 +22,15 @@ from framework.engine.ops.recurrence import (
     zeros,
 )
 from framework.engine.ops.shape import transpose
-from framework.engine.tensor import Spec
+from framework.engine.tensor import Spec, Tensor
 
 
-def check(x, h, recurrent, bias):
+def check(
+    x: np.ndarray | Spec,
+    h: np.ndarray | Spec,
+    recurrent: np.ndarray | Spec,
+    bias: np.ndarray | Spec,
+) -> None:
     """ValueError unless the shapes fit."""
     units = h.shape[-1]
     found = tuple(h.shape), tuple(recurrent.shape), tuple(bias.shape)
@@ -37,14 +42,14 @@ def check(x, h, recurrent, bias):
         )
 
 
-def infer_gru(x, h, recurrent, bias):
+def infer_gru(x: Spec, h: Spec, recurrent: Spec, bias: Spec) -> tuple[Spec, Spec, Spec, Spec]:
     check(x, h, recurrent, bias)
     steps, (rows, units), dtype = x.shape[0], h.shape, x.dtype
     whole, inner = Spec((steps + 1, rows, units), dtype), Spec((steps, rows, units), dtype)
     return whole, Spec((rows, units), dtype), Spec(x.shape, dtype), inner
 
 
-def flops_of_gru(outs, inputs, attrs):
+def flops_of_gru(outs: list[Spec], inputs: list[Spec], attrs: dict) -> int:
     """One product of (n, u) and (u, 3 u) for each step."""
     gates, units = max([*outs, *inputs], key=lambda s: s.size), inputs[1].shape[-1]
     return 2 * gates.size * units
@@ -139,7 +144,16 @@ def _(g, out, x, h, recurrent, bias, *, wants):
     )
 
 
-def backward(g_hs, g_h, g_gates, g_inner, hs, gates, inner, turned):
+def backward(
+    g_hs: Tensor,
+    g_h: Tensor,
+    g_gates: Tensor,
+    g_inner: Tensor,
+    hs: Tensor,
+    gates: Tensor,
+    inner: Tensor,
+    turned: Tensor,
+) -> tuple:
     """The gradient of gru as gru_grad gives it, for cotangents of all its results, with elementary
     ops."""
     if not gates.array.shape[0]:
@@ -159,7 +173,9 @@ def backward(g_hs, g_h, g_gates, g_inner, hs, gates, inner, turned):
     return stack(dx[::-1]), stack(d_inner[::-1]), stack(d_hs[::-1])
 
 
-def infer_grad(g_hs, g_h, hs, gates, inner, turned):
+def infer_grad(
+    g_hs: Spec, g_h: Spec, hs: Spec, gates: Spec, inner: Spec, turned: Spec
+) -> tuple[Spec, Spec, Spec]:
     whole = Spec(gates.shape, gates.dtype)
     return whole, whole, Spec(hs.shape, hs.dtype)
 
@@ -228,7 +244,9 @@ def _(dx, d_inner, d_hs, g_hs, g_h, hs, gates, inner, turned, part, parts):
 
 @gru_grad.vjp("g_hs g_h hs gates inner turned")
 def _(u, out, g_hs, g_h, hs, gates, inner, turned):
-    def again(g_hs, g_h, hs, gates, inner, turned):
+    def again(
+        g_hs: Tensor, g_h: Tensor, hs: Tensor, gates: Tensor, inner: Tensor, turned: Tensor
+    ) -> tuple:
         given = g_hs if g_hs.array.shape[0] else zeros(hs.array.shape, hs)
         none = zeros(gates.array.shape, gates), zeros(inner.array.shape, inner)
         return backward(given, g_h, *none, hs, gates, inner, turned)

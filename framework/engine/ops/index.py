@@ -77,7 +77,7 @@ def gather(x, indices, *, axis=0):
     return x.take(indices, axis=axis)
 
 
-def see_gather(outs, inputs, attrs):
+def see_gather(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     x, indices = inputs
     axis = attrs["axis"] % x.ndim
     a, n, c = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
@@ -105,7 +105,7 @@ def _(g: Tensor, out: Tensor, x: Tensor, indices: Tensor, *, axis: Any = 0) -> t
     return gather_grad(g, indices, whole=whole, axis=axis), None
 
 
-def gather_grad_forward(g, indices, whole, axis):
+def gather_grad_forward(g: np.ndarray, indices: np.ndarray, whole: tuple, axis: int) -> np.ndarray:
     check_indices("gather_grad", indices, whole[axis])
     axis %= len(whole)
     a, c = math.prod(whole[:axis]), math.prod(whole[axis + 1 :])
@@ -130,7 +130,7 @@ def gather_grad(g, indices, *, whole, axis=0):
     return gather_grad_forward(g, indices, whole, axis)
 
 
-def see_gather_grad(outs, inputs, attrs):
+def see_gather_grad(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     (whole,), indices = outs, inputs[1]
     axis = attrs["axis"] % whole.ndim
     a, n, c = math.prod(whole.shape[:axis]), whole.shape[axis], math.prod(whole.shape[axis + 1 :])
@@ -158,7 +158,7 @@ def _(u: Tensor, out: Tensor, g: Tensor, indices: Tensor, *, whole: Any, axis: A
     return gather(u, indices, axis=axis), None
 
 
-def infer_along(x, indices, *, axis=-1):
+def infer_along(x: np.ndarray | Spec, indices: np.ndarray | Spec, *, axis: int = -1) -> Spec:
     """No broadcasting: the shape of the result is the indices'."""
     ndim, fits = len(x.shape), len(x.shape) == len(indices.shape)
     if not (fits and -ndim <= axis < ndim) or any(
@@ -185,7 +185,7 @@ def take_along_axis(x, indices, *, axis=-1):
     return x.reshape(-1).take(places_along(indices, x.shape, axis)).reshape(indices.shape)
 
 
-def see_along(outs, inputs, attrs):
+def see_along(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     x, indices = inputs
     axis = attrs["axis"] % x.ndim
     a, c = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
@@ -211,14 +211,16 @@ def _(g: Tensor, out: Tensor, x: Tensor, indices: Tensor, *, axis: Any = -1) -> 
     return put_along_axis(g, indices, whole=x.array.shape, axis=axis), None
 
 
-def put_along_axis_forward(g, indices, whole, axis):
+def put_along_axis_forward(
+    g: np.ndarray, indices: np.ndarray, whole: tuple, axis: int
+) -> np.ndarray:
     check_indices("put_along_axis", indices, whole[axis])
     out = np.zeros(whole, g.dtype)
     np.add.at(out.reshape(-1), places_along(indices, whole, axis), g.reshape(-1))
     return out
 
 
-def places_along(indices, whole, axis):
+def places_along(indices: np.ndarray, whole: tuple, axis: int) -> np.ndarray:
     """Positions of the elements at `indices` along an axis, in a flat tensor of shape `whole`."""
     axis %= len(whole)
     a, c = math.prod(whole[:axis]), math.prod(whole[axis + 1 :])
@@ -236,7 +238,7 @@ def put_along_axis(g, indices, *, whole, axis=-1):
     return put_along_axis_forward(g, indices, whole, axis)
 
 
-def see_put_along(outs, inputs, attrs):
+def see_put_along(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     (whole,), (g, _) = outs, inputs
     axis = attrs["axis"] % whole.ndim
     a, c = math.prod(whole.shape[:axis]), math.prod(whole.shape[axis + 1 :])
@@ -265,7 +267,7 @@ def _(u: Tensor, out: Tensor, g: Tensor, indices: Tensor, *, whole: Any, axis: A
     return take_along_axis(u, indices, axis=axis), None
 
 
-def one_hot_shape(indices, depth, axis):
+def one_hot_shape(indices: np.ndarray | Spec, depth: int, axis: int) -> tuple:
     shape = list(indices.shape)
     shape.insert(axis % (len(shape) + 1), depth)
     return tuple(shape)
@@ -292,7 +294,7 @@ def one_hot(indices, *, depth, on=1.0, off=0.0, axis=-1, dtype="float32"):
     )
 
 
-def see_one_hot(outs, inputs, attrs):
+def see_one_hot(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     shape = inputs[0].shape
     axis = attrs["axis"] % (len(shape) + 1)
     a, c = math.prod(shape[:axis]), math.prod(shape[axis:])

@@ -12,7 +12,13 @@ from framework.engine.ops.broadcast import reshape, unbroadcast
 from framework.engine.tensor import Spec, Tensor
 
 
-def infer_matmul(x, y, *, transpose_x=False, transpose_y=False):
+def infer_matmul(
+    x: np.ndarray | Spec,
+    y: np.ndarray | Spec,
+    *,
+    transpose_x: bool = False,
+    transpose_y: bool = False,
+) -> Spec:
     for name, z in (("x", x), ("y", y)):
         if z.ndim < 2:
             raise ValueError(
@@ -70,7 +76,7 @@ def check_fit(x: np.ndarray, y: np.ndarray, transpose_x: bool, transpose_y: bool
         infer_matmul(x, y, transpose_x=transpose_x, transpose_y=transpose_y)
 
 
-def as_matrices(outs, inputs, attrs):
+def as_matrices(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     """One GEMM if y is a matrix and x is one or a stack read row by row;
     else a loop over equal stacks of matrices. BLAS knows floats only.
     """
@@ -91,7 +97,7 @@ def as_matrices(outs, inputs, attrs):
     return [(count, *out.shape[-2:])], [(count, *x.shape[-2:]), (count, *y.shape[-2:])], attrs
 
 
-def flops_of_matmul(outs, inputs, attrs):
+def flops_of_matmul(outs: list[Spec], inputs: list[Spec], attrs: dict) -> int:
     return 2 * outs[0].size * inputs[0].shape[-2 if attrs.get("transpose_x") else -1]
 
 

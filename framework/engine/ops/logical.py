@@ -125,7 +125,7 @@ def isfinite(x: float) -> bool:
     return x - x == 0.0
 
 
-def check_choice(condition, x, y):
+def check_choice(condition: np.ndarray | Spec, x: np.ndarray | Spec, y: np.ndarray | Spec) -> None:
     """Raise unless `condition` is bool and x and y have one dtype."""
     if condition.dtype.kind != "b":
         raise InvalidArgumentError(
@@ -140,7 +140,7 @@ def check_choice(condition, x, y):
 WORDS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
 
 
-def choose(condition, x, y):
+def choose(condition: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """np.where for large arrays of floats without branches, by bits:
     a mispredicted branch costs 10 times a choice.
     """
@@ -155,12 +155,12 @@ def choose(condition, x, y):
 WORDS_OF = {word: dtype for dtype, word in WORDS.items()}
 
 
-def where_forward(condition, x, y):
+def where_forward(condition: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     check_choice(condition, x, y)
     return choose(condition, x, y)
 
 
-def infer_where(condition, x, y):
+def infer_where(condition: Spec, x: Spec, y: Spec) -> Spec:
     check_choice(condition, x, y)
     return Spec(broadcast_shapes(condition.shape, x.shape, y.shape), x.dtype)
 

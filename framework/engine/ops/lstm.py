@@ -18,10 +18,16 @@ from framework.engine.ops.functions import tanh
 from framework.engine.ops.linalg import matmul
 from framework.engine.ops.recurrence import filled, replayed, sigmoid_of, zeros
 from framework.engine.ops.shape import part, transpose
-from framework.engine.tensor import Spec
+from framework.engine.tensor import Spec, Tensor
 
 
-def check(x, h, c, kernel, bias):
+def check(
+    x: np.ndarray | Spec,
+    h: np.ndarray | Spec,
+    c: np.ndarray | Spec,
+    kernel: np.ndarray | Spec,
+    bias: np.ndarray | Spec,
+) -> None:
     """ValueError unless the shapes fit."""
     units, inputs = h.shape[-1], x.shape[-1]
     state = (*x.shape[1:2], units)
@@ -33,7 +39,7 @@ def check(x, h, c, kernel, bias):
         )
 
 
-def infer_lstm(x, h, c, kernel, bias):
+def infer_lstm(x: Spec, h: Spec, c: Spec, kernel: Spec, bias: Spec) -> tuple[Spec, ...]:
     check(x, h, c, kernel, bias)
     (steps, rows, inputs), units, dtype = x.shape, h.shape[1], x.dtype
     last = Spec((rows, units), dtype)
@@ -47,7 +53,7 @@ def infer_lstm(x, h, c, kernel, bias):
     )
 
 
-def flops_of_lstm(outs, inputs, attrs):
+def flops_of_lstm(outs: list[Spec], inputs: list[Spec], attrs: dict) -> int:
     """One product of (n, f + u) and (f + u, 4 u) for each step."""
     return 2 * outs[5].size * outs[3].shape[2]
 
@@ -162,7 +168,17 @@ def _(g, out, x, h, c, kernel, bias, *, wants):
     )
 
 
-def backward(g_hs, g_h, g_c, g_inputs, g_cs, g_gates, cs, gates, turned):
+def backward(
+    g_hs: Tensor,
+    g_h: Tensor,
+    g_c: Tensor,
+    g_inputs: Tensor,
+    g_cs: Tensor,
+    g_gates: Tensor,
+    cs: Tensor,
+    gates: Tensor,
+    turned: Tensor,
+) -> tuple:
     """The gradient of lstm in what the gates see, h and c for cotangents of all its results, with
     elementary ops."""
     steps, units = gates.array.shape[0], g_h.array.shape[1]
@@ -187,12 +203,14 @@ def backward(g_hs, g_h, g_c, g_inputs, g_cs, g_gates, cs, gates, turned):
     return stack(found[::-1]), dh, dc + every_c[0]
 
 
-def infer_grad(g_hs, g_h, g_c, cs, gates, turned):
+def infer_grad(
+    g_hs: Spec, g_h: Spec, g_c: Spec, cs: Spec, gates: Spec, turned: Spec
+) -> tuple[Spec, Spec, Spec]:
     last = Spec(g_h.shape, g_h.dtype)
     return Spec(gates.shape, gates.dtype), last, last
 
 
-def flops_of_grad(outs, inputs, attrs):
+def flops_of_grad(outs: list[Spec], inputs: list[Spec], attrs: dict) -> int:
     """One product of (n, 4 u) and (4 u, u) for each step."""
     return 2 * outs[0].size * outs[1].shape[1]
 
@@ -262,7 +280,9 @@ def _(dz, dh, dc, g_hs, g_h, g_c, cs, gates, turned, part, parts):
 
 @lstm_grad.vjp("g_hs g_h g_c cs gates turned")
 def _(u, out, g_hs, g_h, g_c, cs, gates, turned):
-    def again(g_hs, g_h, g_c, cs, gates, turned):
+    def again(
+        g_hs: Tensor, g_h: Tensor, g_c: Tensor, cs: Tensor, gates: Tensor, turned: Tensor
+    ) -> tuple:
         steps, rows, units = gates.array.shape[0], *g_h.array.shape
         given = g_hs if g_hs.array.shape[0] else zeros((steps, rows, units), cs)
         shapes = (steps, rows, units), cs.array.shape, gates.array.shape

@@ -53,7 +53,7 @@ def mean_variance(x, *, axis=None):
     return middle, mean_forward(np.square(x - middle), axis, True)
 
 
-def see_runs(outs, inputs, attrs):
+def see_runs(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     """As the op `mean` sees them."""
     seen = as_runs(outs[:1], inputs, attrs)
     return seen and (seen[0] * 2, *seen[1:])

@@ -37,7 +37,7 @@ def softmax_forward(x: np.ndarray, axis: int | tuple = -1) -> np.ndarray:
     return e
 
 
-def see_rows(outs, inputs, attrs):
+def see_rows(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     """Every operand as rows along the last axis; other axes are left to the NumPy forward."""
     shape = inputs[0].shape
     if attrs.get("axis", -1) not in (-1, len(shape) - 1) or not shape[-1]:
@@ -46,7 +46,7 @@ def see_rows(outs, inputs, attrs):
     return [rows] * len(outs), [rows] * len(inputs), attrs
 
 
-def infer_same(*specs, axis=-1):
+def infer_same(*specs: Spec, axis: int = -1) -> Spec:
     if not specs[0].shape:
         raise ValueError("softmax: the tensor has no axis")
     return Spec(specs[0].shape, specs[0].dtype)
@@ -131,7 +131,7 @@ def _(g: Tensor, y: Tensor, x: Tensor, *, axis: Any = -1) -> tuple:
     return (subtract(g, multiply(exp(y), sum_(g, axis=axis, keepdims=True))),)
 
 
-def cross_entropy_forward(labels, logits):
+def cross_entropy_forward(labels: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     shifted = logits - logits.max(axis=-1, keepdims=True)
     e = np.exp(shifted)
     total = e.sum(axis=-1, keepdims=True)
@@ -140,7 +140,7 @@ def cross_entropy_forward(labels, logits):
     return loss, e
 
 
-def check_cross_entropy(labels, logits):
+def check_cross_entropy(labels: np.ndarray | Spec, logits: np.ndarray | Spec) -> None:
     """InvalidArgumentError unless the shapes fit."""
     if labels.shape != logits.shape:
         raise InvalidArgumentError(
@@ -153,18 +153,18 @@ def check_cross_entropy(labels, logits):
         )
 
 
-def infer_cross_entropy(labels, logits):
+def infer_cross_entropy(labels: Spec, logits: Spec) -> tuple[Spec, Spec]:
     check_cross_entropy(labels, logits)
     return Spec(logits.shape[:-1], logits.dtype), Spec(logits.shape, logits.dtype)
 
 
-def see_cross_entropy(outs, inputs, attrs):
+def see_cross_entropy(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     shape = inputs[1].shape
     rows = math.prod(shape[:-1]), shape[-1]
     return [(rows[0],), rows], [rows, rows], {}
 
 
-def as_probabilities(labels, logits):
+def as_probabilities(labels: Tensor, logits: Tensor) -> tuple:
     """Labels of which each row sums to 1."""
     return softmax(labels), logits
 
@@ -229,7 +229,7 @@ def softmax_cross_entropy_grad(g, p, labels):
     return dz
 
 
-def see_cross_entropy_grad(outs, inputs, attrs):
+def see_cross_entropy_grad(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     shape = inputs[1].shape
     rows = math.prod(shape[:-1]), shape[-1]
     return [rows], [(rows[0],), rows, rows], {}

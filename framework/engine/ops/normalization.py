@@ -17,7 +17,7 @@ from framework.engine.tensor import Spec, Tensor
 SHAPES = Sample(((3, 5), (5,), (5,))), Sample(((2, 3, 4), (4,), (4,)), {"epsilon": 0.01})
 
 
-def statistics(x, epsilon):
+def statistics(x: np.ndarray, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
     """(normalised x, 1 / standard deviation) along the last axis."""
     hat = x - x.mean(axis=-1, keepdims=True, dtype=x.dtype)
     scale = 1 / np.sqrt((hat * hat).mean(axis=-1, keepdims=True, dtype=x.dtype) + epsilon)
@@ -25,7 +25,7 @@ def statistics(x, epsilon):
     return hat, scale
 
 
-def infer_layer_normalization(x, gamma, beta, *, epsilon=1e-3):
+def infer_layer_normalization(x: Spec, gamma: Spec, beta: Spec, *, epsilon: float = 1e-3) -> Spec:
     if not x.shape or gamma.shape != x.shape[-1:] or beta.shape != gamma.shape:
         raise ValueError(
             f"layer_normalization: x {tuple(x.shape)}, gamma {tuple(gamma.shape)}, beta "
@@ -49,7 +49,7 @@ def layer_normalization(x, gamma, beta, *, epsilon=1e-3):
     return y
 
 
-def see_rows(outs, inputs, attrs):
+def see_rows(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     """Arrays of x's shape as rows along the last axis, gamma and beta as they are."""
     shape = max([s.shape for s in inputs], key=len)
     if len(shape) == 1 or not shape[-1]:
@@ -84,7 +84,7 @@ def _(g, out, x, gamma, beta, *, epsilon=1e-3):
 TALL = 64  # rows whose sums one thread makes: what is added to what depends on the shape alone
 
 
-def sums_of(x):
+def sums_of(x: np.ndarray | Spec) -> int:
     """How many parts the sums over the rows of x have; at least one."""
     return max(1, -(-math.prod(x.shape[:-1]) // TALL))
 
@@ -126,7 +126,7 @@ def layer_normalization_grad(g, x, gamma, *, epsilon=1e-3):
     return dx, dgamma, dbeta
 
 
-def see_grad(outs, inputs, attrs):
+def see_grad(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     """Arrays of x's shape as rows along the last axis; those of gamma's as they are."""
     seen = see_rows(outs[:1], inputs, attrs)
     return seen and ([*seen[0], *[s.shape for s in outs[1:]]], seen[1], {**attrs, "tall": TALL})
@@ -156,7 +156,7 @@ def _(dx, dgammas, dbetas, g, x, gamma, epsilon, tall, part, parts):
                 y[j] = scale * (c[j] * gamma[j] - mean_k - y[j] * mean_kh)
 
 
-def spread(u, x):
+def spread(u: Tensor, x: Tensor) -> Tensor:
     """For each row of x its row of u (parts, n)."""
     if u.array.shape[0] == 1:
         return broadcast_to(reshape(u, shape=u.array.shape[1:]), shape=x.array.shape)
@@ -173,10 +173,10 @@ def _(u, out, g, x, gamma, *, epsilon=1e-3):
     h, k = multiply(centred, r), multiply(g, gamma)
     others = tuple(range(x.ndim - 1))
 
-    def mean_of(a):
+    def mean_of(a: Tensor) -> Tensor:
         return mean(a, axis=-1, keepdims=True)
 
-    def project(a):
+    def project(a: Tensor) -> Tensor:
         return subtract(subtract(a, mean_of(a)), multiply(h, mean_of(multiply(a, h))))
 
     d_g = d_gamma = d_h = d_r = None

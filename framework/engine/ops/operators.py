@@ -120,7 +120,7 @@ def rounded(op: Op) -> Callable:
 def true_division(divide: Op, cast: Op) -> tuple[Callable, Callable]:
     """x / y; integers are divided as floats: float32 for up to 16 bits, else float64."""
 
-    def as_float(x):
+    def as_float(x: Tensor) -> Tensor:
         if x.array.dtype.kind not in "iu":
             if x.array.dtype == BOOL:
                 raise TypeError("Invalid dtype tf.bool in __truediv__: wanted numbers; cast it")

@@ -19,12 +19,14 @@ from framework.engine.ops.windows import (
 from framework.engine.tensor import Spec
 
 
-def infer_patches(x, *, sizes, strides, dilations, paddings):
+def infer_patches(
+    x: Spec, *, sizes: tuple, strides: tuple, dilations: tuple, paddings: tuple
+) -> Spec:
     counts = counts_of(x.shape, sizes, strides, dilations, paddings)
     return Spec((x.shape[0], *counts, *sizes, x.shape[3]), x.dtype)
 
 
-def as_pieces(windows, x, attrs):
+def as_pieces(windows: Spec, x: Spec, attrs: dict) -> tuple[tuple, tuple, dict]:
     """How the kernels see windows (n, oh, ow, kh, kw, c) and x (n, h, w, c): (n, oh ow, pieces,
     length) and (n, h, w c). A piece of a window stands in one run in x: a row of it, or with gaps
     between its columns one element.
@@ -36,7 +38,7 @@ def as_pieces(windows, x, attrs):
     return (n, oh * ow, kh * columns, length), (batch, h, w * c), scalars
 
 
-def see_patches(outs, inputs, attrs):
+def see_patches(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     out, x, scalars = as_pieces(outs[0], inputs[0], attrs)
     return [out], [x], scalars
 
@@ -75,7 +77,7 @@ def _(g, out, x, *, sizes, strides, dilations, paddings):
     return (patches_grad(g, whole=whole, strides=strides, dilations=dilations, paddings=paddings),)
 
 
-def whole_of(x, attrs):
+def whole_of(x: tuple, attrs: dict) -> dict:
     """The attrs of patches_grad that undo patches of x."""
     return {"whole": x} | {key: value for key, value in attrs.items() if key != "sizes"}
 
@@ -103,7 +105,7 @@ def patches_grad(g, *, whole, strides, dilations, paddings):
     return np.ascontiguousarray(out[:, top : top + h, left : left + w])
 
 
-def see_patches_grad(outs, inputs, attrs):
+def see_patches_grad(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     g, whole, scalars = as_pieces(inputs[0], outs[0], attrs)
     return [whole], [g], scalars
 

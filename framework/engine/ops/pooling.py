@@ -25,29 +25,31 @@ from framework.engine.ops.windows import (
 from framework.engine.tensor import Spec, Tensor
 
 
-def whole_of(x, place):
+def whole_of(x: tuple, place: dict) -> dict:
     """The attrs of a gradient for an input of shape x."""
     return {"whole": x, **place}
 
 
-def numbers_of(sizes):
+def numbers_of(sizes: tuple) -> np.dtype:
     """The dtype of the number of an element in a window of these sizes."""
     return np.dtype(np.uint8 if math.prod(sizes) <= 256 else np.int32)
 
 
-def infer_max(x, *, sizes, strides, dilations, paddings):
+def infer_max(
+    x: Spec, *, sizes: tuple, strides: tuple, dilations: tuple, paddings: tuple
+) -> tuple[Spec, Spec]:
     counts = counts_of(x.shape, sizes, strides, dilations, paddings)
     shape = (x.shape[0], *counts, x.shape[3])
     return Spec(shape, x.dtype), Spec(shape, numbers_of(sizes))
 
 
-def see(pooled, x, attrs):
+def see(pooled: Spec, x: Spec, attrs: dict) -> tuple[tuple, tuple, dict]:
     """The shapes of what is pooled (n, oh, ow, c) and of x (n, h, w, c), and the scalars."""
     kh, kw = attrs["sizes"]
     return pooled.shape, x.shape, {"kh": kh, "kw": kw, **scalars_of(attrs, pooled.shape[2])}
 
 
-def see_max(outs, inputs, attrs):
+def see_max(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     row, image, scalars = see(outs[0], inputs[0], attrs)
     axes = zip(outs[0].shape[1:3], inputs[0].shape[1:3], *[attrs[name] for name in PLAIN])
     if not all([reaches_inside(*axis) for axis in axes]):
@@ -55,7 +57,9 @@ def see_max(outs, inputs, attrs):
     return [row, row], [image], scalars
 
 
-def reaches_inside(count, n, size, stride, dilation, padding):
+def reaches_inside(
+    count: int, n: int, size: int, stride: int, dilation: int, padding: tuple
+) -> bool:
     """Whether every window along an axis of length n has an element inside."""
     start = np.arange(count) * stride - padding[0]
     first, _ = inside(count, n, size, stride, dilation, padding)
@@ -91,7 +95,9 @@ def window_max(x, *, sizes, strides, dilations, paddings):
     return best, number.astype(numbers_of(sizes))
 
 
-def inside(count, n, size, stride, dilation, padding):
+def inside(
+    count: int, n: int, size: int, stride: int, dilation: int, padding: tuple
+) -> tuple[np.ndarray, np.ndarray]:
     """The first and last number along a window's side that lies inside an axis of length n, for
     each window; both the same where none does.
     """
@@ -100,7 +106,7 @@ def inside(count, n, size, stride, dilation, padding):
     return first, np.maximum(np.minimum((n - 1 - start) // dilation, size - 1), first)
 
 
-def first_largest(arrays):
+def first_largest(arrays: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """(the largest of the arrays, the number of the first one that is it), for each element; a NaN
     is the largest.
     """
@@ -140,7 +146,7 @@ def _(g, out, x, **place):
     return (window_max_grad(g[0], out[1], out[0], whole=tuple(x.array.shape), **place),)
 
 
-def see_max_grad(outs, inputs, attrs):
+def see_max_grad(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     if outs[0].dtype not in (np.float32, np.float64):
         return None
     row, image, scalars = see(inputs[0], outs[0], attrs)
@@ -198,12 +204,21 @@ def _(u, out, g, number, y, *, whole, **place):
     return window_take(u, number, y, **place), None, zeros_like(y)
 
 
-def infer_take(u, number, y, *, sizes, strides, dilations, paddings):
+def infer_take(
+    u: Spec,
+    number: Spec,
+    y: Spec,
+    *,
+    sizes: tuple,
+    strides: tuple,
+    dilations: tuple,
+    paddings: tuple,
+) -> Spec:
     counts = counts_of(u.shape, sizes, strides, dilations, paddings)
     return Spec((u.shape[0], *counts, u.shape[3]), u.dtype)
 
 
-def see_take(outs, inputs, attrs):
+def see_take(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     row, image, scalars = see(outs[0], inputs[0], attrs)
     return [row], [image, row, row], scalars
 
@@ -246,12 +261,12 @@ def _(v, out, u, number, y, **place):
     return window_max_grad(v, number, y, whole=whole, **place), None, zeros_like(y)
 
 
-def infer_mean(x, *, sizes, strides, dilations, paddings):
+def infer_mean(x: Spec, *, sizes: tuple, strides: tuple, dilations: tuple, paddings: tuple) -> Spec:
     counts = counts_of(x.shape, sizes, strides, dilations, paddings)
     return Spec((x.shape[0], *counts, x.shape[3]), x.dtype)
 
 
-def see_mean(outs, inputs, attrs):
+def see_mean(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     row, image, scalars = see(outs[0], inputs[0], attrs)
     return [row], [image], scalars
 
@@ -274,7 +289,7 @@ def window_mean(x, *, sizes, strides, dilations, paddings):
     return total / sizes_inside(x, place)
 
 
-def sizes_inside(x, place):
+def sizes_inside(x: np.ndarray | Spec, place: tuple) -> np.ndarray:
     """How many elements of each window lie inside x."""
     if place[-1] == NO_PADDING:
         return np.asarray(math.prod(place[0]), x.dtype)
@@ -306,7 +321,7 @@ def _(g, out, x, **place):
     return (window_mean_grad(g, whole=tuple(x.array.shape), **place),)
 
 
-def see_mean_grad(outs, inputs, attrs):
+def see_mean_grad(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     row, image, scalars = see(inputs[0], outs[0], attrs)
     return [image], [row], scalars
 

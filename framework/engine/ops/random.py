@@ -10,6 +10,7 @@ of a batch draws what one process would for them.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def fraction(words: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return (words.reshape(-1) >> np.uint64(8)).astype(np.float32) * np.float32(2.0**-24)
 
 
-def infer_draws(state, *, shape, dtype="float32", first_row=0):
+def infer_draws(state: Spec, *, shape: Any, dtype: str = "float32", first_row: int = 0) -> Spec:
     return Spec(tuple(shape), np.dtype(dtype))
 
 
@@ -100,7 +101,7 @@ def random_uniform(state, *, shape, dtype="float32", first_row=0):
     return fraction(words, dtype)[skip : skip + n].reshape(shape)
 
 
-def see_draws(outs, inputs, attrs):
+def see_draws(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     return [(outs[0].size,)], [(2,)], {"start": position_of(outs[0].shape, attrs["first_row"])}
 
 
@@ -138,7 +139,7 @@ def _(out, state, start):
             out[i] = real(int32(word >> uint64(8))) * 5.9604644775390625e-08
 
 
-def normal_forward(state, shape, dtype, first_row):
+def normal_forward(state: np.ndarray, shape: tuple, dtype: Any, first_row: int) -> np.ndarray:
     dtype = np.dtype(dtype)
     if dtype.itemsize == 2:  # too few bits for the logarithm
         return normal_forward(state, shape, np.float32, first_row).astype(dtype)

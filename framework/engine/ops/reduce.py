@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def count_of(x: Tensor | Spec, axis: int | tuple | None) -> int:
     return math.prod([lengths[a] for a in axes_of(len(lengths), axis)])
 
 
-def mean_forward(x, axis, keepdims):
+def mean_forward(x: np.ndarray, axis: Any, keepdims: bool) -> Any:
     if x.dtype.kind in "iu":  # TensorFlow: the mean of integers is an integer
         return np.trunc(x.mean(axis=axis, keepdims=keepdims)).astype(x.dtype)
     if not x.size:
@@ -57,7 +58,7 @@ def mean(x, *, axis=None, keepdims=False):
     return mean_forward(x, axis_of(axis, x), keepdims)
 
 
-def see_mean(outs, inputs, attrs):
+def see_mean(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     """As runs; means of integers are left to NumPy, whose sums do not overflow."""
     return as_runs(outs, inputs, attrs) if inputs[0].dtype.kind == "f" else None
 
@@ -82,24 +83,26 @@ def _(g: Tensor, out: Tensor, x: Tensor, *, axis: Any = None, keepdims: bool = F
     return (spread(divide(g, number(count_of(x.array, axis), g)), x, axis),)
 
 
-def see_filled(outs, inputs, attrs):
+def see_filled(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     """As runs, but the largest of nothing is left to NumPy."""
     return as_runs(outs, inputs, attrs) if inputs[0].size else None
 
 
-def extreme(function, x, axis, keepdims, if_empty):
+def extreme(
+    function: np.ufunc, x: np.ndarray, axis: Any, keepdims: bool, if_empty: Callable
+) -> Any:
     axis = axis_of(axis, x)
     if x.size:
         return function.reduce(x, axis=axis, keepdims=keepdims)
     return function.reduce(x, axis=axis, keepdims=keepdims, initial=if_empty(x.dtype))
 
 
-def lowest(dtype):
+def lowest(dtype: np.dtype) -> float:
     """-inf, or the smallest integer."""
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
-def highest(dtype):
+def highest(dtype: np.dtype) -> float:
     """inf, or the largest integer."""
     return np.inf if dtype.kind == "f" else np.iinfo(dtype).max
 
@@ -158,7 +161,9 @@ def _(out, x):
                     best[c] = part[c] if (part[c] < best[c]) | (part[c] != part[c]) else best[c]
 
 
-def extreme_gradient(g, y, x, *, axis=None, keepdims=False):
+def extreme_gradient(
+    g: Tensor, y: Tensor, x: Tensor, *, axis: Any = None, keepdims: bool = False
+) -> tuple:
     kept = reduced_shape(x.array.shape, axes_of(x.ndim, axis), True)
     y, g = reshape(y, shape=kept), reshape(g, shape=kept)
     is_best = cast(equal(x, y), dtype=g.array.dtype.name)
@@ -212,7 +217,7 @@ def _(g: Tensor, out: Tensor, x: Tensor, *, axis: Any = None, keepdims: bool = F
     return (multiply(spread(g, x, axis), transpose(moved, axes=tuple(np.argsort(order).tolist()))),)
 
 
-def infer_tested(x, *, axis=None, keepdims=False):
+def infer_tested(x: Spec, *, axis: Any = None, keepdims: bool = False) -> Spec:
     if x.dtype.kind != "b":
         raise TypeError(f"any, all: got dtype {x.dtype.name}, wanted bool")
     return infer_reduction(x, axis=axis, keepdims=keepdims)
@@ -263,7 +268,9 @@ ARGUMENTS = (
 )
 
 
-def infer_position(x, *, axis=None, keepdims=False, dtype="int64"):
+def infer_position(
+    x: Spec, *, axis: Any = None, keepdims: bool = False, dtype: str = "int64"
+) -> Spec:
     return Spec(reduced_shape(x.shape, axes_of(x.ndim, axis), keepdims), np.dtype(dtype))
 
 

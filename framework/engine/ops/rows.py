@@ -17,7 +17,9 @@ FACTORS = {"update": 0, "add": 1, "sub": -1}  # those with a kernel
 ROWS = {"dtypes": (None, np.int64, None), "top": 4}
 
 
-def check_rows(p, indices, values, how):
+def check_rows(
+    p: np.ndarray | Spec, indices: np.ndarray | Spec, values: np.ndarray | Spec, how: str
+) -> None:
     """Raise unless values[i] fits p[indices[i]]."""
     if how not in HOWS:
         raise ValueError(f"assign_rows: how is {how!r}, wanted one of {', '.join(HOWS)}")
@@ -55,7 +57,7 @@ def assign_rows(p, indices, values, *, how):
         UFUNCS[how].at(p, indices, values)
 
 
-def see_rows(outs, inputs, attrs):
+def see_rows(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     p, indices, values = inputs
     check_rows(p, indices, values, attrs["how"])
     if attrs["how"] not in FACTORS or not values.shape:  # rare: left to NumPy
@@ -83,7 +85,7 @@ def _(p, indices, values, factor, control):
                 row[c] -= v[c]
 
 
-def infer_merged(indices, values, *, height):
+def infer_merged(indices: Spec, values: Spec, *, height: int) -> tuple[Spec, Spec]:
     return Spec(values.shape, values.dtype), Spec((height,), np.dtype(np.int64))
 
 
@@ -110,7 +112,7 @@ def merge_rows(indices, values, *, height):
     return merged, places
 
 
-def see_merged(outs, inputs, attrs):
+def see_merged(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     indices, values = inputs
     width = math.prod(values.shape[1:])
     shape = (indices.size, width)

@@ -24,7 +24,9 @@ SCANS = tuple(
 )
 
 
-def scan(function, x, axis, exclusive, reverse, start):
+def scan(
+    function: np.ufunc, x: np.ndarray, axis: int, exclusive: bool, reverse: bool, start: int
+) -> np.ndarray:
     """function.accumulate along an axis, from the end if reverse,
     without the element itself if exclusive.
     """
@@ -41,7 +43,7 @@ def scan(function, x, axis, exclusive, reverse, start):
     return np.flip(y, axis) if reverse else y
 
 
-def see_scan(outs, inputs, attrs):
+def see_scan(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     shape, axis = inputs[0].shape, attrs["axis"] % inputs[0].ndim
     seen = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
     return [seen], [seen], {"exclusive": attrs["exclusive"], "reverse": attrs["reverse"]}

@@ -51,7 +51,7 @@ def flat_index(indices, *, shape):
     return flat
 
 
-def see_coordinates(outs, inputs, attrs):
+def see_coordinates(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     shape = attrs["shape"]
     if len(shape) > COORDINATES:
         return None
@@ -72,7 +72,7 @@ def _(out, indices, control, n0, n1, n2, n3):
         out[i] = flat
 
 
-def check_rows(x, indices, rows):
+def check_rows(x: np.ndarray | Spec, indices: np.ndarray | Spec, rows: np.ndarray | Spec) -> None:
     """Raise unless there is one row of x's form per index."""
     if len(indices.shape) != 1 or rows.shape != (*indices.shape, *x.shape[1:]):
         raise InvalidArgumentError(
@@ -83,12 +83,12 @@ def check_rows(x, indices, rows):
         raise InvalidArgumentError(f"put: x is {x.dtype.name}, the rows are {rows.dtype.name}")
 
 
-def infer_put(x, indices, rows):
+def infer_put(x: Spec, indices: Spec, rows: Spec) -> Spec:
     check_rows(x, indices, rows)
     return Spec(x.shape, x.dtype)
 
 
-def see_put(outs, inputs, attrs):
+def see_put(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     x, indices, rows = inputs
     size = math.prod(x.shape[1:])
     whole = x.shape[0], size
@@ -132,7 +132,9 @@ def _(g: Tensor, out: Tensor, x: Tensor, indices: Tensor, rows: Tensor) -> tuple
     return put_rows(g, indices, zeros_like(rows)), None, gather(g, indices)
 
 
-def put_extreme(name, function, x, indices, rows):
+def put_extreme(
+    name: str, function: np.ufunc, x: np.ndarray, indices: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
     """function.at, where a NaN in x stays and one in the rows says nothing."""
     check_rows(x, indices, rows)
     check_indices(name, indices, x.shape[0])
@@ -181,7 +183,7 @@ def _(out, x, indices, rows, control):
             pointer_int64(control)[1] = 3
 
 
-def put_extreme_gradient(g, y, x, indices, rows):
+def put_extreme_gradient(g: Tensor, y: Tensor, x: Tensor, indices: Tensor, rows: Tensor) -> tuple:
     """g / (how many are equal to the result), to each that is."""
     dtype = g.array.dtype.name
     is_old = cast(equal(x, y), dtype=dtype)

@@ -6,6 +6,7 @@ ids has the shape of the first axes of x; what has a negative id is left out.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ SEGMENTS = (
 )
 
 
-def infer_segments(x, ids, *, segments):
+def infer_segments(x: np.ndarray | Spec, ids: np.ndarray | Spec, *, segments: int) -> Spec:
     """`segments` rows in the place of the axes of ids; raises if the shapes or dtypes do not
     fit.
     """
@@ -47,7 +48,9 @@ def infer_segments(x, ids, *, segments):
     return Spec((int(segments), *x.shape[ndim:]), x.dtype)
 
 
-def reduced(x, ids, segments, start, reduce):
+def reduced(
+    x: np.ndarray, ids: np.ndarray, segments: int, start: Any, reduce: Callable
+) -> np.ndarray:
     """reduce(out, ids, rows) on an `out` full of `start`, without the rows of negative ids."""
     spec = infer_segments(x, ids, segments=segments)
     if ids.size and ids.max() >= segments:
@@ -64,7 +67,7 @@ def reduced(x, ids, segments, start, reduce):
     return out
 
 
-def see_segments(outs, inputs, attrs):
+def see_segments(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     x, ids = inputs
     size = math.prod(x.shape[len(ids.shape) :])
     seen = [(ids.size, size), (ids.size,)]
@@ -99,7 +102,7 @@ def _(g: Tensor, out: Tensor, x: Tensor, ids: Tensor, *, segments: Any) -> tuple
     return segment_rows(g, ids), None
 
 
-def see_rows(outs, inputs, attrs):
+def see_rows(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     x, ids = inputs
     size = math.prod(x.shape[1:])
     return [(ids.size, size)], [(x.shape[0], size), (ids.size,)], {"control": "control"}
@@ -138,18 +141,18 @@ def _(g: Tensor, out: Tensor, x: Tensor, ids: Tensor) -> tuple:
     return segment_sum(g, ids, segments=x.array.shape[0]), None
 
 
-def limits(dtype):
+def limits(dtype: np.dtype) -> tuple:
     """The (smallest, largest) number of a dtype."""
     info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
     return info.min, info.max
 
 
-def extreme(function, is_better):
+def extreme(function: np.ufunc, is_better: Callable) -> Callable:
     """The reduction by function.at; in the order of the rows if there is a NaN, which stands until
     the next number comes (as in TensorFlow).
     """
 
-    def reduce(out, ids, rows):
+    def reduce(out: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None:
         if rows.dtype.kind != "f" or not np.isnan(rows).any():
             return function.at(out, ids, rows)
         for k, row in zip(ids.tolist(), rows, strict=True):
@@ -158,10 +161,10 @@ def extreme(function, is_better):
     return reduce
 
 
-def see_extreme(place):
+def see_extreme(place: int) -> Callable:
     """see_segments, with what stands in an empty segment; 2^64 - 1 is no word of a program."""
 
-    def see(outs, inputs, attrs):
+    def see(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
         if inputs[0].dtype == np.uint64:
             return None
         shapes = see_segments(outs, inputs, attrs)
@@ -219,7 +222,7 @@ def _(out, x, ids, control, fill):
                 best[c] = best[c] if best[c] < row[c] else row[c]
 
 
-def extreme_gradient(g, y, x, ids, *, segments):
+def extreme_gradient(g: Tensor, y: Tensor, x: Tensor, ids: Tensor, *, segments: int) -> tuple:
     """g / (how many are equal to the result), to each that is."""
     is_best = equal(x, segment_rows(y, ids))
     count = segment_sum(cast(is_best, dtype=g.array.dtype.name), ids, segments=segments)

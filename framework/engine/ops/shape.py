@@ -10,6 +10,7 @@ needs more is left to NumPy.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,7 @@ def transpose(x, *, axes=None):
     return x.transpose(permutation(axes, x.ndim))
 
 
-def see_transpose(outs, inputs, attrs):
+def see_transpose(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     x = inputs[0]
     steps = steps_of(x.shape)
     loops = loops_of(outs[0].shape, tuple([steps[a] for a in permutation(attrs["axes"], x.ndim)]))
@@ -128,7 +129,7 @@ def _(g: Tensor, out: Tensor, x: Tensor, *, axes: Any = None) -> tuple:
     return (transpose(g, axes=tuple(back.tolist())),)
 
 
-def index_of(begin, sizes, strides):
+def index_of(begin: tuple, sizes: tuple, strides: tuple) -> tuple[slice, ...]:
     """The NumPy index of a strided slice."""
     index = []
     for b, n, s in zip(begin, sizes, strides, strict=True):
@@ -156,14 +157,16 @@ def strided_slice(x, *, begin, sizes, strides, shape):
     return part if part.shape == shape else part.reshape(shape)
 
 
-def start_and_loops(shape, begin, sizes, strides):
+def start_and_loops(
+    shape: tuple, begin: Sequence, sizes: tuple, strides: tuple
+) -> tuple[int, tuple[tuple, dict] | None]:
     """(first element, loops) of a strided slice of a C-contiguous array."""
     steps = steps_of(shape)
     start = sum([b * step for b, step in zip(begin, steps, strict=True)])
     return start, loops_of(sizes, tuple([s * step for s, step in zip(strides, steps, strict=True)]))
 
 
-def see_slice(outs, inputs, attrs):
+def see_slice(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     start, loops = start_and_loops(
         inputs[0].shape, attrs["begin"], attrs["sizes"], attrs["strides"]
     )
@@ -194,7 +197,7 @@ def strided_slice_grad(g, *, whole, begin, sizes, strides):
     return out
 
 
-def see_slice_grad(outs, inputs, attrs):
+def see_slice_grad(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     start, loops = start_and_loops(outs[0].shape, attrs["begin"], attrs["sizes"], attrs["strides"])
     if loops is None:
         return None
@@ -211,7 +214,7 @@ def _(
     return (strided_slice(u, begin=begin, sizes=sizes, strides=strides, shape=g.array.shape),)
 
 
-def padded_shape(shape, paddings):
+def padded_shape(shape: tuple, paddings: tuple) -> tuple:
     if len(paddings) != len(shape) or any([len(p) != 2 or min(p) < 0 for p in paddings]):
         raise ValueError(
             f"pad: paddings {paddings} do not fit {len(shape)} axes: wanted (before, after) each"
@@ -235,7 +238,7 @@ def pad(x, *, paddings, value=0):
     return out
 
 
-def see_pad(outs, inputs, attrs):
+def see_pad(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
     x = inputs[0]
     begin = [before for before, _ in attrs["paddings"]]
     start, loops = start_and_loops(outs[0].shape, begin, x.shape, (1,) * x.ndim)
@@ -254,7 +257,7 @@ def _(g: Tensor, out: Tensor, x: Tensor, *, paddings: Any, value: Any = 0) -> tu
     return (strided_slice(g, begin=begin, sizes=shape, strides=(1,) * len(shape), shape=shape),)
 
 
-def infer_concatenate(*xs, axis=0):
+def infer_concatenate(*xs: Spec, axis: int = 0) -> Spec:
     ndim = xs[0].ndim
     if not -ndim <= axis < ndim:
         raise ValueError(f"concatenate: axis {axis} is out of bounds for tensors with {ndim} axes")
@@ -288,7 +291,7 @@ def concatenate(*xs, axis=0):
         raise
 
 
-def see_concatenate(outs, inputs, attrs):
+def see_concatenate(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     """Everything as (outer, axis and behind it)."""
     outer = math.prod(outs[0].shape[: attrs["axis"] % outs[0].ndim])
     shapes = [(outer, math.prod(s.shape[attrs["axis"] % s.ndim :])) for s in (*outs, *inputs)]
@@ -321,7 +324,7 @@ def _(g, out, *xs, wants, axis=0):
     return tuple(parts)
 
 
-def pack_places(inputs):
+def pack_places(inputs: Sequence) -> list[int]:
     """Element at which each input starts inside the flat array: a cache line of float32."""
     places, at = [], 0
     for x in inputs:
@@ -330,7 +333,7 @@ def pack_places(inputs):
     return places
 
 
-def packed_size(inputs):
+def packed_size(inputs: Sequence) -> int:
     return sum([-(-math.prod(x.shape) // 16) * 16 for x in inputs])
 
 

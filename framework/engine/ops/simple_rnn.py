@@ -14,10 +14,15 @@ from framework.engine.ops.broadcast import reshape, sum_
 from framework.engine.ops.linalg import matmul
 from framework.engine.ops.recurrence import replayed, rows_before, zeros
 from framework.engine.ops.shape import transpose
-from framework.engine.tensor import Spec
+from framework.engine.tensor import Spec, Tensor
 
 
-def check(x, h, recurrent, bias):
+def check(
+    x: np.ndarray | Spec,
+    h: np.ndarray | Spec,
+    recurrent: np.ndarray | Spec,
+    bias: np.ndarray | Spec,
+) -> None:
     """ValueError unless the shapes fit."""
     units = h.shape[-1]
     found = tuple(h.shape), tuple(recurrent.shape), tuple(bias.shape)
@@ -29,12 +34,12 @@ def check(x, h, recurrent, bias):
         )
 
 
-def infer_rnn(x, h, recurrent, bias):
+def infer_rnn(x: Spec, h: Spec, recurrent: Spec, bias: Spec) -> tuple[Spec, Spec]:
     check(x, h, recurrent, bias)
     return Spec((x.shape[0] + 1, *h.shape), x.dtype), Spec(h.shape, x.dtype)
 
 
-def flops_of_rnn(outs, inputs, attrs):
+def flops_of_rnn(outs: list[Spec], inputs: list[Spec], attrs: dict) -> int:
     """One product of (n, u) and (u, u) for each step."""
     return 2 * max([*outs, *inputs], key=lambda s: s.size).size * inputs[1].shape[-1]
 
@@ -94,7 +99,7 @@ def _(g, out, x, h, recurrent, bias, *, wants):
     )
 
 
-def backward(g_hs, g_h, hs, turned):
+def backward(g_hs: Tensor, g_h: Tensor, hs: Tensor, turned: Tensor) -> tuple:
     """simple_rnn_grad with elementary ops."""
     every, found, dh = unstack(g_hs), [], g_h
     for t, state in reversed(list(enumerate(unstack(hs)))[1:]):
@@ -103,7 +108,7 @@ def backward(g_hs, g_h, hs, turned):
     return stack(found[::-1]) if found else hs[1:], dh + every[0]
 
 
-def infer_grad(g_hs, g_h, hs, turned):
+def infer_grad(g_hs: Spec, g_h: Spec, hs: Spec, turned: Spec) -> tuple[Spec, Spec]:
     return Spec((hs.shape[0] - 1, *hs.shape[1:]), hs.dtype), Spec(g_h.shape, g_h.dtype)
 
 
@@ -151,7 +156,7 @@ def _(dx, dh, g_hs, g_h, hs, turned, part, parts):
 
 @simple_rnn_grad.vjp("g_hs g_h hs turned")
 def _(u, out, g_hs, g_h, hs, turned):
-    def again(g_hs, g_h, hs, turned):
+    def again(g_hs: Tensor, g_h: Tensor, hs: Tensor, turned: Tensor) -> tuple:
         given = g_hs if g_hs.array.shape[0] else zeros(hs.array.shape, hs)
         return backward(given, g_h, hs, turned)
 

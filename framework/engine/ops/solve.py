@@ -46,12 +46,12 @@ def by_lapack(function: Callable, *arrays: np.ndarray) -> Any:
     return np.asarray(result).astype(dtype)
 
 
-def regular(x):
+def regular(x: np.ndarray) -> np.ndarray:
     """Matrices far from singular."""
     return x + 4 * np.eye(x.shape[-1], dtype=x.dtype)
 
 
-def regular_first(x, *others):
+def regular_first(x: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
     return [regular(x), *others]
 
 
@@ -66,7 +66,7 @@ def solved(name: str, function: Callable, *arrays: np.ndarray) -> np.ndarray:
     return result
 
 
-def infer_solve(x, y, *, adjoint=False):
+def infer_solve(x: np.ndarray | Spec, y: np.ndarray | Spec, *, adjoint: bool = False) -> Spec:
     check_matrix("solve", x)
     if x.ndim != y.ndim:
         raise InvalidArgumentError(
@@ -108,7 +108,9 @@ def _(
     return outer_gradient(z, dy, adjoint) if wants[0] else None, dy
 
 
-def infer_triangular(x, y, *, lower=True, adjoint=False):
+def infer_triangular(
+    x: np.ndarray | Spec, y: np.ndarray | Spec, *, lower: bool = True, adjoint: bool = False
+) -> Spec:
     check_matrix("triangular_solve", x)
     if y.ndim < 2:
         raise InvalidArgumentError(f"triangular_solve: In[1] ndims must be >= 2: {y.ndim}")
@@ -171,7 +173,7 @@ def cholesky_solve(factor: Tensor, y: Tensor) -> Tensor:
 
 
 def infer_square(name: str) -> Callable:
-    def infer(x, **attrs):
+    def infer(x: Spec, **attrs: Any) -> Spec:
         check_matrix(name, x)
         return Spec(tuple(x.shape), x.dtype)
 
@@ -195,7 +197,7 @@ def _(g: Tensor, y: Tensor, x: Tensor, *, adjoint: bool = False) -> tuple:
     return (negative(matmul(y, right, transpose_x=not adjoint)),)
 
 
-def infer_det(x):
+def infer_det(x: Spec) -> Spec:
     check_matrix("det", x)
     return Spec(tuple(x.shape[:-2]), x.dtype)
 
@@ -217,7 +219,7 @@ def spread_numbers(g: Tensor) -> Tensor:
     return reshape(g, shape=(*g.array.shape, 1, 1))
 
 
-def infer_slogdet(x):
+def infer_slogdet(x: Spec) -> tuple[Spec, Spec]:
     check_matrix("slogdet", x)
     spec = Spec(tuple(x.shape[:-2]), x.dtype)
     return spec, spec
@@ -247,7 +249,7 @@ PADE = (
 PADE_NORM = 5.371920351148152
 
 
-def expm_forward(x):
+def expm_forward(x: np.ndarray) -> np.ndarray:
     """exp(x) = r(x / 2^s)^(2^s), r the Pade approximant; in float64."""
     a = x.astype(np.float64)
     norm = np.abs(a).sum(axis=-2).max(axis=-1, initial=0.0)[..., None, None]

@@ -26,7 +26,14 @@ def check_sortable(x: np.ndarray | Spec, axis: int) -> None:
         )
 
 
-def infer_argsort(x, *, axis=-1, count=None, descending=False, dtype="int32"):
+def infer_argsort(
+    x: Spec,
+    *,
+    axis: int = -1,
+    count: int | None = None,
+    descending: bool = False,
+    dtype: str = "int32",
+) -> Spec:
     check_sortable(x, axis)
     axis %= len(x.shape)
     n = x.shape[axis] if count is None else count
@@ -59,7 +66,7 @@ def argsort(x, *, axis=-1, count=None, descending=False, dtype="int32"):
     return order.astype(dtype)
 
 
-def see_argsort(outs, inputs, attrs):
+def see_argsort(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     shape, axis = inputs[0].shape, attrs["axis"] % len(inputs[0].shape)
     before, behind = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
     seen = {"descending": attrs["descending"]}
@@ -136,7 +143,7 @@ def check_searched(x: np.ndarray | Spec, values: np.ndarray | Spec) -> None:
         )
 
 
-def infer_searchsorted(x, values, *, side="left", dtype="int32"):
+def infer_searchsorted(x: Spec, values: Spec, *, side: str = "left", dtype: str = "int32") -> Spec:
     check_searched(x, values)
     return Spec(values.shape, np.dtype(dtype))
 
@@ -165,7 +172,7 @@ def searchsorted(x, values, *, side="left", dtype="int32"):
     return first.astype(dtype)
 
 
-def see_searchsorted(outs, inputs, attrs):
+def see_searchsorted(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     rows = math.prod(inputs[0].shape[:-1])
     n, m = inputs[0].shape[-1], inputs[1].shape[-1]
     return [(rows, m)], [(rows, n), (rows, m)], {"is_left": attrs["side"] == "left"}

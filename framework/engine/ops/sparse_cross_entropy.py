@@ -20,28 +20,28 @@ LOGITS = (
 )
 
 
-def rows_of(spec):
+def rows_of(spec: Spec) -> tuple[int, int]:
     """(rows, classes) of an array whose last axis is the classes."""
     return math.prod(spec.shape[:-1]), spec.shape[-1]
 
 
-def probabilities(logits):
+def probabilities(logits: np.ndarray) -> np.ndarray:
     e = np.exp(logits - logits.max(axis=-1, keepdims=True))
     e /= e.sum(axis=-1, keepdims=True)
     return e
 
 
-def at_labels(values, labels):
+def at_labels(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """values[..., labels[...]]"""
     return np.take_along_axis(values, labels[..., None].astype(np.int64), -1)[..., 0]
 
 
-def see_sparse(outs, inputs, attrs):
+def see_sparse(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     rows, classes = rows_of(inputs[1])
     return [(rows,), (rows, classes)], [(rows,), (rows, classes)], {"control": "control"}
 
 
-def check_sparse(labels, logits):
+def check_sparse(labels: np.ndarray | Spec, logits: np.ndarray | Spec) -> None:
     """InvalidArgumentError unless dtypes and shapes fit."""
     check_floats("sparse_softmax_cross_entropy", logits)
     if labels.dtype.kind not in "iu":
@@ -55,12 +55,12 @@ def check_sparse(labels, logits):
         )
 
 
-def infer_sparse(labels, logits):
+def infer_sparse(labels: Spec, logits: Spec) -> tuple[Spec, Spec]:
     check_sparse(labels, logits)
     return Spec(labels.shape, logits.dtype), Spec(logits.shape, logits.dtype)
 
 
-def check_labels(labels, logits):
+def check_labels(labels: np.ndarray, logits: np.ndarray) -> None:
     """InvalidArgumentError in TensorFlow's words unless all labels lie in [0, classes)."""
     classes = logits.shape[-1]
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
@@ -132,7 +132,7 @@ def sparse_softmax_cross_entropy_grad(g, p, labels):
     return dz
 
 
-def see_sparse_grad(outs, inputs, attrs):
+def see_sparse_grad(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     rows, classes = rows_of(inputs[1])
     return [(rows, classes)], [(rows,), (rows, classes), (rows,)], {}
 

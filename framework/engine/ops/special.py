@@ -178,7 +178,7 @@ def _(g: Tensor, out: Tensor, x: Tensor) -> tuple:
     return (multiply(slope, exp(negative(square(x)))),)
 
 
-def erfinv_forward(x):
+def erfinv_forward(x: np.ndarray) -> np.ndarray:
     """The quantile of the normal distribution at (1 + x) / 2, divided by sqrt(2); in float64."""
     z = np.atleast_1d(x).astype(np.float64)
     q = 0.5 * np.clip(z, -0.85, 0.85)

@@ -5,6 +5,7 @@ batches and the check for NaN.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,7 +17,7 @@ NOTHING = {"infer": lambda *inputs, **attrs: (), "is_differentiable": False}
 FLAT = (16,)
 
 
-def check_shapes(name, arrays, numbers):
+def check_shapes(name: str, arrays: Sequence, numbers: Sequence) -> None:
     """Raise unless the arrays (parameter, slots, gradient) have one shape and the numbers (rate,
     step) one element: kernels read as many elements of each as the parameter has."""
     shape = arrays[0].shape
@@ -33,11 +34,11 @@ def check_shapes(name, arrays, numbers):
             )
 
 
-def like_parameters(name, count):
+def like_parameters(name: str, count: int) -> Callable:
     """views of an update whose first `count` inputs are like the parameter, the others single
     numbers."""
 
-    def views(outs, inputs, attrs):
+    def views(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
         check_shapes(name, inputs[:count], inputs[count:])
         return [], [s.shape for s in inputs], attrs
 
@@ -74,7 +75,9 @@ def _(p, m, g, rate, *, momentum, nesterov):
     return p + (mu * moved - step if nesterov else moved), moved
 
 
-def adam_rate_forward(rate, step, *, beta_1=0.9, beta_2=0.999):
+def adam_rate_forward(
+    rate: np.ndarray, step: np.ndarray, *, beta_1: float = 0.9, beta_2: float = 0.999
+) -> np.ndarray:
     t = step + 1.0
     return np.asarray(rate * np.sqrt(1 - beta_2**t) / (1 - beta_1**t), np.float64)
 
@@ -181,7 +184,7 @@ def take_batch(data, order, step, *, size, batch, first):
     return data[order[rows % len(order)]]
 
 
-def see_rows(outs, inputs, attrs):
+def see_rows(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     data, width = inputs[0].shape, math.prod(inputs[0].shape[1:])
     return [(attrs["size"], width)], [(data[0], width), inputs[1].shape, (1,)], attrs
 
@@ -195,7 +198,7 @@ def _(out, data, order, step, batch, first, part, parts):
         copy_into(out[i], row)
 
 
-def see_words(outs, inputs, attrs):
+def see_words(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple:
     return [], [(s.size,) for s in inputs], {"control": "control"}
 
 

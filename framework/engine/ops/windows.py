@@ -6,6 +6,8 @@ and paddings ((top, bottom), (left, right)).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from framework.engine.errors import InvalidArgumentError
@@ -28,7 +30,9 @@ def count_along(n: int, size: int, stride: int, dilation: int, padding: tuple) -
     return max(room // stride, 0)
 
 
-def counts_of(shape, sizes, strides, dilations, paddings) -> tuple[int, ...]:
+def counts_of(
+    shape: tuple, sizes: tuple, strides: tuple, dilations: tuple, paddings: tuple
+) -> tuple[int, ...]:
     """The numbers of windows (down, across) in a tensor of shape (n, h, w, c)."""
     if len(shape) != 4:
         raise InvalidArgumentError(f"convolution: wanted 4 axes (n, h, w, c), got {tuple(shape)}")
@@ -36,7 +40,7 @@ def counts_of(shape, sizes, strides, dilations, paddings) -> tuple[int, ...]:
     return tuple([count_along(*place) for place in places])
 
 
-def same_paddings(shape, sizes, strides, dilations) -> tuple:
+def same_paddings(shape: tuple, sizes: tuple, strides: tuple, dilations: tuple) -> tuple:
     """The paddings that give ceil(n / stride) windows; the odd element is put behind."""
     found = []
     for n, size, stride, dilation in zip(shape[1:3], sizes, strides, dilations, strict=True):
@@ -46,7 +50,7 @@ def same_paddings(shape, sizes, strides, dilations) -> tuple:
     return tuple(found)
 
 
-def padded(x, paddings, value):
+def padded(x: np.ndarray, paddings: tuple, value: Any) -> np.ndarray:
     """x with `value` around its two middle axes."""
     if paddings == NO_PADDING:
         return x
@@ -57,7 +61,9 @@ def padded(x, paddings, value):
     return out
 
 
-def windows(x, value, sizes, strides, dilations, paddings):
+def windows(
+    x: np.ndarray, value: Any, sizes: tuple, strides: tuple, dilations: tuple, paddings: tuple
+) -> np.ndarray:
     """The view (n, oh, ow, kh, kw, c) of the windows of x, with `value` around it."""
     oh, ow = counts_of(x.shape, sizes, strides, dilations, paddings)
     x = padded(x, paddings, value)
@@ -68,7 +74,9 @@ def windows(x, value, sizes, strides, dilations, paddings):
     )
 
 
-def places_of(x, counts, sizes, strides, dilations):
+def places_of(
+    x: np.ndarray, counts: tuple, sizes: tuple, strides: tuple, dilations: tuple
+) -> list[np.ndarray]:
     """For each place in a window, row by row, the view (n, oh, ow, c) of what stands there."""
     (oh, ow), (s0, s1), (d0, d1) = counts, strides, dilations
     return [
@@ -78,7 +86,7 @@ def places_of(x, counts, sizes, strides, dilations):
     ]
 
 
-def scalars_of(attrs, across):
+def scalars_of(attrs: dict, across: int) -> dict[str, int]:
     """The numbers that the kernels want to know: `across` windows stand beside each other."""
     (s0, s1), (d0, d1) = attrs["strides"], attrs["dilations"]
     (top, _), (left, _) = attrs["paddings"]

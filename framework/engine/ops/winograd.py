@@ -68,7 +68,7 @@ def seen(x: int, filters: int, g: int, is_turned: bool = False) -> Callable:
     """The views of a kernel, of whose operands (out, inputs) these are the numbers; is_turned: its
     tiles are of x, and windows begin where those of the turned filters do."""
 
-    def views(outs, inputs, attrs):
+    def views(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
         specs = [*outs, *inputs]
         if not is_faster(specs[x], specs[filters].shape, specs[g].shape, attrs):
             return None
