@@ -166,6 +166,11 @@ def log_sigmoid(x: Any) -> Tensor:
 swish, hard_swish = silu, hard_silu
 
 
+def applied(activation: Any, x: Any) -> Any:
+    """activation(x); x for None, which a user may set to have what a layer's activation sees."""
+    return x if activation is None else activation(x)
+
+
 def get(identifier: Any) -> Any:
     """The activation function of a name; None is `linear`, a function stays."""
     return linear if identifier is None else configurable.get("activation", identifier)

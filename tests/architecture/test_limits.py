@@ -15,7 +15,7 @@ TOP_LEVEL = {
 }
 # Names that say nothing: what is in such a file belongs to the thing it is about.
 EMPTY_NAMES = {"utils.py", "util.py", "common.py", "misc.py", "helpers.py", "manager.py"}
-# Those of STYLE section 5, documentation and annotations; the other figures of measure.py are for reading.
+# Those of STYLE section 5, documentation and annotations; measure.py's others are for reading.
 LIMITS = [
     *("file_max", "file_median", "fn_median", "fn_p95", "fn_max", "complexity_p95"),
     *("complexity_max", "cycles", "folder_cycles", "duplicate_fns", "lines_over_100"),

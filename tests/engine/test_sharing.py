@@ -85,6 +85,13 @@ def test_products_do_not_depend_on_threads_or_rows(shape, turned, with_threads):
     np.testing.assert_array_equal(part, wanted[: m // 2 + 1])
 
 
+@pytest.mark.parametrize("shape", [(9, 64), (8, 48), (17, 16), (2, 70), (9, 1)])
+def test_products_keep_the_sign_of_zero(shape):
+    x, y = np.full((shape[0], 4), -1e-30, F), np.full((4, shape[1]), 1e-30, F)
+    (got,) = executable(ops.matmul, [x, y])(x, y)
+    assert np.signbit(got).all() and not got.any()
+
+
 def train(threads, with_threads, steps=20):
     """The weights after some steps of a small net, all of it in one program."""
     rng = np.random.default_rng(1)

@@ -108,3 +108,21 @@ def test_outputs_die_and_are_forgotten():
     assert len(activations.LOGITS) == before + 1
     del p
     assert len(activations.LOGITS) == before
+
+
+@both_modes
+def test_an_activation_that_is_taken_away_leaves_the_logits(eagerly):
+    for layer, x in (
+        (layers.Dense(3, activation="softmax"), X),
+        (layers.EinsumDense("ab,bc->ac", 3, activation="softmax"), X),
+        (layers.Conv1D(3, 1, activation="softmax"), X[None]),
+        (layers.SimpleRNN(3, return_sequences=True), X[None] / 100),
+    ):
+        model = keras.Sequential([keras.Input(x.shape[1:]), layer])
+        model.compile(run_eagerly=eagerly)
+        layer.activation = None
+        got = model.predict(x, verbose=0)
+        layer.activation = activations.linear
+        model.compile(run_eagerly=eagerly)
+        np.testing.assert_array_equal(got, model.predict(x, verbose=0))
+        assert abs(got.sum(axis=-1) - 1.0).max() > 1e-3

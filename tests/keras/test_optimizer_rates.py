@@ -1,4 +1,4 @@
-"""Learning rates that cannot be set, limits that are off, variables that came later."""
+"""Learning rates that cannot be set, limits that are off, variables that came later or stay out."""
 
 from __future__ import annotations
 
@@ -61,3 +61,14 @@ def test_a_variable_that_came_later_is_named_with_the_remedy():
     model.add(keras.layers.Dense(1, name="new"))
     with pytest.raises(ValueError, match=r"variable '.*new/kernel' .* compile\(\) again"):
         model.fit(x, y, verbose=0)
+
+
+def test_variables_are_left_out_of_the_decay_by_patterns_of_names():
+    v = [tf.Variable(np.ones(2, np.float32), name=name) for name in ("kernel", "bias", "my_bias")]
+    optimizer = O.SGD(0.1, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_names=["gone"])
+    optimizer.exclude_from_weight_decay([v[2]], ["ker.*l"])
+    optimizer.apply_gradients([(tf.zeros_like(x), x) for x in v])
+    assert [round(float(x[0]), 3) for x in v] == [1.0, 0.95, 1.0]
+    with pytest.raises(ValueError, match="before the optimizer is built"):
+        optimizer.exclude_from_weight_decay(var_names=["bias"])

@@ -152,11 +152,10 @@ def fetch_tile(out, out_stride):
 @njit(**INLINED)
 def hand_over(aside, out, out_stride, rows, wide, adds):
     """Part of a tile to its place, or added to what is there."""
-    zero = types.float32(0)
     for r in range(rows):
         row, found = shift(out, r * out_stride), shift(aside, r * COLUMNS)
         for c in range(wide):
-            row[c] = found[c] + (row[c] if adds else zero)
+            row[c] = found[c] + row[c] if adds else found[c]
 
 
 @njit(**INLINED)

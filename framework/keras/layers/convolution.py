@@ -92,7 +92,7 @@ class Convolution(Spatial, register=False):
         y = self.convolve(self.as_images(x))
         if self.bias is not None:
             y = ops.add(y, self.bias)
-        return self.activation(self.as_given(y))
+        return activations.applied(self.activation, self.as_given(y))
 
 
 def check_filters(filters: Any) -> None:

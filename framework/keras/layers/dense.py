@@ -60,4 +60,4 @@ class Dense(Layer):
         y = ops.matmul(x, self.kernel)
         if self.bias is not None:
             y = ops.add(y, self.bias)
-        return self.activation(y)
+        return activations.applied(self.activation, y)

@@ -97,7 +97,7 @@ class EinsumDense(Layer):
         y = ops.einsum(self.equation, x, self.kernel)
         if self.bias is not None:
             y = ops.add(y, self.bias)
-        return self.activation(y)
+        return activations.applied(self.activation, y)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """The batch and output_shape, in which None stays None."""

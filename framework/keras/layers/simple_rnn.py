@@ -9,6 +9,7 @@ from framework.engine import ops
 from framework.engine.op import Sample
 from framework.engine.ops.recurrence import rows_after
 from framework.engine.tensor import Tensor
+from framework.keras import activations
 from framework.keras.layers.recurrent_cell import RecurrentCell, cell_arguments, first_of
 from framework.keras.layers.rnn import RecurrentLayer, without
 
@@ -45,7 +46,7 @@ class SimpleRNNCell(RecurrentCell):
         h = first_of(states)
         x = self.projected(inputs, training)[0]
         x = x if self.bias is None else x + self.bias
-        h = self.activation(x + self.recurred(h, training)[0])
+        h = activations.applied(self.activation, x + self.recurred(h, training)[0])
         return h, [h] if isinstance(states, (list, tuple)) else h
 
     def fused(self, x: Tensor, states: list) -> tuple[Callable, list]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable
 from typing import Any, TypeGuard
@@ -77,7 +78,7 @@ class Optimizer(Configurable, kind="optimizer"):
         )
         self._states: dict[int, list[Variable]] = {}  # id of a parameter -> its states
         self._parameters: list[Any] = []
-        self._excluded: list[str] = []
+        self._excluded: list = []  # Variables and patterns of names
         self._has_warned = False
         self.built = False
 
@@ -176,10 +177,15 @@ class Optimizer(Configurable, kind="optimizer"):
     def exclude_from_weight_decay(
         self, var_list: list | None = None, var_names: list | None = None
     ) -> None:
-        """Leave these Variables, or those whose name holds one of var_names, out of weight_decay;
-        before `build`.
+        """Leave these Variables, and those in whose name one of var_names (regular expressions) is
+        found, out of weight_decay, and no others. ValueError after `build`.
         """
-        self._excluded += [f"id:{id(v)}" for v in var_list or []] + list(var_names or [])
+        if self.built:
+            raise ValueError(
+                f"{self.name}: exclude_from_weight_decay can only be called before the optimizer "
+                "is built"
+            )
+        self._excluded = [*(var_list or []), *map(re.compile, var_names or [])]
 
     # Updates.
 
@@ -238,7 +244,10 @@ class Optimizer(Configurable, kind="optimizer"):
 
     def decay_of(self, v: Any) -> float:
         """The weight_decay of a parameter; 0 for those that are left out."""
-        is_left_out = any(f"id:{id(v)}" == e or e in v.name for e in self._excluded)
+        is_left_out = any(
+            e.search(v.name) is not None if isinstance(e, re.Pattern) else e is v
+            for e in self._excluded
+        )
         return 0.0 if is_left_out or self.weight_decay is None else float(self.weight_decay)
 
     def _with_gradient(self, grads: list, variables: list) -> list[tuple]:
