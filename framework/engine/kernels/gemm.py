@@ -164,18 +164,18 @@ def tiles(x, row_stride, k_stride, y, y_stride, aside, out, out_stride, m, k, ad
     nothing = (x, 0, 0, 0)
     tiles_ahead(
         x, row_stride, k_stride, ROWS * row_stride, y, y_stride, aside, out, out_stride, m, k,
-        adds, wide, (y, 0), nothing, nothing, False, 0, 1,
+        adds, wide, (y, 0), nothing, nothing, 0, 1,
     )  # fmt: skip
 
 
 @njit(**INLINED)
 def tiles_ahead(
     x, row_stride, k_stride, between, y, y_stride, aside, out, out_stride, m, k, adds, wide,
-    unpacked, panel_ahead, block_ahead, is_new, panel, panels,
+    unpacked, panel_ahead, x_ahead, share_of_x, shares_of_x,
 ):  # fmt: skip
-    """tiles for panel number `panel` of `panels`, with tiles of x that lie `between` apart; y is
-    packed already, or by the first tile from unpacked = (pointer, row stride other than 0). is_new:
-    x has not been read yet."""
+    """tiles for one panel, with tiles of x that lie `between` apart; y is packed already, or by the
+    first tile from unpacked = (pointer, row stride other than 0). Each tile asks for one of the
+    shares of x_ahead, from number share_of_x on."""
     count = (m + ROWS - 1) // ROWS
     for tile in range(count):
         i = tile * ROWS
@@ -184,9 +184,7 @@ def tiles_ahead(
         to, to_stride = (place, out_stride) if is_full else (aside, COLUMNS)
         more = adds if is_full else 0
         fetch(panel_ahead, tile, count)
-        if is_new and i + 3 * ROWS <= m:
-            fetch((shift(left, 2 * between), row_stride, ROWS, k), 0, 1)
-        fetch(block_ahead, panel * count + tile, panels * count)
+        fetch(x_ahead, share_of_x + tile, shares_of_x)
         if is_full:
             fetch_tile(place, out_stride)
         if tile == 0 and unpacked[1] != 0:
@@ -243,27 +241,34 @@ def panels_of(
     is_used_often, is_copied = n >= COPIED and k >= 128 and m >= 32, False
     if is_used_often:
         is_copied = k_stride != 1 or row_stride % 128 == 0
-    block_ahead = (x, 0, 0, 0)
+    nothing, count, panels = (x, 0, 0, 0), (m + ROWS - 1) // ROWS, (n + COLUMNS - 1) // COLUMNS
+    x_ahead = (x, row_stride, m if is_used_often else 0, k)
     if is_copied:
-        block_ahead = block_after(next_block, row_stride, k_stride, next_m, next_k)
+        x_ahead = block_after(next_block, row_stride, k_stride, next_m, next_k)
         down, along, between = copy_block(x, row_stride, k_stride, block, m, k)
         left = block
     first = 0
     if m < 4 and column_stride == 1:
         first = few_rows(left, down, along, y, y_stride, out, out_stride, m, k, n, adds)
-    aside, panels = shift(panel, DEPTH * COLUMNS), (n + COLUMNS - 1) // COLUMNS
+    aside = shift(panel, DEPTH * COLUMNS)
     for j in range(first, n, COLUMNS):
-        wide, is_new = min(COLUMNS, n - j), j == 0 and is_used_often and not is_copied
-        source = shift(y, j * column_stride)
+        wide, source = min(COLUMNS, n - j), shift(y, j * column_stride)
         is_ahead = is_packed and column_stride == 1 and j + 3 * COLUMNS <= n
         panel_ahead = (shift(source, 2 * COLUMNS), y_stride, k if is_ahead else 0, COLUMNS)
         right, stride, unpacked = panel_of(
             source, column_stride, y_stride, panel, k, wide, is_packed
         )
+        # Of a copy, all panels ask for the next block; else the first one for x itself, two tiles
+        # before it is used. To ask beyond the end does no harm.
+        share_of_x, shares_of_x = 2, count
+        if is_copied:
+            share_of_x, shares_of_x = j // COLUMNS * count, panels * count
         tiles_ahead(
             left, down, along, between, right, stride, aside, shift(out, j), out_stride, m, k,
-            adds, wide, unpacked, panel_ahead, block_ahead, is_new, j // COLUMNS, panels,
+            adds, wide, unpacked, panel_ahead, x_ahead, share_of_x, shares_of_x,
         )  # fmt: skip
+        if not is_copied:
+            x_ahead = nothing
 
 
 @njit(**INLINED)
