@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
@@ -12,6 +11,7 @@ import pytest
 
 from framework.engine import ops
 from framework.engine.compile import blas, entries, sharing, team
+from framework.engine.compile.dispatch import LINE, RUNS
 from framework.engine.compile.report import report_of
 from framework.engine.compile.trace import trace
 from framework.engine.compile.vm import Executable, NotFinite
@@ -156,19 +156,64 @@ def test_short_runs_wake_nobody(monkeypatch):
     """Waking a helper takes longer than one step of a small network; many steps are worth it."""
     asked = []
 
-    def helped(job, threads, calls_blas):
-        asked.append(threads)
-        return contextlib.nullcontext((1, 0))
+    begin = team.Team.begin
+
+    def counted(self, code):
+        asked.append(self.threads)
+        begin(self, code)
 
     monkeypatch.setattr(team, "count", lambda: 2)
-    monkeypatch.setattr(team, "helped", helped)
+    monkeypatch.setattr(team.Team, "begin", counted)
+    monkeypatch.setattr(team, "SOON_SECONDS", 0.0)
     x = RNG.standard_normal((64, 512)).astype(F)
     run = executable(lambda x: ops.matmul(x, x, transpose_y=True), [x])
-    run._most, run.is_shared = 2, True
+    assert run.is_shared
+    run._most = 2
+    run(x)
     run(x)
     assert asked == []
     run.repeat(10_000)
     assert asked == [2]
+    monkeypatch.setattr(team, "SOON_SECONDS", 10.0)  # but what runs again and again has them
+    run(x)
+    assert asked == [2, 2]
+
+
+def test_helpers_sleep_soon_after_the_last_program(with_threads):
+    """They spin for the next program, and not for long: the cores belong to others, too."""
+    with_threads(2)
+    x = RNG.standard_normal(5000).astype(F)
+    executable(lambda x: ops.tanh(x) * 2.0, [x])(x)
+    (helper,) = team._TEAM[0].helpers
+    end = time.monotonic() + 10
+    while helper._is_awake and time.monotonic() < end:
+        time.sleep(0.001)
+    assert not helper._is_awake
+    before = time.thread_time(), time.process_time()
+    time.sleep(0.1)
+    own, all_threads = time.thread_time() - before[0], time.process_time() - before[1]
+    assert all_threads - own < 0.05
+
+
+def test_helpers_who_sleep_are_woken(with_threads):
+    """Whatever a helper does when a program begins, it takes part: sleep, spin, or end either."""
+    with_threads(2)
+    x = RNG.standard_normal(5000).astype(F)
+    run = executable(lambda x: ops.tanh(x) * 2.0, [x])
+    (wanted,) = run(x)
+    words = team._TEAM[0].words
+    for pause in np.random.default_rng(1).uniform(0, 4e-4, 300):
+        end = time.perf_counter() + pause
+        while time.perf_counter() < end:
+            pass
+        np.testing.assert_array_equal(run(x)[0], wanted)
+        assert words[RUNS] == 0
+    last = int(words[LINE])
+    for _ in range(1000):  # on a busy machine it may miss some
+        run.repeat(20)
+        if words[LINE] > last:
+            return
+    raise AssertionError("the helper did nothing any more")
 
 
 def test_errors_leave_a_team_that_works(with_threads):
@@ -243,7 +288,7 @@ def test_the_number_of_threads_is_that_of_blas():
         assert team.count() == 1
     finally:
         blas.set_threads(before)
-    assert 1 <= team.count() <= max(1, before)
+    assert team.count() == max(1, before)
 
 
 def test_lines_run_together_have_scratch_memory_of_their_own(with_threads):
@@ -270,7 +315,7 @@ def test_lines_run_together_have_scratch_memory_of_their_own(with_threads):
             np.testing.assert_allclose(got, value, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("at", ["give", "leave"])
+@pytest.mark.parametrize("at", ["begin", "end"])
 def test_after_an_interrupt_the_team_works_on(at, with_threads, monkeypatch):
     """Ctrl-C while helpers are called or sent away: the next run waits for nobody who is lost."""
     x = RNG.standard_normal(5000).astype(F)
@@ -282,7 +327,7 @@ def test_after_an_interrupt_the_team_works_on(at, with_threads, monkeypatch):
         def interrupted(*_):
             raise KeyboardInterrupt
 
-        patch.setattr(team.Helper, at, interrupted)
+        patch.setattr(team.Team, at, interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(x)
     assert blas.threads() == before

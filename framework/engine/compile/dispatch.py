@@ -7,16 +7,21 @@ when the driver is done with its own is the driver's, too: on a busy machine nob
 thread that has no core. All threads compute parts of one whole batch: no gradient is summed between
 them, and no part's result depends on where it was cut (Note [Shares] in entry.py).
 
+Helpers spin on for a while when the program has ended: waking one takes longer than a small
+program, which may come again at once. They touch its memory only between a call and the end of
+their part, for which the driver waits: nobody waits for them to leave.
+
 A team's words (int64): 0 the number of the last call, 1 and 2 the blocks from .. to that are meant,
-3 whether to leave; then for part p, in a cache line of its own, 8 p: the last call in which it was
-done by its helper, 8 p + 1: the last call for which somebody has taken it.
+3 the address of their code, 4 whether a program runs; then for part p, in a cache line of its own,
+8 p: the last call in which it was done by its helper, 8 p + 1: the last call for which somebody has
+taken it.
 """
 
 from __future__ import annotations
 
 from framework.engine.compile.entry import Entry
 
-LEAVE, LINE = 3, 8
+CODE, RUNS, LINE = 3, 4, 8
 
 
 def run_blocks(code, pc, end, part, parts):
@@ -53,20 +58,21 @@ def together(code, pc, end, team, parts):
             rest(rounds)
 
 
-def serve(code, team, part, parts):
-    """A helper: its part of every call that it comes in time for, until the driver leaves."""
+def serve(team, part, parts):
+    """A helper: its part of every call that it comes in time for, until no program has run for as
+    long as one spins."""
     number = team[part * 8 + 1]
-    while True:
-        rounds = 0
-        while load_acquire(team, 0) == number:
-            if load_acquire(team, 3) != 0:
-                return
+    rounds = 0
+    while is_short(rounds) or load_acquire(team, 4) != 0:
+        if load_acquire(team, 0) == number:
             rounds += 1
             rest(rounds)
+            continue
         number = load_acquire(team, 0)
         if take(team, part * 8 + 1, number - 1, number):
-            run_blocks(code, team[1], team[2], part, parts)
+            run_blocks(pointer_int64(team[3]), team[1], team[2], part, parts)
             store_release(team, part * 8, number)
+        rounds = 0
 
 
 def dispatch(code, pc, end, control, team, parts):
@@ -116,7 +122,7 @@ VM = Entry(
     name="the VM",
 )
 HELPER = Entry(
-    "def entry(code, team, part, parts):\n    serve(code, team, part, parts)",
+    "def entry(team, part, parts):\n    serve(team, part, parts)",
     {"run_blocks": run_blocks, "serve": serve},
     signature="helper",
     name="the VM",

@@ -21,7 +21,7 @@ from framework.engine.compile.language import FAST, INT64, WORDS, language
 SIGNATURES = {
     "kernel": types.void(WORDS, INT64, INT64),
     "vm": INT64(WORDS, INT64, INT64, WORDS, WORDS, INT64),
-    "helper": types.void(WORDS, WORDS, INT64, INT64),
+    "helper": types.void(WORDS, INT64, INT64),
     "function": INT64(INT64, INT64, INT64),  # of Python, by METH_FASTCALL: objects are addresses
 }
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-import queue
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from framework.engine.compile import blas
-from framework.engine.compile.dispatch import LEAVE, LINE
+from framework.engine.compile.dispatch import CODE, LINE, RUNS
 from framework.engine.machine import free_cores
 
 _BUSY = threading.Lock()  # one program at a time has the team; another one runs on its own thread
 _TEAM: list[Team] = []
 _OWN = [1]  # the number of threads of BLAS while the team is not busy
+_ENDED = [0.0]  # when a program that threads can share ended last
+# After so long a pause the next program is no reason to have helpers spin: some 0.1 ms is theirs.
+SOON_SECONDS = 1e-4
 
 
 def _forked() -> None:
@@ -31,110 +34,124 @@ os.register_at_fork(after_in_child=_forked)
 
 
 def count() -> int:
-    """The number of threads that a program may use: that of BLAS, which launchers, users and
-    tf.config set, but not more than there are cores for this process."""
-    cores = free_cores()
-    return min(cores, blas.threads()) if blas.library() is not None else cores
+    """The number of threads that a program may use, if it has so many cores: that of BLAS, which
+    launchers, users and tf.config set."""
+    return blas.threads() if blas.library() is not None else free_cores()
 
 
 class Helper:
-    """A thread that does what it is given, one job after the other. It sleeps between them."""
+    """A thread that takes part in what a team runs, and sleeps when that has been nothing for a
+    while. serve() returns then; until(): whether there is something again."""
 
-    def __init__(self, part: int):
-        self.part, self.idle = part, threading.Event()
-        self._jobs: queue.SimpleQueue[Callable | None] = queue.SimpleQueue()
+    def __init__(self, part: int, serve: Callable[[], None], until: Callable[[], bool]):
+        self._serve, self._is_wanted = serve, until
+        self._is_awake, self._is_dismissed = False, False
+        self._sleep = threading.Lock()  # held, but from a call to the moment in which it is heard
+        self._sleep.acquire()
         threading.Thread(target=self._live, name=f"framework-helper-{part}", daemon=True).start()
 
-    def give(self, job: Callable | None) -> None:
-        """Have the thread run job(part); None: end."""
-        self._jobs.put(job)  # one step: a Ctrl-C comes before or after it, never between
+    def call(self) -> None:
+        """Wake it, unless it is awake or on its way."""
+        if not self._is_awake and self._sleep.locked():
+            self._sleep.release()  # one step: a Ctrl-C comes before or after it, never between
 
-    def leave(self) -> None:
-        """Ask for `idle`, which is set when everything is done that was given before."""
-        self.idle.clear()
-        self.give(lambda _part: self.idle.set())
+    def dismiss(self) -> None:
+        """Let the thread end."""
+        self._is_dismissed = True
+        self.call()
 
     def _live(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job(self.part)
+        while self._sleep.acquire() and not self._is_dismissed:
+            is_wanted = True
+            while is_wanted:
+                self._is_awake = True
+                self._serve()
+                self._is_awake = False  # first: who begins now either calls it, or is seen here
+                is_wanted = self._is_wanted()
 
 
 class Team:
     """Helpers number 1 .. `threads` - 1, and the words by which compiled code speaks with them."""
 
-    def __init__(self, threads: int):
+    def __init__(self, threads: int, helper: Callable):
         self.process, self.threads = os.getpid(), threads
-        self.helpers = [Helper(part) for part in range(1, threads)]
         memory = np.zeros((threads + 1) * LINE + LINE, np.int64)
         start = -memory.ctypes.data % 64 // 8
-        self.words = memory[start:]
-        self._is_settled = True
+        self.words = words = memory[start:]
+        self.address = words.ctypes.data
+        self.helpers = [
+            Helper(part, partial(helper, self.address, part, threads), lambda: words[RUNS] != 0)
+            for part in range(1, threads)
+        ]
 
-    def begin(self, job: Callable) -> None:
-        """Have every helper run job(address of the words, part, parts)."""
-
-        def with_words(part: int) -> None:
-            job(self.words.ctypes.data, part, self.threads)
-
-        self.end()  # which the last user may have been interrupted in
-        self._is_settled = False
-        self.words[LEAVE] = 0
+    def begin(self, code: int) -> None:
+        """Have every helper take part in the program whose code begins at this address."""
+        self.words[CODE] = code
+        self.words[RUNS] = 1
         for helper in self.helpers:
-            helper.give(with_words)
+            helper.call()
 
     def end(self) -> None:
-        """Have them leave the job, and wait until they have: who is late would see the words of
-        the next one. A forked process has no helpers to wait for."""
-        if not self._is_settled and self.process == os.getpid():
-            self.words[LEAVE] = 1
-            for helper in self.helpers:
-                helper.leave()
-            for helper in self.helpers:
-                helper.idle.wait()
-            self._is_settled = True
+        """The program has ended: helpers sleep, unless the next one comes soon."""
+        self.words[RUNS] = 0
 
     def dismiss(self) -> None:
         """Let the threads end."""
         for helper in self.helpers:
-            helper.give(None)
+            helper.dismiss()
 
 
-@contextmanager
-def helped(job: Callable, threads: int, calls_blas: bool) -> Iterator[tuple[int, int]]:
-    """(threads, address of the team's words) for a program whose helpers run
-    job(words, part, parts); (1, 0) where there is nobody to help.
+def run(
+    drive: Callable[[int, int], int],
+    code: int,
+    helper: Callable,
+    *,
+    threads: int,
+    calls_blas: bool,
+    is_long: bool,
+) -> int:
+    """drive(address of the team's words, threads) for a program whose code begins at an address and
+    whose helpers run helper(words, part, parts). drive(0, 1) while another program has the helpers,
+    and for a program that is not worth waking them, unless such a one has ended a moment ago: what
+    runs again and again finds them awake.
 
     Meanwhile BLAS computes on the thread that calls it, if the program does: for all threads of the
     process, so float32 products, which need no BLAS, leave its number of threads alone. It is put
     back.
     """
     busy = _BUSY
-    if threads < 2 or not busy.acquire(blocking=False):
-        yield 1, 0
-        return
+    is_wanted = is_long or time.perf_counter() - _ENDED[0] < SOON_SECONDS
+    has_team = is_wanted and busy.acquire(blocking=False)
     try:
-        team, before = _team(threads), blas.threads()
-        _OWN[0] = before
-        try:
-            if calls_blas:
-                blas.set_threads(1)
-            team.begin(job)
-            yield threads, team.words.ctypes.data
-        finally:
-            try:
-                team.end()
-            finally:  # also where a second Ctrl-C ends the wait
-                if calls_blas:
-                    blas.set_threads(before)
+        if not has_team:
+            return drive(0, 1)
+        return _run_shared(drive, code, _team(threads, helper), calls_blas)
     finally:
-        busy.release()
+        _ENDED[0] = time.perf_counter()
+        if has_team:
+            busy.release()
 
 
-def _team(threads: int) -> Team:
+def _run_shared(drive: Callable, code: int, team: Team, calls_blas: bool) -> int:
+    before = _OWN[0] = blas.threads()
+    try:
+        if calls_blas:
+            blas.set_threads(1)
+        team.begin(code)
+        return drive(team.address, team.threads)
+    finally:
+        try:
+            team.end()
+        finally:  # also where a second Ctrl-C comes
+            if calls_blas:
+                blas.set_threads(before)
+
+
+def _team(threads: int, helper: Callable) -> Team:
     """A team of so many threads; a new one in a forked process, which has none of its parent's."""
     team = _TEAM[0] if _TEAM else None
     if team is None or team.process != os.getpid() or team.threads != threads:
-        _TEAM[:] = [Team(threads)]
+        _TEAM[:] = [Team(threads, helper)]
         if team is not None and team.process == os.getpid():
             team.dismiss()
     return _TEAM[0]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 import math
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -127,7 +128,7 @@ class Executable:
         shared = sharing.groups(self.program, parts, self.plan)
         (helper,) = cache.addresses([HELPER]) if any(shared) else (0,)
         self.is_shared = bool(helper)
-        self._helper = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(helper)
+        self._helper = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(helper)
         return shared if helper else [0] * len(shared)
 
     def _take_memory(self) -> None:
@@ -245,16 +246,16 @@ class Executable:
         control = self.control  # one by one: a slice takes four times as long
         control[0], control[1], control[2], control[3], control[STOP] = steps, 0, 0, 0, 0
         seconds = self._seconds * steps
-        if seconds < sharing.WAKING:
+        if not self.is_shared or (threads := min(team.count(), self._most)) < 2:
             return self._drive(seconds, 0, 1)
-        code = self._places[0]
-
-        def help_with(words: int, part: int, parts: int) -> None:
-            self._helper(code, words, part, parts)
-
-        threads = min(team.count(), self._most)
-        with team.helped(help_with, threads, self._calls_blas) as (threads, words):
-            return self._drive(seconds, words, threads)
+        return team.run(
+            partial(self._drive, seconds),
+            self._places[0],
+            self._helper,
+            threads=threads,
+            calls_blas=self._calls_blas,
+            is_long=seconds >= sharing.WAKING,
+        )
 
     def _drive(self, seconds: float, words: int, threads: int) -> int:
         """Run the program, on this thread what has no kernel; seconds: what it may take."""

@@ -51,6 +51,7 @@ int32: Any
 int64: Any
 int8: Any
 invoke: Any
+is_short: Any
 is_within: Any
 isfinite: Any
 isinf: Any
