@@ -10,9 +10,10 @@ from framework.engine.compile.entry import HEADER
 from framework.engine.compile.passes.memory import Plan
 from framework.engine.program import Line, Program
 
-# A shared block costs about a microsecond of waiting; these are some ten of work (measured: one
-# core does 100 flops and touches 10 to 30 bytes in a nanosecond).
-MANY_FLOPS, MANY_BYTES = 1 << 20, 1 << 18
+# A shared block costs about a microsecond of waiting, and two more for what the other core has made;
+# these are some ten of work (measured: one core does 100 flops and touches 30 to 90 bytes of a
+# cache in a nanosecond; W8b, whose lines touch 0.4 MB: 307 us with 1 << 18, 284 with 1 << 20).
+MANY_FLOPS, MANY_BYTES = 1 << 20, 1 << 20
 # Estimated seconds of a run that are worth waking helpers for, which takes 50 us or more: a product
 # of 0.36 estimated ms takes 148 us alone and 176 with a helper, one of 0.72 takes 281 and 250.
 WAKING = 6e-4
