@@ -10,7 +10,7 @@ from framework.engine.compile.entry import HEADER
 from framework.engine.compile.passes.memory import Plan
 from framework.engine.program import Line, Program
 
-# A shared block costs about a microsecond of waiting, and two more for what the other core has made;
+# A shared block costs about a microsecond of waiting, and two more for what the other core made;
 # these are some ten of work (measured: one core does 100 flops and touches 30 to 90 bytes of a
 # cache in a nanosecond; W8b, whose lines touch 0.4 MB: 307 us with 1 << 18, 284 with 1 << 20).
 MANY_FLOPS, MANY_BYTES = 1 << 20, 1 << 20

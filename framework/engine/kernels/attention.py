@@ -6,8 +6,7 @@ grows with the length and not with its square (Dao et al. 2022, FlashAttention; 
 when a larger one comes; the gradient computes the probabilities again from the logarithm of that
 sum. A block of keys that no row may see is passed over.
 
-Dropout of the probabilities is a choice of functions (choices.py): without it nothing is compiled
-for it.
+Dropout of the probabilities is a choice of functions (choices.py), and without it not compiled.
 
 Arrays lie as (batch, length, heads, depth): a row of one head is followed by the next one
 heads * depth numbers later, so no operand is ever transposed or copied.
@@ -28,8 +27,9 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from framework.engine.kernels.choices import PADDING
-from framework.engine.kernels.flags import FAST
-from framework.engine.kernels.gemm import INLINED, pack, tiles
+from framework.engine.kernels.flags import FAST, INLINED
+from framework.engine.kernels.gemm import tiles
+from framework.engine.kernels.panels import pack
 from framework.engine.kernels.pointers import INT64, pointer_to
 from framework.engine.kernels.shares import share
 from framework.engine.kernels.tiles import COLUMNS, LANES, floats_at, shift, stack_of
@@ -73,7 +73,7 @@ def product_float32(x, row, inner, y, y_inner, column, out, out_stride, m, n, k,
         wide = min(COLUMNS, n - j)
         part, stride = shift(right, j * column), y_inner
         if column != 1 or wide < COLUMNS:
-            pack(part, column, y_inner, panel, k, wide)
+            pack(part, column, y_inner, panel, 0, k, wide)
             part, stride = panel, COLUMNS
         tiles(
             left, row, inner, part, stride, aside, shift(place, j), out_stride, m, k, adds, wide

@@ -20,3 +20,5 @@ FAST = {
     "forceinline": True,  # a call inside a loop keeps it from being vectorised
 }
 REORDERED = FAST | {"fastmath": {"contract", "reassoc"}}
+# Numba optimises what a function calls once more with each caller: inlined before that, once.
+INLINED = {key: value for key, value in FAST.items() if key != "forceinline"} | {"inline": "always"}

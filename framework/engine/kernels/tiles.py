@@ -1,4 +1,4 @@
-"""Register tiles of float32: blocks of a matrix product, and a block transposed, as LLVM vectors.
+"""Register tiles of float32: blocks of a matrix product, as LLVM vectors.
 
 A tile holds as much of a product as the CPU has registers for, so that each loaded number is used
 several times: 8 x 32 numbers where vectors have 16 lanes (AVX-512), 6 x 16 where they have 8.
@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import llvmlite.binding as llvm
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from framework.engine.kernels.flags import INLINED
 
 LANES = 16 if llvm.get_host_cpu_features().get("avx512f") else 8  # LLVM splits what is too wide
 ROWS = 8 if LANES == 16 else 6
@@ -36,22 +38,18 @@ def shift(context, pointer, count):
 
 
 def prefetch_for(writes: bool):
-    """prefetch(pointer): ask for the cache line at a pointer, which is needed soon."""
+    """fetch(pointer): ask for the cache line at a pointer, which is needed soon."""
 
     @intrinsic
-    def prefetch(context, pointer):
+    def fetch(context, pointer):
         def codegen(ctx, b, sig, args):
-            byte = ir.IntType(8).as_pointer()
-            kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
-            call = b.module.declare_intrinsic("llvm.prefetch", (byte,), kind)
             # To the second level what is read later, to the first what this tile writes.
-            hints = [I32(1), I32(3)] if writes else [I32(0), I32(2)]
-            b.call(call, [b.bitcast(args[0], byte), *hints, I32(1)])
+            prefetch(b, args[0], writes, 3 if writes else 2)
             return ctx.get_dummy_value()
 
         return types.void(FLOATS), codegen
 
-    return prefetch
+    return fetch
 
 
 def stack_of(count: int):
@@ -92,16 +90,17 @@ def loop(b, count, starts: list, step):
     b.position_at_end(body)
     round_, olds = b.phi(I64), [b.phi(start.type) for start in starts]
     news, following = step(olds), b.add(round_, I64(1))
+    end = b.block
     for phi, start, new in zip((round_, *olds), (I64(0), *starts), (following, *news), strict=True):
         phi.add_incoming(start, before)
-        phi.add_incoming(new, body)
+        phi.add_incoming(new, end)
     b.cbranch(b.icmp_signed("<", following, count), body, done)
     b.position_at_end(done)
     results = []
     for start, new in zip(starts, news, strict=True):
         result = b.phi(start.type)
         result.add_incoming(start, before)
-        result.add_incoming(new, body)
+        result.add_incoming(new, end)
         results.append(result)
     return results
 
@@ -110,8 +109,8 @@ def tile_of(rows: int, vectors: int):
     """tile(x, row_stride, k_stride, y, y_stride, out, out_stride, k, adds, present):
 
     out[i, 0 : lanes vectors] = sum_k x[i row_stride + k k_stride] y[k y_stride + 0 : lanes vectors]
-    for i < rows; added to what is there if adds != 0. Of x only `present` rows are read: the last
-    one stands for those that are missing.
+    for i < rows; added to what is there if adds != 0. Of x only `present` rows are read, which must
+    not be 2; see place_of_row.
     """
     codegen = code_of_tile(rows, vectors)
 
@@ -122,48 +121,32 @@ def tile_of(rows: int, vectors: int):
     return tile
 
 
-def packing_tile_of(rows: int, vectors: int):
-    """tile(..., present, panel): tile_of's, which writes what it reads of y to panel (k, lanes
-    vectors), for the tiles after it: between the products that costs next to nothing."""
-    codegen = code_of_tile(rows, vectors)
-
-    @intrinsic
-    def tile(
-        context, x, row_stride, k_stride, y, y_stride, out, out_stride, count, adds, present, panel
-    ):
-        return types.void(*TILE, FLOATS), codegen
-
-    return tile
-
-
-def code_of_tile(rows: int, vectors: int):
-    """What emits the code of a tile; of its arguments, panel may be missing."""
+def code_of_tile(rows: int, vectors: int, chunks=None):
+    """What emits the code of a tile. chunks(b, count, values, step, further arguments) may emit
+    some of its `count` rounds of step, values -> values; it returns how many are left, and the
+    values."""
 
     def codegen(ctx, b, sig, args):
         x, row_stride, k_stride, y, y_stride, out, out_stride, count, adds, present = args[:10]
         kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
         fma = cgutils.get_or_insert_function(b.module, kind, f"llvm.fma.v{LANES}f32")
-        last = b.sub(present, I64(1))
-        numbers = [b.select(b.icmp_signed("<", I64(i), present), I64(i), last) for i in range(rows)]
-        offsets = [b.mul(row_stride, number) for number in numbers]
-        pointers, strides = [x, y, *args[10:]], [k_stride, y_stride, I64(LANES * vectors)]
+        stride, pointers = rows_of(b, x, row_stride, present, rows)
 
         def step(olds):
-            (px, py, *panel), sums = olds[: len(pointers)], olds[len(pointers) :]
+            (py, *left), sums = olds[: len(pointers) + 1], olds[len(pointers) + 1 :]
+            left = [opaque(b, pointer) for pointer in left]
             right = [load(b, b.gep(py, [I64(LANES * v)])) for v in range(vectors)]
-            for place in panel:
-                for v, value in enumerate(right):
-                    store(b, value, b.gep(place, [I64(LANES * v)]))
             news = []
             for i in range(rows):
-                left = spread(b, b.load(b.gep(px, [offsets[i]])))
+                number = b.load(b.gep(left[i // 3], [b.mul(stride, I64(i % 3))]))
                 products = zip(right, sums[i * vectors :], strict=False)
-                news += [b.call(fma, [left, r, s]) for r, s in products]
-            moved = zip((px, py, *panel), strides, strict=False)
-            return [*[b.gep(pointer, [stride]) for pointer, stride in moved], *news]
+                news += [b.call(fma, [spread(b, number), r, s]) for r, s in products]
+            return [b.gep(py, [y_stride]), *[b.gep(p, [k_stride]) for p in left], *news]
 
-        starts = [*pointers, *[ZERO] * (rows * vectors)]
-        sums = loop(b, count, starts, step)[len(pointers) :]
+        values = [y, *pointers, *[ZERO] * (rows * vectors)]
+        if chunks is not None:
+            count, values = chunks(b, count, values, step, args[10:])
+        sums = loop(b, count, values, step)[len(pointers) + 1 :]
         places = [
             b.gep(out, [b.add(b.mul(out_stride, I64(i)), I64(LANES * v))])
             for i in range(rows) for v in range(vectors)
@@ -172,6 +155,51 @@ def code_of_tile(rows: int, vectors: int):
         return ctx.get_dummy_value()
 
     return codegen
+
+
+def prefetch(b, pointer, writes: bool, level: int):
+    """Emit: ask for the cache line at a pointer, to a level of the cache (3: the first)."""
+    byte = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
+    call = b.module.declare_intrinsic("llvm.prefetch", (byte,), kind)
+    b.call(call, [b.bitcast(pointer, byte), I32(int(writes)), I32(level), I32(1)])
+
+
+def opaque(b, pointer):
+    """The pointer, whose origin LLVM does not see: else it reads all rows by way of one pointer, at
+    distances of which each has a register, or none any more."""
+    kind = ir.FunctionType(pointer.type, [pointer.type])
+    return b.asm(kind, "", "=r,0", [pointer], False)
+
+
+def rows_of(b, x, row_stride, present, rows: int):
+    """(stride, pointers to every third row) of a tile, so that the address of a row is one of few
+    pointers and a multiple of the stride: with eight of them the CPU's registers do not suffice.
+    Of less rows than the tile has, some stand for the missing ones; see place_of_row."""
+    stride = b.select(b.icmp_signed("<", present, I64(3)), I64(0), row_stride)
+    pointers = [x]
+    for first in range(3, rows, 3):
+        least = b.sub(present, I64(min(3, rows - first)))
+        number = b.select(b.icmp_signed("<", least, I64(first)), least, I64(first))
+        pointers.append(b.gep(x, [b.mul(stride, number)]))
+    return stride, pointers
+
+
+@njit(**INLINED)
+def rows_at(i, m):
+    """How many rows the tile at row i of m has: two rows are two tiles, see place_of_row."""
+    rows = min(ROWS, m - i)
+    return 1 if rows < 3 else rows
+
+
+@njit(**INLINED)
+def place_of_row(r, rows):
+    """Where row r of `rows` is in a tile: those of rows_of (tiles.py) from number 3, and 6, on
+    begin earlier where rows are missing."""
+    if r < 3:
+        return r
+    third, sixth = min(3, rows - 3), min(6, rows - 2)
+    return r - third + 3 if r < third + 3 else r - sixth + 6
 
 
 def hand_over(b, adds, sums: list, places: list):
@@ -183,34 +211,3 @@ def hand_over(b, adds, sums: list, places: list):
         with first:
             for place, value in zip(places, sums, strict=True):
                 store(b, value, place)
-
-
-@intrinsic
-def turn_block(context, x, x_stride, out, out_stride):
-    """out (lanes, lanes) = x (lanes, lanes) transposed: halves, quarters ... change places."""
-
-    def codegen(ctx, b, sig, args):
-        x, x_stride, out, out_stride = args
-        rows = [load(b, b.gep(x, [b.mul(x_stride, I64(i))])) for i in range(LANES)]
-        size = 1
-        while size < LANES:
-            low, high = masks(size)
-            for i in [i for i in range(LANES) if not i & size]:
-                upper, lower = rows[i], rows[i + size]
-                rows[i] = b.shuffle_vector(upper, lower, low)
-                rows[i + size] = b.shuffle_vector(upper, lower, high)
-            size *= 2
-        for i, row in enumerate(rows):
-            store(b, row, b.gep(out, [b.mul(out_stride, I64(i))]))
-        return ctx.get_dummy_value()
-
-    return types.void(FLOATS, INT64, FLOATS, INT64), codegen
-
-
-def masks(size: int) -> tuple[ir.Constant, ir.Constant]:
-    """Of two rows `size` apart: the lanes that stay in the upper one and come from the lower one,
-    and the other way round."""
-    kind = ir.VectorType(I32, LANES)
-    low = [lane if not lane & size else LANES + lane - size for lane in range(LANES)]
-    high = [lane + size if not lane & size else LANES + lane for lane in range(LANES)]
-    return ir.Constant(kind, low), ir.Constant(kind, high)

@@ -25,6 +25,7 @@ from numba.extending import intrinsic
 
 from framework.engine.kernels.flags import FAST
 from framework.engine.kernels.gemm import tiles
+from framework.engine.kernels.panels import turn_block
 from framework.engine.kernels.pointers import clear_elements, copy_elements, is_compact, start_of
 from framework.engine.kernels.shares import share
 from framework.engine.kernels.tiles import (
@@ -38,7 +39,6 @@ from framework.engine.kernels.tiles import (
     shift,
     stack_of,
     store,
-    turn_block,
 )
 
 B_T = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
