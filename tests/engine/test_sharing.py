@@ -8,6 +8,8 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from framework.engine import ops
 from framework.engine.compile import blas, entries, sharing, team
@@ -58,7 +60,7 @@ def test_each_op_gives_the_same_bits(name, with_threads):
 
 
 SIZES = [(1, 5, 7), (33, 100, 77), (128, 10, 300), (5, 260, 600), (70, 1, 333), (5000, 1, 3)]
-# y is packed by the first tile, and cut in three in k; x is copied, and cut in two; not copied.
+# y is packed while tiles compute, and cut in three in k; x is copied, and cut in two; not copied.
 SIZES += [(197, 550, 1100), (500, 520, 384), (450, 600, 300)]
 
 
@@ -83,6 +85,21 @@ def test_products_do_not_depend_on_threads_or_rows(shape, turned, with_threads):
     fewer = x[:, : m // 2 + 1] if turned[0] else x[: m // 2 + 1]
     (part,) = executable(product, [fewer, y])(np.ascontiguousarray(fewer), y)
     np.testing.assert_array_equal(part, wanted[: m // 2 + 1])
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.integers(1, 40), st.integers(1, 80), st.integers(1, 700), st.booleans(), st.booleans())
+def test_products_of_any_size(m, n, k, turn_x, turn_y):
+    """Tiles with any number of rows missing, panels that are not full, depths that end anywhere;
+    what lies beside the operands is not read."""
+    rng = np.random.default_rng(m + 100 * n + 10_000 * k)
+    beside = np.full((2, (k + 40) * 80 + 40 * 80), np.nan, F)
+    x, y = beside[0, 64 : 64 + m * k], beside[1, 64 : 64 + k * n]
+    x[:], y[:] = rng.standard_normal(m * k), rng.standard_normal(k * n)
+    x, y = x.reshape((k, m) if turn_x else (m, k)), y.reshape((n, k) if turn_y else (k, n))
+    run = executable(lambda x, y: ops.matmul(x, y, transpose_x=turn_x, transpose_y=turn_y), [x, y])
+    exact = (x.T if turn_x else x).astype(np.float64) @ (y.T if turn_y else y)
+    np.testing.assert_allclose(run(x, y)[0], exact, rtol=1e-4, atol=1e-6 * k)
 
 
 @pytest.mark.parametrize("shape", [(9, 64), (8, 48), (17, 16), (2, 70), (9, 1)])
