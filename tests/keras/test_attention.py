@@ -91,6 +91,20 @@ def test_blocks_fit_together(rows, keys, reach):
         np.testing.assert_allclose(ours, value, rtol=1e-4, atol=2e-5)
 
 
+@pytest.mark.parametrize("depth", [255, 256, 300, 700])
+@pytest.mark.parametrize(("reach", "dtype"), [(WINDOW, np.float32), (CAUSAL, np.float64)])
+def test_heads_of_any_depth(depth, reach, dtype):
+    """Deep keys and values are multiplied piece by piece."""
+    operands, attrs = attended(70, 150, reach, dtype, depth=depth)
+    found, wanted = both_ways(operands, OPEN, attrs)
+    for ours, value in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(ours, value, rtol=1e-4, atol=2e-5)
+    operands[3][0, 10, 0, depth] = np.nan  # in the last piece of a value
+    found, wanted = both_ways(operands, OPEN, attrs)
+    for ours, reference in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(np.isfinite(ours), np.isfinite(reference))
+
+
 @pytest.mark.parametrize("reach", REACHES)
 def test_a_query_that_sees_nothing_weighs_all_keys_alike(reach):
     operands, attrs = attended(70, 260, reach, np.float64)

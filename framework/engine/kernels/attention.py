@@ -21,63 +21,46 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
 from numba import carray, njit
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from framework.engine.kernels.choices import PADDING
 from framework.engine.kernels.flags import FAST, INLINED
 from framework.engine.kernels.gemm import tiles
 from framework.engine.kernels.panels import pack
-from framework.engine.kernels.pointers import INT64, pointer_to
+from framework.engine.kernels.pointers import pointer_to, scratch_of
 from framework.engine.kernels.shares import share
 from framework.engine.kernels.tiles import COLUMNS, LANES, floats_at, shift, stack_of
 from framework.engine.kernels.vectors import dot, largest, smallest, total
 
 # KEYS is a multiple of the others: every row of a block sees its first key.
 ROWS, SHORT, KEYS = 64, 32, 128  # SHORT: rows of a block where there are at most 512
-DEEPEST = 256  # numbers per key or value that fit the space for a block of the result
+DEPTH = 256  # numbers of a key or value that are taken together
 MASKED = -0.7 * 3.38953e38  # the score of a key that is masked, as in Keras
 
 # Called, not inlined: a matrix product is long, and these functions have several.
 CALLED = {key: value for key, value in FAST.items() if key != "forceinline"}
 
 
-def scratch_of(size: int):
-    """scratch(): address of `size` bytes that live as long as the calling function."""
-
-    @intrinsic
-    def scratch(context):
-        def codegen(ctx, b, sig, args):
-            count = ir.Constant(ir.IntType(64), size + 64)
-            place = b.ptrtoint(cgutils.alloca_once(b, ir.IntType(8), size=count), ir.IntType(64))
-            up = b.add(place, ir.Constant(ir.IntType(64), 63))
-            return b.and_(up, ir.Constant(ir.IntType(64), -64))
-
-        return INT64(), codegen
-
-    return scratch
-
-
-panel_stack = stack_of((DEEPEST + ROWS) * COLUMNS)
+panel_stack = stack_of((DEPTH + ROWS) * COLUMNS)
 
 
 @njit(**CALLED)
 def product_float32(x, row, inner, y, y_inner, column, out, out_stride, m, n, k, adds):
     """out[i out_stride + j] = sum over l < k of x[i row + l inner] y[l y_inner + j column], i < m,
-    j < n; added to what is there if adds. x, y and out are addresses; k is at most DEEPEST."""
+    j < n; added to what is there if adds. x, y and out are addresses."""
     panel, left, right, place = panel_stack(), floats_at(x), floats_at(y), floats_at(out)
-    aside = shift(panel, DEEPEST * COLUMNS)
-    for j in range(0, n, COLUMNS):
-        wide = min(COLUMNS, n - j)
-        part, stride = shift(right, j * column), y_inner
-        if column != 1 or wide < COLUMNS:
-            pack(part, column, y_inner, panel, 0, k, wide)
-            part, stride = panel, COLUMNS
-        tiles(
-            left, row, inner, part, stride, aside, shift(place, j), out_stride, m, k, adds, wide
-        )  # fmt: skip
+    aside = shift(panel, DEPTH * COLUMNS)
+    for start in range(0, k, DEPTH):
+        deep, adds = min(DEPTH, k - start), adds or start
+        part_of_x, rest = shift(left, start * inner), shift(right, start * y_inner)
+        for j in range(0, n, COLUMNS):
+            wide = min(COLUMNS, n - j)
+            part, stride = shift(rest, j * column), y_inner
+            if column != 1 or wide < COLUMNS:
+                pack(part, column, y_inner, panel, 0, deep, wide)
+                part, stride = panel, COLUMNS
+            tiles(part_of_x, row, inner, part, stride, aside, shift(place, j), out_stride, m, deep,
+                  adds, wide)  # fmt: skip
 
 
 @njit(**FAST)
@@ -318,17 +301,20 @@ def share_of_hidden_of(real: Any) -> Callable:
 def is_finite_of(real: Any) -> Callable:
     """is_finite(x, stride, count, wide): `count` rows hold no NaN and no infinity."""
     size, vector = real.bitwidth // 8, vector_of(real)
-    line_at, zero = scratch_of(DEEPEST * size), real(0)
+    line_at, zero = scratch_of(DEPTH * size), real(0)
 
     @njit(**CALLED)
     def is_finite(x, stride, count, wide):
-        worst = vector(line_at(), wide)
-        worst[:] = zero
-        for i in range(count):
-            row = vector(x + i * stride * size, wide)
-            for c in range(wide):
-                worst[c] += row[c] - row[c]
-        return total(worst) == zero
+        for start in range(0, wide, DEPTH):
+            worst = vector(line_at(), min(DEPTH, wide - start))
+            worst[:] = zero
+            for i in range(count):
+                row = vector(x + (i * stride + start) * size, worst.size)
+                for c in range(row.size):
+                    worst[c] += row[c] - row[c]
+            if total(worst) != zero:
+                return False
+        return True
 
     return is_finite
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -74,3 +75,19 @@ def is_compact(context):
         return ctx.get_dummy_value()
 
     return types.void(), codegen
+
+
+def scratch_of(size: int):
+    """scratch(): address of `size` bytes that live as long as the calling function."""
+
+    @intrinsic
+    def scratch(context):
+        def codegen(ctx, b, sig, args):
+            count = ir.Constant(ir.IntType(64), size + 64)
+            place = b.ptrtoint(cgutils.alloca_once(b, ir.IntType(8), size=count), ir.IntType(64))
+            up = b.add(place, ir.Constant(ir.IntType(64), 63))
+            return b.and_(up, ir.Constant(ir.IntType(64), -64))
+
+        return INT64(), codegen
+
+    return scratch

@@ -25,7 +25,6 @@ MASKED = -0.7 * 3.38953e38  # the score of a key that is masked, as in Keras
 # reach (behind, ahead): query t may see the keys t - behind ... t + ahead.
 FAR = 1 << 40
 ALL, CAUSAL = (FAR, FAR), (FAR, 0)
-DEEPEST = 256  # as in kernels/attention.py
 
 
 def one_key(*arrays: np.ndarray) -> list[np.ndarray]:
@@ -141,11 +140,10 @@ def strides_of(mask: Spec) -> dict[str, int]:
 
 
 def see_attention(outs: list[Spec], inputs: list[Spec], attrs: dict) -> tuple | None:
-    """All as they are. No kernel takes other floats, very deep heads, nothing to attend to."""
+    """All as they are. No kernel takes other floats, or nothing to attend to."""
     at = next(i for i, s in enumerate(inputs) if s.dtype == np.bool_)
     q, _, v, mask = inputs[at - 3 : at + 1]
-    is_deep = max(q.shape[3], v.shape[3]) > DEEPEST
-    if q.dtype not in (np.float32, np.float64) or is_deep or 0 in (*q.shape, *v.shape):
+    if q.dtype not in (np.float32, np.float64) or 0 in (*q.shape, *v.shape):
         return None
     behind, ahead = attrs["reach"]
     scalars = {"behind": behind, "ahead": ahead, "scale": float(attrs["scale"])}

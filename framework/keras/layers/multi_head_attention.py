@@ -29,7 +29,7 @@ class MultiHeadAttention(HeadsAttention):
     query (batch, T, n), value and key (batch, S, m); y (batch, T, n), or `output_shape` in the
     place of n. attention_axes: the axes that are attended over, all between batch and features if
     None. dropout leaves out scores while training. Attention that returns no scores keeps no matrix
-    of all pairs, but for float16, heads deeper than 256, and queries of more axes with a mask.
+    of all pairs, but for float16, and queries of more axes with a mask.
     """
 
     samples = ()
