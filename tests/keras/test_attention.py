@@ -139,18 +139,26 @@ def test_no_matrix_of_all_scores_is_made(reach):
 
 
 @pytest.mark.parametrize(
-    ("options", "shape", "axes"),
+    ("options", "shape", "axes", "masks"),
     [
-        ({"sliding_window": 3}, (2, 40, 6), None),
-        ({"sliding_window": 3, "dropout": 0.4}, (2, 40, 6), None),
-        ({}, (2, 5, 8, 6), None),
-        ({"dropout": 0.4}, (2, 5, 8, 6), (2, 1)),
-        ({"attention_axes": 2}, (2, 3, 40, 6), None),
-        ({"attention_axes": (1, 3), "dropout": 0.4}, (2, 4, 3, 10, 6), None),
+        ({"sliding_window": 3}, (2, 40, 6), None, {}),
+        ({"sliding_window": 3, "dropout": 0.4}, (2, 40, 6), None, {}),
+        ({}, (2, 5, 8, 6), None, {}),
+        ({"dropout": 0.4}, (2, 5, 8, 6), (2, 1), {}),
+        ({"attention_axes": 2}, (2, 3, 40, 6), None, {}),
+        ({"attention_axes": (1, 3), "dropout": 0.4}, (2, 4, 3, 10, 6), None, {}),
+        ({"attention_axes": 2}, (2, 3, 40, 6), None, {"attention_mask": (2, 40, 40)}),
+        ({"attention_axes": 2}, (2, 3, 40, 6), None, {"value_mask": (2, 40)}),
+        ({"attention_axes": (1, 3), "dropout": 0.4}, (2, 4, 3, 10, 6), None,
+         {"attention_mask": (2, 1, 1, 4, 10, 4, 10)}),
+        ({"attention_axes": 1}, (2, 40, 3, 6), None, {"use_causal_mask": True}),
+        ({"attention_axes": 1, "sliding_window": 5}, (2, 40, 3, 6), None, {}),
     ],
-)
-def test_windows_and_several_axes_keep_no_matrix_of_all_pairs(options, shape, axes):
-    """The same results and gradients as by the scores, and no value of 40 x 40 in the program."""
+)  # fmt: skip
+def test_windows_and_several_axes_keep_no_matrix_of_all_pairs(options, shape, axes, masks):
+    """The same results and gradients as by the scores, and no floats for 40 x 40 in the program."""
+    rng = np.random.default_rng(0)
+    masks = {k: v if v is True else rng.random(v) < 0.8 for k, v in masks.items()}
     options = options if axes is None else options | {"attention_axes": axes}
     x, found = tf.constant(draw(0, shape).astype(np.float64)), []
     for wants_scores in (False, True):
@@ -161,19 +169,40 @@ def test_windows_and_several_axes_keep_no_matrix_of_all_pairs(options, shape, ax
         def step(x, layer=layer, wants_scores=wants_scores):
             with tf.GradientTape() as tape:
                 tape.watch(x)
-                y = layer(x, x, return_attention_scores=wants_scores, training=True)
+                y = layer(x, x, return_attention_scores=wants_scores, training=True, **masks)
                 y = y[0] if wants_scores else y
                 loss = tf.reduce_sum(y * y)
             return [y, *tape.gradient(loss, [x, *[w.value for w in layer.trainable_weights]])]
 
         if not wants_scores:
             program = tf.function(step).program(x).program
-            largest = max([spec.size for spec in program.specs.values()])
-            assert largest < 1600
+            made = [program.specs[slot] for line in program.lines for slot in line.outs]
+            assert max([spec.size for spec in made if spec.dtype != np.bool_]) < 1600
         keras.utils.set_random_seed(0)
         found.append(step(x))
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+def test_half_floats_keep_no_matrix_of_all_pairs(rate):
+    x, found = tf.constant(draw(0, (2, 40, 6)).astype(np.float16)), []
+    for wants_scores in (False, True):
+        options = HEADS | {"dropout": rate, "dtype": "float16"}
+        layer = keras.layers.MultiHeadAttention(**options, seed=3)
+
+        def call(x, layer=layer, wants_scores=wants_scores):
+            y = layer(x, x, return_attention_scores=wants_scores, training=True)
+            return y[0] if wants_scores else y
+
+        layer.build(x.shape, x.shape)
+        layer.set_weights([draw(9 + i, w.shape) * 0.5 for i, w in enumerate(layer.get_weights())])
+        found.append(call(x))
+        assert found[-1].dtype == np.float16
+        program = tf.function(call).program(x).program
+        made = [program.specs[slot] for line in program.lines for slot in line.outs]
+        assert (max([spec.size for spec in made]) < 1600) is not wants_scores
+    np.testing.assert_allclose(*found, rtol=1e-2, atol=1e-2)
 
 
 @pytest.mark.parametrize("reach", [(84, 84), (122, 122), (1 << 40, 112), (121, 186), (623, 623)])

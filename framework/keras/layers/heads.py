@@ -60,13 +60,17 @@ def attend(
     query: Any, key: Any, value: Any, mask: Any, reach: tuple[int, int], scale: float, drop: Any
 ) -> Any:
     """Attention (batch, T, heads, depth) by one op; drop: None, or (rate below 1, SeedGenerator) of
-    the dropout of its probabilities."""
-    options = {"reach": reach, "scale": scale}
+    the dropout of its probabilities. Of float16 it is computed in float32."""
+    dtype, options = query.array.dtype, {"reach": reach, "scale": scale}
+    if dtype == np.float16:
+        query, key, value = [ops.cast(x, dtype="float32") for x in (query, key, value)]
     if drop is None:
-        return ops.scaled_dot_product_attention(query, key, value, mask, **options)[0]
-    rate, generator = drop
-    options |= {"rate": float(rate), "first_row": shard.first_row(query.array.shape[0])}
-    return ops.attention_dropout(query, key, value, mask, generator.next(), **options)[0]
+        result = ops.scaled_dot_product_attention(query, key, value, mask, **options)[0]
+    else:
+        rate, generator = drop
+        options |= {"rate": float(rate), "first_row": shard.first_row(query.array.shape[0])}
+        result = ops.attention_dropout(query, key, value, mask, generator.next(), **options)[0]
+    return ops.cast(result, dtype="float16") if dtype == np.float16 else result
 
 
 class HeadsAttention(Layer, register=False):
@@ -157,9 +161,7 @@ class HeadsAttention(Layer, register=False):
         query, key, value = of_query(query), of_key(key), of_value(value)
         key, value = self.repeated(key), self.repeated(value)
         self.refuse_flash(return_attention_scores)
-        is_open = mask is None and not is_causal and self._window is None
-        is_plain = query.ndim == 4 or is_open
-        if self._rate >= 1.0 or return_attention_scores or not is_plain:
+        if self._rate >= 1.0 or return_attention_scores:
             y, scores = self.by_scores(query, key, value, mask, is_causal, training)
         else:
             y, scores = self.at_once(query, key, value, mask, is_causal, training), None
@@ -191,9 +193,15 @@ class HeadsAttention(Layer, register=False):
     ) -> Any:
         """The result by one op, which keeps no scores; it drops what `by_scores` would drop."""
         mask = Tensor(KEPT) if mask is None else with_heads(mask, 4, -3)
+        reach = reach_of(is_causal, self._window)
+        return self.attended(query, key, value, mask, reach, training)
+
+    def attended(
+        self, query: Any, key: Any, value: Any, mask: Any, reach: tuple, training: Any
+    ) -> Any:
+        """`attend` with the dropout of this layer."""
         drops = training and self._rate > 0.0
         drop = (self._rate, self._dropout_layer.seed_generator) if drops else None
-        reach = reach_of(is_causal, self._window)
         return attend(query, key, value, mask, reach, self._scale, drop)
 
     def by_scores(
@@ -201,12 +209,20 @@ class HeadsAttention(Layer, register=False):
     ) -> tuple[Any, Any]:
         """(result, scores), of which dropout leaves out some while training."""
         scores = ops.einsum(self._equations[0], key, query * self._scale)
-        rank, axis = scores.ndim, -2 * len(self._axes) - 1
-        size = query.array.shape[1], value.array.shape[1]
-        future = causal_mask(*size) if is_causal else None
-        near = None if self._window is None else window_mask(*size, self._window)
-        masks = [None if m is None else with_heads(m, rank, axis) for m in (mask, future, near)]
-        mask = joined(*masks)
+        mask = self.mask_of_scores(scores.ndim, query, value, mask, is_causal)
         scores = self._softmax(scores, mask=mask)
         kept = self._dropout_layer(scores, training=training)
         return ops.einsum(self._equations[1], kept, value), scores
+
+    def mask_of_scores(
+        self, rank: int, query: Any, value: Any, mask: Any, is_causal: bool
+    ) -> Tensor | None:
+        """What all masks leave of scores of `rank` axes, to be broadcast; None if there are none.
+        Of several axes that are attended over, the first one is that of time, as in Keras."""
+        axis = -2 * len(self._axes) - 1
+        size = query.array.shape[1], value.array.shape[1]
+        future = causal_mask(*size) if is_causal else None
+        near = None if self._window is None else window_mask(*size, self._window)
+        return joined(
+            *[None if m is None else with_heads(m, rank, axis) for m in (mask, future, near)]
+        )

@@ -7,9 +7,10 @@ import string
 from typing import Any
 
 from framework.engine import ops
+from framework.engine.tensor import Tensor
 from framework.keras import configurable
 from framework.keras.layers.einsum_dense import EinsumDense
-from framework.keras.layers.heads import HeadsAttention
+from framework.keras.layers.heads import KEPT, HeadsAttention, reach_of
 from framework.keras.naming import auto_name
 
 
@@ -29,7 +30,7 @@ class MultiHeadAttention(HeadsAttention):
     query (batch, T, n), value and key (batch, S, m); y (batch, T, n), or `output_shape` in the
     place of n. attention_axes: the axes that are attended over, all between batch and features if
     None. dropout leaves out scores while training. Attention that returns no scores keeps no matrix
-    of all pairs, but for float16, and queries of more axes with a mask.
+    of all pairs.
     """
 
     samples = ()
@@ -130,7 +131,11 @@ class MultiHeadAttention(HeadsAttention):
         turned = [ops.transpose(x, axes=order) for x in (query, key, value)]
         self._check_batch([x.array.shape for x in (query, key, value)], others)
         q, k, v = [as_one(x, len(others), len(axes)) for x in turned]
-        y = super().at_once(q, k, v, mask, is_causal, training)
+        lengths = [query.array.shape[i] for i in others]
+        shapes = [[x.array.shape[i] for i in axes] for x in (query, key)]
+        mask = self.mask_of_scores(len(others) + 1 + 2 * len(axes), query, value, mask, is_causal)
+        mask = Tensor(KEPT) if mask is None else mask_as_one(mask, lengths, *shapes)
+        y = self.attended(q, k, v, mask, reach_of(False, None), training)
         y = ops.reshape(y, shape=(*turned[0].array.shape[:-1], y.array.shape[-1]))
         return ops.transpose(y, axes=tuple([order.index(i) for i in range(rank)]))
 
@@ -182,6 +187,14 @@ def projection_equation(free: int, bound: int, made: int) -> tuple[str, str, int
     labels = string.ascii_lowercase
     kept, gone, new = labels[:free], labels[free:][:bound], labels[free + bound :][:made]
     return f"{kept}{gone},{gone}{new}->{kept}{new}", new, free + made
+
+
+def mask_as_one(mask: Tensor, others: list, rows: list, keys: list) -> Tensor:
+    """A mask of scores (*others, heads, *rows, *keys), or of what broadcasts to it, as one of (all
+    others, heads, all rows, all keys)."""
+    heads = mask.array.shape[len(others)]
+    mask = ops.broadcast_to(mask, shape=(*others, heads, *rows, *keys))
+    return ops.reshape(mask, shape=(math.prod(others), heads, math.prod(rows), math.prod(keys)))
 
 
 def attention_equations(rank: int, axes: tuple) -> tuple[str, str, int]:
