@@ -212,6 +212,23 @@ def test_helpers_sleep_soon_after_the_last_program(with_threads):
     assert all_threads - own < 0.05
 
 
+def test_helpers_of_teams_that_are_gone_end(with_threads):
+    """Also those who were awake when another number of threads was asked for."""
+    x = RNG.standard_normal(5000).astype(F)
+    with_threads(3)
+    run = executable(lambda x: ops.tanh(x) * 2.0, [x])
+    for i in range(40):
+        with_threads(2 + i % 2)
+        run(x)
+    wanted, end = len(team._TEAM[0].helpers), time.monotonic() + 10
+    while time.monotonic() < end:
+        alive = [t for t in threading.enumerate() if t.name.startswith("framework-helper")]
+        if len(alive) <= wanted:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"{len(alive)} helpers are left, of {wanted}")
+
+
 def test_helpers_who_sleep_are_woken(with_threads):
     """Whatever a helper does when a program begins, it takes part: sleep, spin, or end either."""
     with_threads(2)

@@ -52,13 +52,17 @@ class Helper:
 
     def call(self) -> None:
         """Wake it, unless it is awake or on its way."""
-        if not self._is_awake and self._sleep.locked():
+        if not self._is_awake:
+            self._end_sleep()
+
+    def _end_sleep(self) -> None:
+        if self._sleep.locked():
             self._sleep.release()  # one step: a Ctrl-C comes before or after it, never between
 
     def dismiss(self) -> None:
-        """Let the thread end."""
+        """Let the thread end; if it is awake, it does not sleep again."""
         self._is_dismissed = True
-        self.call()
+        self._end_sleep()
 
     def _live(self) -> None:
         while self._sleep.acquire() and not self._is_dismissed:
