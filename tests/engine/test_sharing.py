@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.engine import ops
-from framework.engine.compile import blas, entries, sharing, team
+from framework.engine.compile import blas, entries, sharing, team, vm
 from framework.engine.compile.dispatch import LINE, RUNS
 from framework.engine.compile.report import report_of
 from framework.engine.compile.trace import trace
@@ -31,6 +31,7 @@ def with_threads(monkeypatch):
     """Executables made by the test share every line they can, between so many threads."""
     monkeypatch.setattr(sharing, "MANY_FLOPS", 0)
     monkeypatch.setattr(sharing, "WAKING", 0)
+    monkeypatch.setattr(vm, "free_cores", lambda: 3)
 
     def choose(count):
         monkeypatch.setattr(team, "count", lambda: count)
