@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import threading
 import time
 
@@ -28,15 +30,23 @@ PURE = [name for name, op in sorted(OPS.items()) if op.outs and not op.writes an
 
 @pytest.fixture
 def with_threads(monkeypatch):
-    """Executables made by the test share every line they can, between so many threads."""
+    """Executables made by the test share every line they can, between so many threads, or as many
+    as there are cores; see with_three."""
     monkeypatch.setattr(sharing, "MANY_FLOPS", 0)
     monkeypatch.setattr(sharing, "WAKING", 0)
-    monkeypatch.setattr(vm, "free_cores", lambda: 3)
 
     def choose(count):
         monkeypatch.setattr(team, "count", lambda: count)
 
     return choose
+
+
+@pytest.fixture
+def with_three(with_threads, monkeypatch):
+    """with_threads that may choose three threads also where there are fewer cores, which is slow:
+    they wait for each other by turns."""
+    monkeypatch.setattr(vm, "free_cores", lambda: 3)
+    return with_threads
 
 
 def executable(function, arrays):
@@ -67,7 +77,7 @@ SIZES += [(197, 550, 1100), (500, 520, 384), (450, 600, 300)]
 
 @pytest.mark.parametrize("shape", [*SIZES, (1, 1, 9)])
 @pytest.mark.parametrize("turned", [(False, False), (True, False), (False, True), (True, True)])
-def test_products_do_not_depend_on_threads_or_rows(shape, turned, with_threads):
+def test_products_do_not_depend_on_threads_or_rows(shape, turned, with_three):
     m, n, k = shape
     x = RNG.standard_normal((k, m) if turned[0] else (m, k)).astype(F)
     y = RNG.standard_normal((n, k) if turned[1] else (k, n)).astype(F)
@@ -76,12 +86,12 @@ def test_products_do_not_depend_on_threads_or_rows(shape, turned, with_threads):
         return ops.matmul(x, y, transpose_x=turned[0], transpose_y=turned[1])
 
     run = executable(product, [x, y])
-    with_threads(1)
+    with_three(1)
     (wanted,) = run(x, y)
     exact = (x.T if turned[0] else x).astype(np.float64) @ (y.T if turned[1] else y)
     np.testing.assert_allclose(wanted, exact, rtol=1e-4, atol=1e-5 * k)
     for threads in (2, 3):
-        with_threads(threads)
+        with_three(threads)
         np.testing.assert_array_equal(run(x, y)[0], wanted)
     fewer = x[:, : m // 2 + 1] if turned[0] else x[: m // 2 + 1]
     (part,) = executable(product, [fewer, y])(np.ascontiguousarray(fewer), y)
@@ -213,13 +223,13 @@ def test_helpers_sleep_soon_after_the_last_program(with_threads):
     assert all_threads - own < 0.05
 
 
-def test_helpers_of_teams_that_are_gone_end(with_threads):
+def test_helpers_of_teams_that_are_gone_end(with_three):
     """Also those who were awake when another number of threads was asked for."""
     x = RNG.standard_normal(5000).astype(F)
-    with_threads(3)
+    with_three(3)
     run = executable(lambda x: ops.tanh(x) * 2.0, [x])
     for i in range(40):
-        with_threads(2 + i % 2)
+        with_three(2 + i % 2)
         run(x)
     wanted, end = len(team._TEAM[0].helpers), time.monotonic() + 10
     while time.monotonic() < end:
@@ -368,6 +378,39 @@ def test_after_an_interrupt_the_team_works_on(at, with_threads, monkeypatch):
     assert blas.threads() == before
     for _ in range(3):
         np.testing.assert_array_equal(run(x), wanted)
+
+
+def test_interrupts_at_any_place_leave_nothing_taken(with_threads):
+    """Real signals, many of them, while small programs run: the team is free afterwards, and its
+    helper sleeps."""
+    x = RNG.standard_normal(64).astype(F)
+    run = executable(lambda x: ops.tanh(x) * 2.0, [x])
+    with_threads(2)
+    (wanted,) = run(x)
+    places, end = np.random.default_rng(0), time.monotonic() + 2
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        while time.monotonic() < end:
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, places.uniform(2e-5, 3e-4))
+                while True:
+                    run.repeat(1)
+            assert not team._BUSY.locked()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    np.testing.assert_array_equal(run(x)[0], wanted)
+    (helper,) = team._TEAM[0].helpers
+    team._TEAM[0].words[RUNS] = 1  # as one of them may have left it
+    helper.call()
+    end = time.monotonic() + 20
+    while time.monotonic() < end and helper._is_awake:
+        time.sleep(0.01)
+    assert not helper._is_awake
 
 
 def test_a_team_of_another_size_takes_the_place_of_the_first(with_threads):

@@ -60,10 +60,11 @@ def together(code, pc, end, team, parts):
 
 def serve(team, part, parts):
     """A helper: its part of every call that it comes in time for, until no program has run for as
-    long as one spins."""
+    long as one spins. Once in a second of waiting it asks Python whether one does: a Ctrl-C may
+    have come before word 4 was set to 0."""
     number = team[part * 8 + 1]
     rounds = 0
-    while is_short(rounds) or load_acquire(team, 4) != 0:
+    while is_short(rounds) or (load_acquire(team, 4) != 0 and rounds < 1 << 20):
         if load_acquire(team, 0) == number:
             rounds += 1
             rest(rounds)

@@ -14,7 +14,26 @@ from framework.engine.compile import blas
 from framework.engine.compile.dispatch import CODE, LINE, RUNS
 from framework.engine.machine import free_cores
 
+
+def turns_of(lock: threading.Lock) -> tuple:
+    """(trying, holding): `with trying as is_mine` takes the lock if it is free, `with holding` in
+    it gives it back. All this is done by functions of C, between which Python looks for no Ctrl-C:
+    one that came where the lock is taken already, or not given back yet, would keep it for ever.
+    """
+
+    class Trying:
+        __enter__ = staticmethod(partial(lock.acquire, False))
+        __exit__ = staticmethod("".format)  # does nothing, with whatever it is given
+
+    class Holding:
+        __enter__ = staticmethod("".format)
+        __exit__ = staticmethod(lock.__exit__)
+
+    return Trying(), Holding()
+
+
 _BUSY = threading.Lock()  # one program at a time has the team; another one runs on its own thread
+_TURNS = turns_of(_BUSY)
 _TEAM: list[Team] = []
 _OWN = [1]  # the number of threads of BLAS while the team is not busy
 _ENDED = [0.0]  # when a program that threads can share ended last
@@ -24,9 +43,10 @@ SOON_SECONDS = 1e-4
 
 def _forked() -> None:
     """In a forked process: there is no team, and nobody who has it."""
-    global _BUSY
+    global _BUSY, _TURNS
     if _BUSY.locked():
         _BUSY = threading.Lock()
+        _TURNS = turns_of(_BUSY)
         blas.set_threads(_OWN[0])
 
 
@@ -81,10 +101,10 @@ class Team:
         self.process, self.threads = os.getpid(), threads
         memory = np.zeros((threads + 1) * LINE + LINE, np.int64)
         start = -memory.ctypes.data % 64 // 8
-        self.words = words = memory[start:]
-        self.address = words.ctypes.data
+        self.words = memory[start:]
+        self.address = self.words.ctypes.data
         self.helpers = [
-            Helper(part, partial(helper, self.address, part, threads), lambda: words[RUNS] != 0)
+            Helper(part, partial(helper, self.address, part, threads), lambda: _BUSY.locked())
             for part in range(1, threads)
         ]
 
@@ -123,17 +143,16 @@ def run(
     process, so float32 products, which need no BLAS, leave its number of threads alone. It is put
     back.
     """
-    busy = _BUSY
-    is_wanted = is_long or time.perf_counter() - _ENDED[0] < SOON_SECONDS
-    has_team = is_wanted and busy.acquire(blocking=False)
+    if is_long or time.perf_counter() - _ENDED[0] < SOON_SECONDS:
+        trying, holding = _TURNS
+        with trying as has_team:
+            if has_team:
+                with holding:
+                    return _run_shared(drive, code, _team(threads, helper), calls_blas)
     try:
-        if not has_team:
-            return drive(0, 1)
-        return _run_shared(drive, code, _team(threads, helper), calls_blas)
+        return drive(0, 1)
     finally:
         _ENDED[0] = time.perf_counter()
-        if has_team:
-            busy.release()
 
 
 def _run_shared(drive: Callable, code: int, team: Team, calls_blas: bool) -> int:
@@ -146,6 +165,7 @@ def _run_shared(drive: Callable, code: int, team: Team, calls_blas: bool) -> int
     finally:
         try:
             team.end()
+            _ENDED[0] = time.perf_counter()
         finally:  # also where a second Ctrl-C comes
             if calls_blas:
                 blas.set_threads(before)
