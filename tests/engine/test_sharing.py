@@ -77,7 +77,7 @@ SIZES += [(197, 550, 1100), (500, 520, 384), (450, 600, 300)]
 
 @pytest.mark.parametrize("shape", [*SIZES, (1, 1, 9)])
 @pytest.mark.parametrize("turned", [(False, False), (True, False), (False, True), (True, True)])
-def test_products_do_not_depend_on_threads_or_rows(shape, turned, with_three):
+def test_products_do_not_depend_on_threads_or_rows(shape, turned, with_threads):
     m, n, k = shape
     x = RNG.standard_normal((k, m) if turned[0] else (m, k)).astype(F)
     y = RNG.standard_normal((n, k) if turned[1] else (k, n)).astype(F)
@@ -86,12 +86,12 @@ def test_products_do_not_depend_on_threads_or_rows(shape, turned, with_three):
         return ops.matmul(x, y, transpose_x=turned[0], transpose_y=turned[1])
 
     run = executable(product, [x, y])
-    with_three(1)
+    with_threads(1)
     (wanted,) = run(x, y)
     exact = (x.T if turned[0] else x).astype(np.float64) @ (y.T if turned[1] else y)
     np.testing.assert_allclose(wanted, exact, rtol=1e-4, atol=1e-5 * k)
     for threads in (2, 3):
-        with_three(threads)
+        with_threads(threads)
         np.testing.assert_array_equal(run(x, y)[0], wanted)
     fewer = x[:, : m // 2 + 1] if turned[0] else x[: m // 2 + 1]
     (part,) = executable(product, [fewer, y])(np.ascontiguousarray(fewer), y)
@@ -111,6 +111,15 @@ def test_products_of_any_size(m, n, k, turn_x, turn_y):
     run = executable(lambda x, y: ops.matmul(x, y, transpose_x=turn_x, transpose_y=turn_y), [x, y])
     exact = (x.T if turn_x else x).astype(np.float64) @ (y.T if turn_y else y)
     np.testing.assert_allclose(run(x, y)[0], exact, rtol=1e-4, atol=1e-6 * k)
+
+
+@pytest.mark.parametrize("rows", [8449, 8450, 8451, 8453])
+def test_products_whose_last_block_has_few_rows(rows, with_threads):
+    """The panel that the block before has packed for it is the first one."""
+    with_threads(1)
+    x, y = RNG.standard_normal((rows, 500)).astype(F), RNG.standard_normal((500, 520)).astype(F)
+    (got,) = executable(ops.matmul, [x, y])(x, y)
+    np.testing.assert_allclose(got[8000:], x[8000:].astype(np.float64) @ y, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(9, 64), (8, 48), (17, 16), (2, 70), (9, 1)])

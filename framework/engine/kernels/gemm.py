@@ -202,15 +202,16 @@ def panels_of(
     k, adds, is_packed, next_block, next_m, next_k, next_y,
 ):  # fmt: skip
     """out (m, n) = x y for a block of x and all columns of y; next_block: of x, (next_m, next_k),
-    what is used after it, with next_y. The first panel is in number `turn` of the two `panels`
-    already; returns that of next_y."""
+    what is used after it, with next_y. If y is packed, whoever computes one panel packs the next
+    one: the first is in number `turn` of the two `panels` already, and of next_y it will be in the
+    number that is returned."""
     nothing, count = (x, 0, 0, 0), (m + ROWS - 1) // ROWS
     following = block_after(next_block, row_stride, k_stride, next_m, next_k)
     is_copied, left, down, along, between, x_ahead = block_of(
         x, row_stride, k_stride, block, m, n, k, following
     )
     first = 0
-    if m < 4 and column_stride == 1:
+    if m < 4 and not is_packed:
         first = few_rows(left, down, along, y, y_stride, out, out_stride, m, k, n, adds)
     aside, size = shift(panels, 2 * DEPTH * COLUMNS), DEPTH * COLUMNS
     for j in range(first, n, COLUMNS):

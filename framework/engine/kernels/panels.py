@@ -1,7 +1,7 @@
 """Panels of a matrix product: columns of y side by side, row after row, as tiles read them.
 
-Note [Packed]  Tiles pack the panel that comes next while they compute this one, a row or a block of
-four columns after each CHUNK of k: what is read from afar arrives while products go on. Packed
+Note [Packed]  Tiles pack the panel that comes next while they compute this one, some rows or blocks
+of four columns after each CHUNK of k: what is read from afar arrives while products go on. Packed
 before, or by the first tile alone, products took 1.03 to 1.05 times as long; without asking for
 what is packed AHEAD, 128x2048x512 with a transposed x 1.03 times.
 """
